@@ -1,0 +1,1 @@
+"""The loop: read, estimate, learn, forecast, propose, admit, and write with a lease."""

@@ -1,0 +1,296 @@
+"""One turn of the loop, for a bioreactor and a patient alike: from a snapshot to a Decision.
+
+No I/O, no clock and no plant by name: time comes with the snapshot, and what is remembered goes in and comes out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from controller.records import (
+    Abstention,
+    Command,
+    Decision,
+    Insight,
+    Intent,
+    Mode,
+    Move,
+    Ruling,
+    Situation,
+    Suggestion,
+    Verdict,
+)
+from controller.safety import Envelope, admit, missing_evidence
+from controller.supervisor import Gates, Ladder, climb, watch
+from twin.correction import Correction
+from twin.estimate import Estimate, Track
+from twin.forecast import Forecast, Plan
+from twin.signals import Plant, Snapshot
+
+
+class Engine(Protocol):
+    """The TwinEngine: where is the plant now, and where will it go?"""
+
+    def assimilate(self, track: Track | None, snapshot: Snapshot) -> Track:
+        """The belief after this snapshot; late assays rewind and replay."""
+        ...
+
+    def forecast(self, estimate: Estimate, correction: Correction, plan: Plan) -> Forecast:
+        """The future under this plan, with its uncertainty."""
+        ...
+
+
+class Core(Protocol):
+    """NeuroCore: learns online how the plant differs from the twin. The one part with a memory of its own."""
+
+    def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
+        """Learn from this scan, and say what is known and how unusual the present is."""
+        ...
+
+
+class Loop(Protocol):
+    """A PharmacoLoop: what would be better?"""
+
+    def hold(self, estimate: Estimate, situation: Situation) -> Plan:
+        """What happens if nothing is changed."""
+        ...
+
+    def propose(
+        self, estimate: Estimate, insight: Insight, baseline: Forecast, situation: Situation
+    ) -> Suggestion | Abstention:
+        """A better plan than the baseline's and why, or why there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How often the loop looks ahead, and how long a command holds without being renewed."""
+
+    plan_every: timedelta
+    command_valid: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything one plant is served by."""
+
+    plant: Plant
+    engine: Engine
+    core: Core
+    loop: Loop
+    envelope: Envelope
+    gates: Gates
+    cadence: Cadence
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The last look ahead; a turn carries it on until the next is due."""
+
+    made_at: datetime
+    baseline: Forecast
+    proposal: Suggestion | Abstention
+    proposed: Forecast | None
+    verdict: Verdict
+    open: bool  # awaits an operator's answer
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one turn hands to the next."""
+
+    ladder: Ladder
+    track: Track | None = None
+    outlook: Outlook | None = None
+    standing: Command | None = None  # the setpoints that are renewed as long as all is well
+
+
+def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts) -> tuple[Decision, Memory]:
+    """Estimate, learn, look ahead when it is due, judge what people asked, and say what may be written."""
+    track = parts.engine.assimilate(memory.track, snapshot)
+    estimate = track.now
+    insight = parts.core.step(snapshot, estimate)
+    obstacles = (*situation.faults, *missing_evidence(snapshot, parts.plant, parts.envelope))
+    ladder, objections = watch(memory.ladder, estimate, insight, obstacles, parts.gates)
+    notes = (ladder.reason,) if ladder.mode is not memory.ladder.mode else ()
+    ladder, mode_rulings = _climbed(ladder, situation, obstacles, objections, parts.plant)
+
+    outlook = memory.outlook
+    if ladder.mode is not Mode.OFF and _due(outlook, snapshot, ladder, memory, parts):
+        outlook = _look_ahead(estimate, insight, snapshot, situation, parts)
+    standing, dropped = _still_standing(memory.standing, ladder.mode, obstacles, snapshot, situation, parts)
+    if dropped and standing is None and ladder.mode is Mode.AUTO:
+        ladder = replace(ladder, mode=Mode.ADVISORY, reason=f"demoted from auto: {dropped[0]}")
+    outlook, standing, answers = _answered(outlook, standing, ladder.mode, snapshot, situation, parts)
+
+    decision = Decision(
+        time=snapshot.time,
+        plant=parts.plant.name,
+        mode=ladder.mode,
+        mode_reason=ladder.reason,
+        snapshot=snapshot,
+        situation=situation,
+        estimate=estimate,
+        insight=insight,
+        baseline=outlook.baseline if outlook else None,
+        proposal=outlook.proposal if outlook else None,
+        proposed=outlook.proposed if outlook else None,
+        verdict=outlook.verdict if outlook else None,
+        command=standing,
+        open=outlook.open if outlook else False,
+        notes=(*notes, *dropped),
+        rulings=(*mode_rulings, *answers),
+    )
+    return decision, Memory(ladder, track, outlook, standing)
+
+
+def _climbed(
+    ladder: Ladder,
+    situation: Situation,
+    obstacles: tuple[str, ...],
+    objections: tuple[str, ...],
+    plant: Plant,
+) -> tuple[Ladder, tuple[Ruling, ...]]:
+    rulings = []
+    for intent in situation.intents:
+        if intent.kind == "mode":
+            ladder, ruling = climb(ladder, intent, obstacles, objections, plant.advisory_only)
+            rulings.append(ruling)
+    return ladder, tuple(rulings)
+
+
+def _due(outlook: Outlook | None, snapshot: Snapshot, ladder: Ladder, memory: Memory, parts: Parts) -> bool:
+    """A look ahead is due by time, at a change of mode, and when new assays changed what is believed."""
+    if outlook is None or ladder.mode is not memory.ladder.mode or snapshot.assays:
+        return True
+    return snapshot.time - outlook.made_at >= parts.cadence.plan_every
+
+
+def _look_ahead(
+    estimate: Estimate, insight: Insight, snapshot: Snapshot, situation: Situation, parts: Parts
+) -> Outlook:
+    baseline = parts.engine.forecast(estimate, insight.correction, parts.loop.hold(estimate, situation))
+    proposal = parts.loop.propose(estimate, insight, baseline, situation)
+    if isinstance(proposal, Abstention):
+        refused = Verdict((), (), (f"nothing is proposed: {proposal.reason}",))
+        return Outlook(snapshot.time, baseline, proposal, None, refused, open=False)
+    proposed = parts.engine.forecast(estimate, insight.correction, proposal.plan)
+    verdict = admit(proposal, snapshot, baseline, proposed, parts.envelope, parts.plant, situation)
+    answerable = verdict.admitted or parts.plant.advisory_only
+    return Outlook(snapshot.time, baseline, proposal, proposed, verdict, open=answerable)
+
+
+def _still_standing(
+    standing: Command | None,
+    mode: Mode,
+    obstacles: tuple[str, ...],
+    snapshot: Snapshot,
+    situation: Situation,
+    parts: Parts,
+) -> tuple[Command | None, tuple[str, ...]]:
+    """The standing command with its lease renewed, or nothing and the reason why.
+
+    Without good evidence the lease is not renewed: it runs out, and the plant falls back to its own recipe.
+    """
+    if standing is None:
+        return None, ()
+    if mode in (Mode.OFF, Mode.SHADOW):
+        return None, (f"the setpoints were given back to the plant's own recipe: the mode is {mode}",)
+    if snapshot.time >= standing.valid_until:
+        return None, ("the lease of the command ran out; the plant is on its own recipe",)
+    for move in standing.moves:
+        phases = next((x.phases for x in parts.envelope.limits if x.variable == move.variable), ())
+        if situation.phase not in phases:
+            return None, (f"{move.variable} was given back: the batch is in {situation.phase or 'no phase'}",)
+        in_force = situation.setpoints.get(move.variable, move.value)
+        if abs(in_force - move.value) > 1e-6 * max(abs(move.value), abs(in_force)):
+            return None, (
+                f"{move.variable} is {in_force:g} {move.unit} at the plant, not the commanded {move.value:g}:"
+                " the command is dropped",
+            )
+    if obstacles:
+        return standing, (f"the lease is not renewed: {obstacles[0]}",)
+    return replace(standing, valid_until=snapshot.time + parts.cadence.command_valid), ()
+
+
+def _answered(
+    outlook: Outlook | None,
+    standing: Command | None,
+    mode: Mode,
+    snapshot: Snapshot,
+    situation: Situation,
+    parts: Parts,
+) -> tuple[Outlook | None, Command | None, tuple[Ruling, ...]]:
+    """Judge the answers people gave to the open suggestion; in AUTO an admitted one needs none."""
+    rulings: list[Ruling] = []
+    for intent in situation.intents:
+        if intent.kind in ("accept", "reject"):
+            outlook, standing, ruling = _answer(intent, outlook, standing, mode, snapshot, situation, parts)
+            rulings.append(ruling)
+    if outlook and outlook.open and mode is Mode.AUTO:
+        outlook, standing, _ = _taken("auto", outlook, standing, snapshot, situation, parts)
+    if outlook and outlook.open and (mode in (Mode.OFF, Mode.SHADOW) or _expired(outlook, snapshot)):
+        outlook = replace(outlook, open=False)
+    return outlook, standing, tuple(rulings)
+
+
+def _answer(
+    intent: Intent,
+    outlook: Outlook | None,
+    standing: Command | None,
+    mode: Mode,
+    snapshot: Snapshot,
+    situation: Situation,
+    parts: Parts,
+) -> tuple[Outlook | None, Command | None, Ruling]:
+    proposal = outlook.proposal if outlook else None
+    if outlook is None or not isinstance(proposal, Suggestion) or proposal.id != intent.suggestion:
+        return (
+            outlook,
+            standing,
+            Ruling(intent, False, f"suggestion {intent.suggestion} is no longer the current one"),
+        )
+    if not outlook.open or _expired(outlook, snapshot):
+        return outlook, standing, Ruling(intent, False, f"suggestion {proposal.id} is not open any more")
+    if intent.kind == "reject":
+        return replace(outlook, open=False), standing, Ruling(intent, True, "rejected; nothing is written")
+    if parts.plant.advisory_only:
+        return replace(outlook, open=False), standing, Ruling(intent, True, "noted; nothing is ever written")
+    if mode not in (Mode.ADVISORY, Mode.AUTO):
+        return outlook, standing, Ruling(intent, False, f"the mode is {mode}: nothing is written")
+    outlook, standing, reason = _taken(intent.by, outlook, standing, snapshot, situation, parts)
+    return outlook, standing, Ruling(intent, not outlook.open, reason)
+
+
+def _taken(
+    authority: str,
+    outlook: Outlook,
+    standing: Command | None,
+    snapshot: Snapshot,
+    situation: Situation,
+    parts: Parts,
+) -> tuple[Outlook, Command | None, str]:
+    """Make the open suggestion the standing command, if safety still admits it on the present evidence."""
+    proposal = outlook.proposal
+    if not isinstance(proposal, Suggestion) or outlook.proposed is None:
+        return outlook, standing, "there is nothing to take"
+    verdict = admit(proposal, snapshot, outlook.baseline, outlook.proposed, parts.envelope, parts.plant, situation)
+    outlook = replace(outlook, verdict=verdict)
+    if not verdict.admitted:
+        return outlook, standing, f"refused: {'; '.join(verdict.refusals)}"
+    merged: dict[str, Move] = {m.variable: m for m in (standing.moves if standing else ())}
+    merged |= {m.variable: m for m in verdict.moves}
+    command = Command(
+        id=proposal.id,
+        moves=tuple(merged.values()),
+        issued_at=snapshot.time,
+        valid_until=snapshot.time + parts.cadence.command_valid,
+        authority=authority,
+    )
+    return replace(outlook, open=False), command, "accepted; it is being written"
+
+
+def _expired(outlook: Outlook, snapshot: Snapshot) -> bool:
+    return isinstance(outlook.proposal, Suggestion) and snapshot.time >= outlook.proposal.expires_at

@@ -1,0 +1,173 @@
+"""The records of one turn: what NeuroCore, PharmacoLoop, safety and the operator said, and the Decision of them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from twin.correction import Correction
+from twin.estimate import Estimate
+from twin.forecast import Forecast, Plan
+from twin.signals import Snapshot
+
+
+class Mode(StrEnum):
+    """The ladder: nothing, predict and record, advise an operator, act within limits."""
+
+    OFF = "off"
+    SHADOW = "shadow"
+    ADVISORY = "advisory"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """What NeuroCore says of the present: how the plant differs from the model, and how unusual it is."""
+
+    correction: Correction
+    log_multipliers: Mapping[str, float]  # the correction at the present state
+    novelty: float  # [0, 1]; 1: never seen when healthy
+    contributions: Mapping[str, float]  # share of each signal in the novelty, summing to 1
+    stability: float  # [0, 1]; 1: calm and near its target
+    components: Mapping[str, float]  # what the stability score is made of
+    learned: bool
+    why_not: str  # the sentence why nothing was learned at this scan, or ""
+    backend: str  # lava-fixed, reference, ...
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One manipulated variable and the setpoint it should take."""
+
+    variable: str
+    value: float
+    unit: str
+    previous: float
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a plan is predicted to change by its end: medians, and the 80 % interval of the paired gain."""
+
+    quantity: str
+    unit: str
+    baseline: float
+    proposed: float
+    gain: float
+    gain_low: float
+    gain_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A plan worth doing, in words and numbers. `moves` is empty for advice that writes nothing."""
+
+    id: str
+    made_at: datetime
+    expires_at: datetime
+    kind: str  # "setpoints" for a bioreactor; "schedule", "monitoring", "dose", ... for a patient
+    moves: tuple[Move, ...]
+    plan: Plan
+    reason: str  # a sentence for people, with the numbers in it
+    effect: Effect | None
+    bounded_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """Nothing is proposed, and why."""
+
+    made_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """A move that was held to a limit."""
+
+    variable: str
+    asked: float
+    granted: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What safety lets through. Empty `moves` with `refusals` is a no; each refusal is a sentence."""
+
+    moves: tuple[Move, ...]
+    narrowed: tuple[Narrowing, ...]
+    refusals: tuple[str, ...]
+
+    @property
+    def admitted(self) -> bool:
+        """True when there is something left to do and no objection to it."""
+        return bool(self.moves) and not self.refusals
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Setpoints in force with their expiry: a lease, after which the plant falls back to its own baseline."""
+
+    id: str  # of the suggestion it comes from
+    moves: tuple[Move, ...]
+    issued_at: datetime
+    valid_until: datetime
+    authority: str  # "auto", or the operator who accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a person asks of the loop; it is judged in the next turn."""
+
+    kind: str  # "accept", "reject" or "mode"
+    by: str
+    at: datetime  # process time at which it was received
+    suggestion: str = ""  # its id, for accept and reject
+    mode: Mode | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What became of an intent."""
+
+    intent: Intent
+    granted: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known of the plant at one instant besides its readings, and what people asked since the last turn."""
+
+    batch: str
+    phase: str
+    batch_end: datetime
+    setpoints: Mapping[str, float]  # in force at the plant, by manipulated variable
+    intents: tuple[Intent, ...] = ()
+    faults: tuple[str, ...] = ()  # sentences; while there is any, nothing is written
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """All of one turn: what is stored, shown, explained, audited and replayed."""
+
+    time: datetime
+    plant: str
+    mode: Mode
+    mode_reason: str
+    snapshot: Snapshot
+    situation: Situation
+    estimate: Estimate
+    insight: Insight
+    baseline: Forecast | None
+    proposal: Suggestion | Abstention | None
+    proposed: Forecast | None
+    verdict: Verdict | None
+    command: Command | None
+    open: bool  # the proposal awaits an operator's answer
+    notes: tuple[str, ...] = ()  # what the loop did of itself: demoted, dropped a command
+    rulings: tuple[Ruling, ...] = ()
