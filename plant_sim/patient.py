@@ -88,11 +88,9 @@ def simulate(arm: Arm | str, seed: int) -> Course:
     random = np.random.default_rng(seed)
     first_dose = {Arm.DELAYED: _DELAY, Arm.HEALTHY: SAMPLES}.get(arm, 0)
     drive = _drive(random, first_dose)
-    if arm is Arm.SIDE_EFFECT:
-        drive = _Drive(drive.concentration, drive.occupancy, drive.effect, 3 * drive.activation)
     coefficients = _coefficients(arm, random, drive)
     benefit = _benefit(arm, drive)
-    activation = np.zeros(SAMPLES) if arm is Arm.HEALTHY else drive.activation
+    activation = {Arm.HEALTHY: 0.0, Arm.SIDE_EFFECT: 3.0}.get(arm, 1.0) * drive.activation
     rows = coefficients @ np.stack([np.ones(SAMPLES), benefit, activation]) + _noise(random, benefit)
     published = 0 if arm in (Arm.RESPONDER_SIMULATED, Arm.DELAYED, Arm.HEALTHY) else len(TABLE_1)
     rows = np.clip(rows.T, (1.0, 0.0, 1.0), (10.0, 14.0, 10.0))

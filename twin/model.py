@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import CodeType, FunctionType
 from typing import Any
 
+import casadi
+import numba
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+from numpy.typing import NDArray
+
 Vector = Sequence[Any]
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +93,127 @@ class Model:
     objective_name: str
     objective_unit: str
     jump: Callable[[Vector, Vector], tuple[Any, ...]] | None = None
+    step_h: float = 1 / 120  # RK4 step: below 2.78 / (fastest rate of decay), which for kLa is about 130 per hour
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """The model's functions compiled by numba. Vectors are tuples of floats."""
+
+    rhs: Any
+    observe: Any
+    objective: Any
+    jump: Any  # returns the state itself when the model has no jump
+
+
+@dataclass(frozen=True, slots=True)
+class Symbols:
+    """The model's functions as casadi.Function of column vectors (x, u, p, m)."""
+
+    rhs: Any
+    observe: Any
+    objective: Any
+    jump: Any  # None when the model has no jump
+
+
+def fmax(a: float, b: float) -> float:
+    """The larger of two numbers; not a number stays visible, so that a diverged state is not hidden by a guard."""
+    return b if a < b else a
+
+
+def parameter_values(model: Model) -> Array:
+    """The parameters as the vector p that the equations take."""
+    return np.array([p.value for p in model.parameters], dtype=np.float64)
+
+
+@functools.cache
+def numeric(model: Model) -> Kernels:
+    """The model bound to numba."""
+    names = {"exp": math.exp, "log": math.log, "sqrt": math.sqrt, "tanh": math.tanh, "fmax": _jit(fmax)}
+
+    def bind(function: Callable[..., Any]) -> Any:
+        return _rebound(function, names, _jit)
+
+    return Kernels(bind(model.rhs), bind(model.observe), bind(model.objective), bind(model.jump or _stay))
+
+
+@functools.cache
+def symbolic(model: Model) -> Symbols:
+    """The model bound to CasADi, for optimal control and for derivatives."""
+    names = {name: getattr(casadi, name) for name in ("exp", "log", "sqrt", "tanh", "fmax")}
+    sizes = {"x": model.states, "u": model.inputs, "p": model.parameters, "m": model.multipliers}
+    columns = {key: casadi.SX.sym(key, len(items)) for key, items in sizes.items()}
+    scalars = {key: tuple(casadi.vertsplit(column)) for key, column in columns.items()}
+
+    def function(of: Callable[..., Any], arguments: str) -> Any:
+        value = _rebound(of, names, lambda bound: bound)(*(scalars[key] for key in arguments))
+        column = casadi.vertcat(*value) if isinstance(value, tuple) else casadi.SX(value)
+        return casadi.Function(of.__name__, [columns[key] for key in arguments], [column])
+
+    jump = function(model.jump, "xu") if model.jump else None
+    return Symbols(function(model.rhs, "xupm"), function(model.observe, "xupm"), function(model.objective, "x"), jump)
+
+
+def compiled(kernel: Callable[..., Any], **names: Any) -> Any:
+    """Compile a kernel whose free names are bound to `names`, and keep the machine code on disk.
+
+    numba recognises kept code by the kernel's name and file alone, so the name is given the hash of all the code and
+    constants that the kernel reaches: another model, or an edit anywhere below it, is another kernel.
+    """
+    bound = _rebound(kernel, names, lambda function: function, helpers=False)
+    bound.__qualname__ = f"{kernel.__name__}_{_fingerprint(bound)}"
+    return numba.njit(bound, cache=True, error_model="numpy", fastmath=FAST_MATH)
+
+
+# Without nnan and ninf, so that a diverged run can still be told from a good one.
+FAST_MATH = {"nsz", "arcp", "contract"}
+
+
+def _jit(function: Callable[..., Any]) -> Any:
+    return numba.njit(function, error_model="numpy", fastmath=FAST_MATH)
+
+
+def _stay(x: Vector, u: Vector) -> Vector:
+    return x
+
+
+def _rebound(
+    function: Callable[..., Any], names: Mapping[str, Any], wrap: Callable[[Any], Any], helpers: bool = True
+) -> Any:
+    """A copy of the function with other globals; functions of its own module that it calls are rebound too."""
+    assert isinstance(function, FunctionType)
+    world = dict(function.__globals__) | dict(names)
+    for name in function.__code__.co_names if helpers else ():
+        called = world.get(name)
+        if name not in names and isinstance(called, FunctionType) and called.__module__ == function.__module__:
+            world[name] = _rebound(called, names, wrap)
+    copy = FunctionType(
+        function.__code__, world, function.__name__, function.__defaults__, function.__closure__
+    )
+    return wrap(copy)
+
+
+def _fingerprint(function: FunctionType) -> str:
+    digest = hashlib.sha256()
+    seen: set[CodeType] = set()
+
+    def add(item: Any) -> None:
+        if isinstance(item, Dispatcher):
+            item = item.py_func
+        if isinstance(item, FunctionType):
+            if item.__code__ not in seen:
+                add_code(item.__code__)
+                for name in item.__code__.co_names:
+                    add(item.__globals__.get(name))
+        elif isinstance(item, (int, float, tuple)):
+            digest.update(repr(item).encode())
+
+    def add_code(code: CodeType) -> None:
+        seen.add(code)
+        digest.update(code.co_code)
+        for constant in code.co_consts:
+            digest.update(constant.co_code if isinstance(constant, CodeType) else repr(constant).encode())
+        digest.update(repr(code.co_names).encode())
+
+    add(function)
+    return digest.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The patient's stability score in [0, 1] and the trigger that registers a review, both online and pure.
+"""The patient's stability score in [0, 1], the trigger that registers a review, and what a review must know.
 
 The score asks four things of stress, sleep and mood: how far from target they are (D), how much they swing (V), how
 unexpected they are (N) and how adverse the newest step was (A). No clock and no calendar enters it: only the samples
@@ -10,6 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+
+from twin.estimate import Estimate
+from twin.signals import Snapshot
 
 CHANNELS = ("stress", "sleep", "mood")
 
@@ -29,6 +33,12 @@ FALL_BELOW = 0.60  # when it ends below this
 FALL_WINDOW = 9  # samples, the present one included: 48 h
 REFRACTORY = 4  # samples: at most one review in 24 h
 EPISODE_CLOSES = 0.60
+
+PLAUSIBLE = {"stress": (1.0, 10.0), "sleep": (0.0, 24.0), "mood": (1.0, 10.0)}
+QUALITY_WINDOW = 4  # samples
+LOW_MOOD = 2.0  # at or below it twice in a row: a red flag
+SHORT_SLEEP_H = 4.0  # below it three times in a row while mood rises: another
+DOSE_WINDOW = 8  # samples: 48 h, in which a missed dose shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +82,66 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """Why a review is registered: the rule and its numbers as a sentence."""
+    """A review is registered, and by which rule."""
 
     rule: str  # "low" or "fall"
-    reason: str
+    size: float  # how far below the threshold, or how much was lost
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The newest readings as they came, None where one was unusable, and sleep levels for their trend."""
+
+    readings: tuple[Mapping[str, float | None], ...] = ()
+    sleep_levels: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Everything remembered of a patient between two samples."""
+
+    stability: Stability = Stability()
+    trigger: Trigger = Trigger()
+    window: Window = Window()
+
+
+class StabilityWatch:
+    """NeuroCore's stability slot for a patient: folds `observe` over the samples."""
+
+    def __init__(self) -> None:
+        self._watch = Watch()
+
+    def __call__(self, snapshot: Snapshot, estimate: Estimate, novelty: float) -> tuple[float, Mapping[str, float]]:
+        """The score and its components after this snapshot."""
+        readings = {name: r.value if r.usable else None for name, r in snapshot.readings.items()}
+        self._watch, value, components = observe(self._watch, readings)
+        return value, components
+
+
+def observe(watch: Watch, readings: Mapping[str, float | None]) -> tuple[Watch, float, Mapping[str, float]]:
+    """Take one sample in: the score, its components D, V, N, A, and what a review needs to know besides.
+
+    `low` and `fall` say which rule fired now (`fall` by how much), `red_flag_mood` and `red_flag_activation` are 1
+    when raised; `good_samples` counts the last four, `sleep_fall_h` is the loss of sleep within 24 h, `dose_mg_48h`
+    what was swallowed.
+    """
+    plausible = {c: _plausible(c, readings.get(c)) for c in CHANNELS}
+    stability, score = advance(watch.stability, plausible)
+    trigger, firing = watch.trigger, None
+    if score is not None:
+        trigger, firing = step_trigger(watch.trigger, score.value)
+    window = _widened(watch.window, {**plausible, "dose_mg": readings.get("dose_mg")}, stability)
+    components = {
+        **(score.components if score else dict.fromkeys("DVNA", 0.0)),
+        "low": float(firing is not None and firing.rule == "low"),
+        "fall": firing.size if firing is not None and firing.rule == "fall" else 0.0,
+        **_findings(window),
+    }
+    return Watch(stability, trigger, window), stability.score, components
 
 
 def advance(
-    state: Stability, reading: Mapping[str, float], novelty: float | None = None
+    state: Stability, reading: Mapping[str, float | None], novelty: float | None = None
 ) -> tuple[Stability, Score | None]:
     """Take one sample in; a channel that is missing or not finite is left out. None until all three were seen.
 
@@ -104,7 +166,7 @@ def advance(
     return Stability(state.samples + 1, levels, surprise, value), Score(value, components)
 
 
-def watch(state: Trigger, score: float) -> tuple[Trigger, Firing | None]:
+def step_trigger(state: Trigger, score: float) -> tuple[Trigger, Firing | None]:
     """Take one score in; a firing says that a review is due."""
     recent = (*state.recent, score)[-FALL_WINDOW:]
     since = state.since_last + 1
@@ -116,10 +178,39 @@ def watch(state: Trigger, score: float) -> tuple[Trigger, Firing | None]:
 def _firing(k: int, recent: tuple[float, ...]) -> Firing | None:
     now, high = recent[-1], max(recent)
     if k > LOW_FROM and now < LOW_SCORE and recent[-2] < LOW_SCORE:
-        return Firing("low", f"stability {recent[-2]:.2f} and {now:.2f}, two samples below {LOW_SCORE:.2f}")
+        return Firing("low", LOW_SCORE - now)
     if k >= LOW_FROM and high - now > FALL and now < FALL_BELOW:
-        return Firing("fall", f"stability fell by {high - now:.2f} to {now:.2f} within 48 h")
+        return Firing("fall", high - now)
     return None
+
+
+def _plausible(channel: str, value: float | None) -> float | None:
+    low, high = PLAUSIBLE[channel]
+    return value if value is not None and low <= value <= high else None
+
+
+def _widened(window: Window, reading: Mapping[str, float | None], stability: Stability) -> Window:
+    sleep = stability.levels[1]
+    levels = window.sleep_levels if sleep is None else (*window.sleep_levels, sleep.mean)
+    return Window((*window.readings, reading)[-DOSE_WINDOW:], levels[-QUALITY_WINDOW - 1 :])
+
+
+def _findings(window: Window) -> dict[str, float]:
+    """Red flags, data quality, trend of sleep and doses taken, from the raw window."""
+    newest = window.readings[-QUALITY_WINDOW:]
+    moods = [r["mood"] for r in newest if r["mood"] is not None]
+    nights = [r["sleep"] for r in newest if r["sleep"] is not None][-3:]
+    low_mood = len(moods) >= 2 and all(m <= LOW_MOOD for m in moods[-2:])
+    rising = len(moods) >= 3 and all(b > a for a, b in pairwise(moods[-3:]))
+    short = len(nights) == 3 and all(h < SHORT_SLEEP_H for h in nights)
+    levels = window.sleep_levels
+    return {
+        "red_flag_mood": float(low_mood),
+        "red_flag_activation": float(short and rising),
+        "good_samples": float(sum(all(r[c] is not None for c in CHANNELS) for r in newest)),
+        "sleep_fall_h": levels[0] - levels[-1] if levels else 0.0,
+        "dose_mg_48h": math.fsum(r["dose_mg"] or 0.0 for r in window.readings),
+    }
 
 
 def _finite(value: float | None) -> float | None:

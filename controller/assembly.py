@@ -1,0 +1,67 @@
+"""From settings to the parts of a loop: the one place that says which engine, core and loop serve which model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from controller.cycle import Cadence, Parts
+from controller.neurocore.core import NeuroCore, bioreactor_core
+from controller.pharmacoloop.bioreactor import BioreactorLoop
+from controller.safety import Bound, Envelope, Limit
+from controller.settings import Settings
+from controller.supervisor import Gates
+from twin.engine import TwinEngine
+from twin.models import penicillin
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The parts of one reactor's loop, and how to build its NeuroCore again from what it had learned."""
+
+    parts: Parts
+    core: NeuroCore
+    rebuild_core: Callable[[Mapping[str, object] | None], NeuroCore]
+
+
+def assemble(settings: Settings) -> Assembly:
+    """Build and warm up everything that serves the configured reactor; compiling takes some seconds."""
+    plant = settings.plant_record()
+    model = penicillin.MODEL
+    engine = TwinEngine(plant, model)
+    engine.warm_up()
+
+    def rebuild(state: Mapping[str, object] | None) -> NeuroCore:
+        core = bioreactor_core(settings.neurocore.backend, model, settings.neurocore.seed)
+        if state is not None:
+            core.restore(state)
+        return core
+
+    core = rebuild(None)
+    envelope = envelope_of(settings)
+    loop = BioreactorLoop(
+        plant=plant,
+        engine=engine,
+        envelope=envelope,
+        nominal={i.name: i.nominal for i in model.inputs},
+        latch=penicillin.FEED_LATCH,
+        suggestion_valid=timedelta(seconds=settings.loop.suggestion_valid_s),
+        minimum_gain_percent=settings.loop.minimum_gain_percent,
+    )
+    gates = Gates(settings.gates.novelty_max, settings.gates.nis_ratio_max, settings.gates.patience)
+    cadence = Cadence(timedelta(seconds=settings.loop.plan_every_s), timedelta(seconds=settings.loop.command_valid_s))
+    return Assembly(Parts(plant, engine, core, loop, envelope, gates, cadence), core, rebuild)
+
+
+def envelope_of(settings: Settings) -> Envelope:
+    """The safety envelope as configured."""
+    plant = settings.plant_record()
+    return Envelope(
+        limits=tuple(
+            Limit(name, plant.variable(name).unit, limit.low, limit.high, limit.max_step, tuple(limit.phases))
+            for name, limit in settings.limits.items()
+        ),
+        bounds=tuple(Bound(name, bound.unit, bound.low, bound.high) for name, bound in settings.envelope.items()),
+        evidence=tuple(settings.gates.evidence),
+    )

@@ -1,0 +1,178 @@
+"""`neurotwin`: the command line, where the parts are put together."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from controller import demo as demonstration
+from controller.assembly import assemble
+from controller.edge import check as checking
+from controller.edge.historian import HistorianFault
+from controller.edge.opcua import PlantLost, PlantMismatch
+from controller.edge.serve import control
+from controller.lifeline import die_with_parent, until_stopped
+from controller.neurocore.backend import NeuroCoreLost
+from controller.records import Mode
+from controller.settings import SettingsFault, default_config, load
+
+app = typer.Typer(
+    help="Bioprocess control with a digital twin and a neuromorphic learner, over OPC UA.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[Path, typer.Argument(help="The configuration (TOML); `neurotwin init DIR` writes one.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
+
+
+class Refusal(Exception):
+    """Bad input; the message is one sentence for the person who gave it."""
+
+
+def main() -> None:
+    """Run the command line; a fault that a person can mend is one sentence on standard error and exit code 2."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("asyncua").setLevel(logging.ERROR)
+    structlog.configure(
+        processors=[structlog.processors.TimeStamper("%H:%M:%S"), structlog.dev.ConsoleRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    die_with_parent()
+    try:
+        app()
+    except (SettingsFault, PlantMismatch, PlantLost, HistorianFault, NeuroCoreLost, Refusal) as fault:
+        print(f"neurotwin: {fault}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+@app.command()
+def demo(
+    plant: Annotated[str, typer.Option(help="Which plant to simulate.")] = "penicillin",
+    speed: Annotated[str, typer.Option(help="Process seconds per second, or max (lockstep).")] = "600",
+    hours: Annotated[float | None, typer.Option(help="Stop at this age of the batch.")] = None,
+    headless: Annotated[bool, typer.Option(help="No console; the loop runs in auto.")] = False,
+    seed: Annotated[int, typer.Option(help="Which simulated batch.")] = 7,
+    out: Annotated[Path | None, typer.Option(help="Where to keep the run; a new folder under var by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a simulated plant, its controller and the console together; Ctrl-C ends all of them."""
+    if plant != "penicillin":
+        raise Refusal(f"no plant is called {plant!r}; the one there is: penicillin")
+    if hours is not None and not 0 < hours <= 230:
+        raise Refusal(f"--hours {hours:g}: give a batch age between 0 and 230 h")
+    if headless:
+        report = demonstration.headless(speed_of(speed), hours or 24.0, seed, out)
+        print(json.dumps(report) if as_json else demonstration.told(report))
+    elif as_json:
+        raise Refusal("--json belongs to --headless")
+    else:
+        demonstration.interactive(speed_of(speed), hours, seed, out)
+
+
+@app.command()
+def plant(
+    config: Config,
+    speed: Annotated[str, typer.Option(help="Process seconds per second, or max (lockstep).")] = "1",
+    seed: Annotated[int, typer.Option(help="Which simulated batch.")] = 7,
+    checkpoint: Annotated[Path | None, typer.Option(help="Kept at every scan; a restart goes on from it.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="Write the true states here, for a judge only.")] = None,
+) -> None:
+    """Serve the simulated plant over OPC UA."""
+    from plant_sim import server
+
+    settings = load(config)
+    options = server.Options(
+        endpoint=settings.connection.endpoint,
+        seed=seed,
+        speed=speed_of(speed),
+        checkpoint=checkpoint,
+        truth=truth,
+        lease_s=settings.supervisor.lease_s,
+    )
+    until_stopped(server.serve(options))
+
+
+@app.command()
+def run(
+    config: Config,
+    mode: Annotated[Mode | None, typer.Option(help="Ask for this mode once the first scan is in.")] = None,
+    hours: Annotated[float | None, typer.Option(help="Stop at this age of the batch.")] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the plant at the start.")] = 30.0,
+) -> None:
+    """Run the controller: read, learn, forecast, advise or act, record."""
+    settings = load(config)
+    until_stopped(control(settings, assemble, wait_s=wait, until_hours=hours, wanted=mode))
+
+
+@app.command()
+def console(config: Config) -> None:
+    """Serve the operator console."""
+    from hmi.console import app as page
+
+    settings = load(config)
+    gateway = f"http://{settings.gateway.host}:{settings.gateway.port}"
+    page.run(gateway, settings.console.host, settings.console.port)
+
+
+@app.command()
+def check(
+    config: Config,
+    connect: Annotated[bool, typer.Option(help="Also compare every tag with the server; nothing is written.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Validate a configuration, and with --connect its tags, units and ranges against the server."""
+    settings = load(config)
+    rows = asyncio.run(checking.rows_connected(settings)) if connect else checking.rows(settings)
+    shown(rows, as_json)
+    if any(row["verdict"] != "ok" for row in rows):
+        raise SystemExit(2)
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="Where to put it; nothing is overwritten.")]) -> None:
+    """Write a configuration to start from."""
+    target = folder / "penicillin.toml"
+    if target.exists():
+        raise Refusal(f"{target} exists already; choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(default_config("penicillin"), target)
+    print(f"wrote {target}; next: neurotwin check {target} --connect")
+
+
+def speed_of(text: str) -> float | None:
+    """Process seconds per second; None for lockstep."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.0 < speed <= 100_000.0:
+        raise Refusal(f"--speed {text}: give a number above 0 (at most 100000), or max")
+    return speed
+
+
+def shown(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """Print rows as a table of equal columns, or as JSON."""
+    if as_json:
+        print(json.dumps({"rows": rows}))
+        return
+    columns = list(rows[0]) if rows else []
+    table = [columns, *([str(row[c]) for c in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
+    for line in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+if __name__ == "__main__":
+    main()

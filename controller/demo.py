@@ -1,0 +1,232 @@
+"""The demonstration: plant, controller and console as processes of their own, and a judge who knows the truth."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import tomli_w
+
+from controller.assembly import assemble
+from controller.edge.historian import Historian
+from controller.edge.runner import Runner
+from controller.edge.serve import control
+from controller.lifeline import end, spawn
+from controller.records import Mode
+from controller.settings import default_config, load
+
+JUDGED = ("biomass", "substrate", "product")
+READY_WITHIN_S = 60.0
+
+
+def headless(speed: float | None, hours: float, seed: int, out: Path | None) -> dict[str, Any]:
+    """Run plant and controller over real OPC UA to a batch age, in auto, and report; progress on standard error."""
+    folder = _folder(out)
+    config = _configure(folder, lockstep=speed is None)
+    settings = load(config)
+    truth = folder / "truth.csv"
+    plant = _start_plant(config, folder, speed, seed, truth)
+    try:
+        _await_line(plant, "plant ready")
+        with _progress(folder, hours):
+            runner = asyncio.run(
+                control(settings, assemble, READY_WITHIN_S, until_hours=hours, wanted=Mode.AUTO, gateway=False)
+            )
+    finally:
+        end(plant)
+    return _report(runner, settings.historian_path(), truth, hours)
+
+
+def interactive(speed: float | None, hours: float | None, seed: int, out: Path | None) -> None:
+    """Run plant, controller and console until Ctrl-C, or until one of them ends."""
+    folder = _folder(out)
+    config = _configure(folder, lockstep=speed is None)
+    settings = load(config)
+    children = [_start_plant(config, folder, speed, seed, None)]
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        _await_line(children[0], "plant ready")
+        age = [] if hours is None else ["--hours", str(hours)]
+        children.append(spawn(["run", str(config), "--mode", "advisory", *age]))
+        children.append(spawn(["console", str(config)]))
+        address = f"http://{settings.console.host}:{settings.console.port}"
+        _await_port(settings.console.host, settings.console.port, children)
+        print(f"\n  NeuroTwin is running. Open {address}\n  Ctrl-C ends it. The run is kept in {folder}\n", flush=True)
+        while not stop.wait(0.3) and all(child.poll() is None for child in children):
+            pass
+    finally:
+        for child in reversed(children):
+            end(child)
+    if not stop.is_set() and any(child.returncode not in (0, None) for child in children[1:2]):
+        raise SystemExit(1)
+
+
+def told(report: Mapping[str, Any]) -> str:
+    """The report as lines for a person."""
+    lines = []
+    for key, value in report.items():
+        if isinstance(value, Mapping):
+            value = ", ".join(f"{k} {v:.3f}" for k, v in value.items())
+        lines.append(f"{key:28} {value}")
+    return "\n".join(lines)
+
+
+def _folder(out: Path | None) -> Path:
+    folder = out or Path("var") / f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.resolve()
+
+
+def _configure(folder: Path, lockstep: bool) -> Path:
+    """Write the configuration of this run: the shipped one with free ports and its own historian."""
+    content = tomllib.loads(default_config("penicillin").read_text())
+    content["connection"] |= {"endpoint": f"opc.tcp://127.0.0.1:{_free_port(4840)}/neurotwin", "lockstep": lockstep}
+    content["historian"] = {"path": str(folder / "historian.sqlite")}
+    content["gateway"] = {"host": "127.0.0.1", "port": _free_port(8420)}
+    content["console"] = {"host": "127.0.0.1", "port": _free_port(8421)}
+    path = folder / "penicillin.toml"
+    path.write_text(tomli_w.dumps(content))
+    return path
+
+
+def _free_port(wanted: int) -> int:
+    """The wanted port when it is free, or any free one."""
+    for port in (wanted, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise OSError("no free port on 127.0.0.1")
+
+
+def _start_plant(
+    config: Path, folder: Path, speed: float | None, seed: int, truth: Path | None
+) -> subprocess.Popen[bytes]:
+    pace = "max" if speed is None else str(speed)
+    options = ["--speed", pace, "--seed", str(seed), "--checkpoint", str(folder / "plant.checkpoint")]
+    if truth is not None:
+        options += ["--truth", str(truth)]
+    return spawn(["plant", str(config), *options], stdout=subprocess.PIPE)
+
+
+def _await_line(child: subprocess.Popen[bytes], word: str) -> None:
+    """Wait until the child prints a line with this word; its later output is passed on to standard error."""
+    if child.stdout is None:
+        raise ValueError("the child's standard output is not a pipe")
+    seen = threading.Event()
+
+    def drain() -> None:
+        for line in child.stdout or ():
+            if word.encode() in line:
+                seen.set()
+            else:
+                sys.stderr.buffer.write(line)
+
+    threading.Thread(target=drain, daemon=True, name="plant output").start()
+    deadline = time.monotonic() + READY_WITHIN_S
+    while not seen.wait(0.1):
+        if child.poll() is not None:
+            raise SystemExit(f"neurotwin: the simulated plant ended with code {child.returncode} before it was ready")
+        if time.monotonic() > deadline:
+            raise SystemExit(f"neurotwin: the simulated plant was not ready within {READY_WITHIN_S:g} s")
+
+
+def _await_port(host: str, port: int, children: list[subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline and all(child.poll() is None for child in children):
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1.0):
+            return
+        time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def _progress(folder: Path, hours: float) -> Iterator[None]:
+    """Say on standard error how far the batch is, twice a second at most, from what the plant logged."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.5):
+            age = _last_hour(folder / "truth.csv")
+            sys.stderr.write(f"\rbatch age {age:6.1f} of {hours:g} h")
+            sys.stderr.flush()
+        sys.stderr.write("\n")
+
+    thread = threading.Thread(target=watch, daemon=True, name="progress")
+    if sys.stderr.isatty():
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        if thread.ident is not None:
+            thread.join(2.0)
+
+
+def _last_hour(path: Path) -> float:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        tail = path.read_bytes()[-400:].decode().strip().splitlines()[-1]
+        return float(tail.split(",")[1])
+    return 0.0
+
+
+def _report(runner: Runner, historian: Path, truth: Path, hours: float) -> dict[str, Any]:
+    true = pd.read_csv(truth)
+    decision = runner.decision
+    if decision is None:
+        raise SystemExit("neurotwin: no scan was taken")
+    with contextlib.closing(Historian.reader(historian)) as record:
+        rows = record.counts()
+        pending = record.outbox_pending()
+        estimates = record.trend(
+            runner.parts.plant.name,
+            decision.situation.batch,
+            [f"estimate.{name}" for name in JUDGED],
+            buckets=None,
+        )
+    return {
+        "batch": decision.situation.batch,
+        "hours": hours,
+        "scans": runner.counts.scans,
+        "commands_written": runner.counts.commands_written,
+        "commands_refused": runner.counts.commands_refused,
+        "product_g_per_l": float(true["product"].iloc[-1]),
+        "estimate_nrmse": {name: _nrmse(true, name, estimates[f"estimate.{name}"]) for name in JUDGED},
+        "neurocore_backend": decision.insight.backend,
+        "neurocore_ms_per_scan_p50": statistics.median(runner.counts.neurocore_ms),
+        "historian_rows": rows,
+        "outbox_pending": pending,
+        "lease_lapses": runner.counts.lapses,
+        "mode": str(decision.mode),
+    }
+
+
+def _nrmse(true: pd.DataFrame, name: str, estimates: list[tuple[Any, ...]]) -> float:
+    """RMSE over the standard deviation of the truth, at the instants of the estimates."""
+    times = pd.to_datetime(true["time"], utc=True).astype("int64") / _per_ms(true)
+    at = np.array([row[0] for row in estimates], dtype=float)
+    mean = np.array([row[2] for row in estimates], dtype=float)
+    actual = np.interp(at, times.to_numpy(dtype=float), true[name].to_numpy(dtype=float))
+    spread = float(np.std(actual))
+    return float(np.sqrt(np.mean((mean - actual) ** 2)) / spread) if spread > 0 else math.nan
+
+
+def _per_ms(true: pd.DataFrame) -> float:
+    """How many of the parsed time's integer units make a millisecond (pandas chooses the resolution)."""
+    unit = pd.to_datetime(true["time"], utc=True).dt.unit
+    return {"s": 1e-3, "ms": 1.0, "us": 1e3, "ns": 1e6}[unit]

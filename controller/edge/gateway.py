@@ -1,0 +1,326 @@
+"""The gateway: REST and server-sent events, documented by OpenAPI, through which people and programs meet the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from controller.edge.loopback import Loopback
+from controller.edge.source import AssayView, EventView, PlantView, Source, StatusView, TrendView
+from controller.edge.wire import DecisionView, ForecastView, Number, View, decision_view, forecast_view
+from controller.records import Intent, Mode, Ruling
+
+ANSWER_WITHIN_S = 4.0  # wall seconds a request waits for its ruling before it is told "queued" (design)
+KEEP_ALIVE_S = 5.0  # wall seconds between comments on a quiet stream, so that a dead peer is noticed (design)
+INTENTS_KEPT = 200  # outcomes that can still be asked for (design)
+MISSED_SCANS = 3.0  # scan periods without a scan after which the loop counts as degraded (design)
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]*$")]
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
+Remark = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+
+
+class Asked(BaseModel):
+    """What a person asks; anything not declared here is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+    by: Name = Field(description="who asks", examples=["A. Keller"])
+
+
+class AcceptIn(Asked):
+    """Accept the open suggestion; a remark is welcome."""
+
+    kind: Literal["accept"]
+    suggestion: Name
+    reason: Remark = ""
+
+
+class RejectIn(Asked):
+    """Reject the open suggestion, and say why."""
+
+    kind: Literal["reject"]
+    suggestion: Name
+    reason: Sentence
+
+
+class ModeIn(Asked):
+    """Change the mode, and say why."""
+
+    kind: Literal["mode"]
+    mode: Mode
+    reason: Sentence
+
+
+IntentIn = Annotated[AcceptIn | RejectIn | ModeIn, Body(discriminator="kind")]
+
+
+class OutcomeView(View):
+    """What became of an intent: queued until a turn has judged it."""
+
+    id: str
+    status: Literal["granted", "refused", "queued"]
+    reason: str
+
+
+class StateView(View):
+    """The controller's status and its latest decision, null before the first scan."""
+
+    status: StatusView
+    decision: DecisionView | None
+
+
+class ForecastsView(View):
+    """The future if nothing changes, and the future under the proposal."""
+
+    baseline: ForecastView | None
+    proposed: ForecastView | None
+
+
+class TurnView(View):
+    """The small message sent at every turn: fetch the state to know more."""
+
+    time: datetime
+    scans: int
+    mode: Mode
+    open: bool
+
+
+class HealthView(View):
+    """Whether the gateway answers, and what it knows of the loop behind it."""
+
+    status: Literal["ok", "degraded", "starting"]
+    link: str
+    scans: int
+    scan_age_s: Number
+
+
+class Docket:
+    """The intents of this session: each is before the loop, or judged."""
+
+    def __init__(self) -> None:
+        self._ids = count(1)
+        self._asked: dict[str, asyncio.Task[Ruling]] = {}
+
+    async def ask(self, source: Source, intent: Intent, wait_s: float) -> OutcomeView:
+        """Put the intent before the loop; the answer is its ruling, or that it is queued."""
+        key = str(next(self._ids))
+        task = asyncio.ensure_future(_judged(source, intent))
+        self._asked[key] = task
+        while len(self._asked) > INTENTS_KEPT:
+            self._asked.pop(next(iter(self._asked)))
+        await asyncio.wait({task}, timeout=wait_s)
+        return self.outcome(key)
+
+    def outcome(self, key: str) -> OutcomeView:
+        """What is known of the intent of that id; KeyError when there is none."""
+        task = self._asked[key]
+        if not task.done():
+            return OutcomeView(id=key, status="queued", reason="it is judged in the next turn of the loop")
+        if task.cancelled():
+            return OutcomeView(id=key, status="refused", reason="the controller stopped before it was judged")
+        ruling = task.result()
+        return OutcomeView(id=key, status="granted" if ruling.granted else "refused", reason=ruling.reason)
+
+
+async def _judged(source: Source, intent: Intent) -> Ruling:
+    return await source.submit(intent)
+
+
+def _source(request: Request) -> Source:
+    source: Source = request.app.state.source
+    return source
+
+
+def _docket(request: Request) -> Docket:
+    docket: Docket = request.app.state.docket
+    return docket
+
+
+TheSource = Annotated[Source, Depends(_source)]
+TheDocket = Annotated[Docket, Depends(_docket)]
+router = APIRouter(prefix="/api/v1")
+
+
+@router.get("/plant", summary="What is controlled")
+async def plant(source: TheSource) -> PlantView:
+    """Variables with units and spans, limits, batch length: what does not change while the controller runs."""
+    return PlantView.model_validate(source.plant())
+
+
+@router.get("/state", summary="The present")
+async def state(source: TheSource) -> StateView:
+    """The controller's status and its latest decision; `decision` is null before the first scan."""
+    decision = source.latest()
+    return StateView(status=_status(source), decision=None if decision is None else decision_view(decision))
+
+
+@router.get("/forecast", summary="The future, with and without the proposal")
+async def forecast(
+    source: TheSource,
+    variable: Annotated[list[str], Query(description="states and outputs; none means all")] = [],  # noqa: B006
+) -> ForecastsView:
+    """Bands of the baseline and of the proposed plan. Both are null before the first forecast."""
+    decision = source.latest()
+    if decision is None:
+        return ForecastsView(baseline=None, proposed=None)
+    return ForecastsView(
+        baseline=forecast_view(decision.baseline, variable),
+        proposed=forecast_view(decision.proposed, variable),
+    )
+
+
+@router.get("/trend", summary="Decimated history")
+async def trend(
+    source: TheSource,
+    series: Annotated[list[str], Query(min_length=1, max_length=40, description="such as process.ph")],
+    start: Annotated[datetime | None, Query(description="process time; default: the start of the batch")] = None,
+    end: Annotated[datetime | None, Query(description="process time; default: the latest scan")] = None,
+    buckets: Annotated[int, Query(ge=1, le=2000)] = 400,
+) -> TrendView:
+    """Per series and bucket: time in ms, minimum, mean, maximum and worst quality. Empty buckets are left out."""
+    decision = source.latest()
+    if decision is None:
+        return TrendView(series={})
+    first = _utc(start) or _status(source).batch.start or decision.time - timedelta(days=1)
+    last = _utc(end) or decision.time + timedelta(milliseconds=1)
+    if last <= first:
+        raise HTTPException(422, f"the end {last.isoformat()} does not lie after the start {first.isoformat()}")
+    rows = await source.trend(series, first, last, buckets)
+    return TrendView.model_validate({"series": rows})
+
+
+@router.get("/assays", summary="Laboratory results")
+async def assays(source: TheSource) -> list[AssayView]:
+    """The results of this batch, each with its sampling time."""
+    return [AssayView.model_validate(assay) for assay in await source.assays()]
+
+
+@router.get("/events", summary="What happened")
+async def events(source: TheSource, limit: Annotated[int, Query(ge=1, le=500)] = 30) -> list[EventView]:
+    """Mode changes, answers of operators, commands, refusals, lost links: newest first."""
+    return [EventView.model_validate(event) for event in await source.events(limit)]
+
+
+@router.get("/stream", summary="One event a turn", response_class=StreamingResponse)
+async def stream(source: TheSource) -> StreamingResponse:
+    """Server-sent events named `turn`, whose data is a TurnView; comments keep a quiet line open."""
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_messages(source), media_type="text/event-stream", headers=headers)
+
+
+@router.post(
+    "/intents",
+    summary="Ask the loop for something",
+    responses={
+        202: {
+            "model": OutcomeView,
+            "description": "Queued: no turn was taken yet; ask for the intent by its id",
+        },
+        409: {"model": OutcomeView, "description": "Refused, with the reason"},
+    },
+)
+async def ask(intent: IntentIn, source: TheSource, docket: TheDocket, response: Response) -> OutcomeView:
+    """Accept or reject the open suggestion, or change the mode. The next turn judges it and says why."""
+    decision = source.latest()
+    asked = Intent(
+        kind=intent.kind,
+        by=intent.by,
+        at=datetime.now(UTC) if decision is None else decision.time,
+        suggestion="" if isinstance(intent, ModeIn) else intent.suggestion,
+        mode=intent.mode if isinstance(intent, ModeIn) else None,
+        reason=intent.reason,
+    )
+    outcome = await docket.ask(source, asked, ANSWER_WITHIN_S)
+    response.status_code = {"granted": 200, "queued": 202, "refused": 409}[outcome.status]
+    return outcome
+
+
+@router.get("/intents/{key}", summary="What became of an intent", responses={404: {"description": "Not known"}})
+async def intent_outcome(key: str, docket: TheDocket) -> OutcomeView:
+    """Granted, refused with the reason, or still queued."""
+    try:
+        return docket.outcome(key)
+    except KeyError:
+        raise HTTPException(404, f"there is no intent {key!r} in this session") from None
+
+
+@router.get("/health", summary="Is somebody there")
+async def health(source: TheSource) -> HealthView:
+    """Degraded when the plant's link is down or scans are overdue; starting before the first scan."""
+    status = _status(source)
+    overdue = None not in (status.scan_age_s, status.scan_period_s) and _overdue(status)
+    word: Literal["ok", "degraded", "starting"] = "ok"
+    if source.latest() is None:
+        word = "starting"
+    elif status.link != "connected" or overdue:
+        word = "degraded"
+    return HealthView(status=word, link=status.link, scans=status.scans, scan_age_s=status.scan_age_s)
+
+
+def _overdue(status: StatusView) -> bool:
+    return (status.scan_age_s or 0.0) > MISSED_SCANS * max(status.scan_period_s or 0.0, 1.0)
+
+
+def _status(source: Source) -> StatusView:
+    status = StatusView.model_validate(source.status())
+    if status.scanned_at is not None:
+        status.scan_age_s = max(0.0, (datetime.now(UTC) - status.scanned_at).total_seconds())
+    return status
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    """A time without a zone is meant as UTC."""
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
+
+
+async def _messages(source: Source) -> AsyncIterator[str]:
+    """The event stream as text; ends with the source's, and closes it when the listener goes."""
+    turns = source.subscribe()
+    pending: asyncio.Future[datetime] | None = None
+    yield ": neurotwin\n\n"
+    try:
+        while True:
+            pending = pending or asyncio.ensure_future(anext(turns))
+            await asyncio.wait({pending}, timeout=KEEP_ALIVE_S)
+            if not pending.done():
+                yield ": alive\n\n"
+                continue
+            time, pending = pending.result(), None
+            yield f"event: turn\ndata: {_turn(source, time).model_dump_json()}\n\n"
+    except StopAsyncIteration:
+        return
+    finally:
+        if pending is not None:
+            pending.cancel()
+            await asyncio.wait({pending})
+        if isinstance(turns, AsyncGenerator):
+            await turns.aclose()
+
+
+def _turn(source: Source, time: datetime) -> TurnView:
+    status, decision = _status(source), source.latest()
+    return TurnView(time=time, scans=status.scans, mode=status.mode, open=decision is not None and decision.open)
+
+
+def application(source: Source) -> FastAPI:
+    """The gateway over a source. Serve it on a loopback address; it turns away whoever calls it by another name."""
+    app = FastAPI(
+        title="NeuroTwin gateway",
+        version="1",
+        summary="The control loop of one plant: what it sees, believes, predicts and proposes, and what you ask of it.",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # the documentation pages would load scripts from the internet
+        redoc_url=None,
+    )
+    app.state.source = source
+    app.state.docket = Docket()
+    app.include_router(router)
+    app.add_middleware(Loopback)
+    return app

@@ -1,0 +1,295 @@
+"""The runner turns the wheel: read the plant, take a turn, record it, and only then write; it survives its parts.
+
+Process time comes from the plant. The wall clock is used for waiting and for saying how old the last scan is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import structlog
+
+from controller.cycle import Memory, Parts, turn
+from controller.edge.historian import Historian
+from controller.edge.influx import Forwarder
+from controller.edge.opcua import PlantLink, PlantLost, Scan
+from controller.neurocore.backend import NeuroCoreLost
+from controller.neurocore.core import NeuroCore
+from controller.records import Command, Decision, Intent, Mode, Ruling, Situation
+from controller.settings import Settings
+from controller.supervisor import Ladder
+from twin.estimate import Track
+
+log = structlog.get_logger()
+T = TypeVar("T")
+TRACK_SPAN = timedelta(hours=16)  # what a restart needs, so that an assay of before it can still be rewound to
+ANSWER_WITHIN_S = 5.0  # wall seconds an operator's request waits for the next turn
+
+
+@dataclass(slots=True)
+class Counts:
+    """What has happened since the start."""
+
+    scans: int = 0
+    commands_written: int = 0
+    commands_refused: int = 0
+    lapses: int = 0
+    neurocore_ms: list[float] = field(default_factory=list)
+
+
+class Runner:
+    """One reactor's controller. `rebuild_core` gives a fresh NeuroCore from what an earlier one had learned."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Parts,
+        core: NeuroCore,
+        rebuild_core: Callable[[Mapping[str, object] | None], NeuroCore],
+        link: PlantLink,
+        historian: Historian,
+        forwarder: Forwarder | None,
+    ) -> None:
+        self.settings = settings
+        self.parts = parts
+        self.core = core
+        self.link = link
+        self.historian = historian
+        self.forwarder = forwarder
+        self.counts = Counts()
+        self.scan: Scan | None = None
+        self.decision: Decision | None = None
+        self.notice = "starting"
+        self._rebuild_core = rebuild_core
+        self._memory = Memory(Ladder(Mode.SHADOW, "started"))
+        self._faults: tuple[str, ...] = ()
+        self._written: Command | None = None
+        self._requests: list[tuple[Intent, asyncio.Future[Ruling]]] = []
+        self._listeners: set[asyncio.Queue[datetime]] = set()
+        # Lava's pipe, the filter and SQLite all block: they share one thread, so that the event loop stays free.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="turn")
+
+    # -- the wheel ---------------------------------------------------------------------------------------------
+
+    async def run(self, until_hours: float | None = None, wanted: Mode | None = None) -> None:
+        """Turn until cancelled, or until the batch is `until_hours` old; ask for mode `wanted` at the first scan."""
+        try:
+            scan = await self._next_scan()
+            await self._in_worker(self._resume, scan)
+            if wanted is not None:
+                self._ask(Intent("mode", "command line", scan.snapshot.time, mode=wanted, reason="asked at start"))
+            first = scan.batch_start or scan.snapshot.time
+            while True:
+                await self._one(scan)
+                if until_hours is not None and scan.snapshot.time - first >= timedelta(hours=until_hours):
+                    return
+                scan = await self._next_scan()
+        finally:
+            await self._leave()
+
+    async def _one(self, scan: Scan) -> None:
+        """One scan: take the turn, journal it, act on it, tell whoever listens."""
+        requests, self._requests = self._requests, []
+        situation = self._situation(scan, tuple(intent for intent, _ in requests))
+        decision = await self._in_worker(self._turn, scan, situation)
+        self.scan, self.decision = scan, decision
+        self.counts.scans += 1
+        self.counts.lapses = scan.lapses or 0
+        for note in decision.notes:
+            await self._event("loop", note)
+        for (_, answer), ruling in zip(requests, self._ordered(requests, decision), strict=True):
+            if not answer.done():
+                answer.set_result(ruling)
+        for ruling in decision.rulings:
+            await self._event(ruling.intent.kind, f"{ruling.intent.by}: {ruling.reason}")
+        await self._act(decision)
+        for queue in self._listeners:
+            if not queue.full():
+                queue.put_nowait(decision.time)
+
+    def _turn(self, scan: Scan, situation: Situation) -> Decision:
+        """Take the turn and record it; a NeuroCore that died is rebuilt from what it had learned."""
+        try:
+            decision, memory = turn(self._memory, scan.snapshot, situation, self.parts)
+        except NeuroCoreLost as lost:
+            log.error("neurocore lost", reason=str(lost))
+            self._restart_core()
+            situation = replace(situation, faults=(*situation.faults, f"NeuroCore was restarted: {lost}"))
+            decision, memory = turn(self._memory, scan.snapshot, situation, self.parts)
+        looked = memory.outlook is not self._memory.outlook
+        self._memory = memory
+        self.counts.neurocore_ms.append(self.core.last_step_ms)
+        self.historian.record(decision, self.core.snapshot() if looked else None)
+        return decision
+
+    def _restart_core(self) -> None:
+        state = self.historian.core_state(self.parts.plant.name)
+        self.core.close()
+        self.core = self._rebuild_core(state)
+        self.parts = replace(self.parts, core=self.core)
+
+    async def _next_scan(self) -> Scan:
+        """The next snapshot that is a scan period newer than the last; a lost link is announced once and awaited."""
+        lost = False
+        while True:
+            try:
+                if self.settings.connection.lockstep and self.scan is not None:
+                    await self.link.advance(self.settings.connection.scan_s)
+                scan = await self.link.read()
+            except PlantLost as fault:
+                if not lost:
+                    lost = True
+                    self.notice = f"plant lost: {fault}"
+                    await self._event("link", self.notice)
+                await asyncio.sleep(self.settings.connection.poll_s)
+                continue
+            if lost:
+                await self._event("link", "the plant is back")
+            if self._due(scan):
+                self.notice = ""
+                return scan
+            await asyncio.sleep(self.settings.connection.poll_s)
+
+    def _due(self, scan: Scan) -> bool:
+        if self.decision is None:
+            return True
+        age_s = (scan.snapshot.time - self.decision.time).total_seconds()
+        return age_s >= self.settings.connection.scan_s * 0.999
+
+    # -- what is done to the plant -----------------------------------------------------------------------------
+
+    async def _act(self, decision: Decision) -> None:
+        """Write, renew or give back; the Decision is already in the historian."""
+        self._faults = ()
+        try:
+            command = decision.command
+            if command is None:
+                await self._give_back()
+            elif self._written is None or command.moves != self._written.moves:
+                await self._write(command)
+            elif command.valid_until != self._written.valid_until:
+                await self.link.renew(command.valid_until, [m.variable for m in command.moves])
+                self._written = command
+            if decision.mode in (Mode.ADVISORY, Mode.AUTO):
+                await self.link.beat()
+        except PlantLost as fault:
+            self._faults = (f"the plant was lost while it was written to: {fault}",)
+            await self._event("link", self._faults[0])
+
+    async def _write(self, command: Command) -> None:
+        outcomes = await self.link.write(command.moves, command.valid_until)
+        failed = [f"{o.variable}: {o.reason}" for o in outcomes if not o.ok]
+        self._faults = tuple(failed)
+        self._written = command
+        if failed:
+            self.counts.commands_refused += 1
+            await self._event("refused", f"{command.id}: {'; '.join(failed)}")
+        else:
+            self.counts.commands_written += 1
+            told = ", ".join(f"{m.variable} = {m.value:g} {m.unit}" for m in command.moves)
+            await self._event("written", f"{command.id} by {command.authority}: {told}, read back")
+
+    async def _give_back(self) -> None:
+        if self._written is not None:
+            await self.link.release([m.variable for m in self._written.moves])
+            self._written = None
+
+    # -- before and after --------------------------------------------------------------------------------------
+
+    def _resume(self, scan: Scan) -> None:
+        """Take up the batch where the historian left it: belief, learning, and a command still in force."""
+        name = self.parts.plant.name
+        state = self.historian.core_state(name)
+        if state is not None:
+            self.core.restore(state)
+        last = self.historian.last_decision(name, scan.batch)
+        if last is None or last.time > scan.snapshot.time:
+            return
+        past = tuple(
+            (d.estimate, d.snapshot) for d in self.historian.decisions(name, scan.batch, last.time - TRACK_SPAN)
+        )
+        mode = Mode.ADVISORY if last.mode is Mode.AUTO else last.mode
+        standing = last.command if last.command and last.command.valid_until > scan.snapshot.time else None
+        self._memory = Memory(
+            Ladder(mode, f"resumed at {last.time:%Y-%m-%d %H:%M}; auto is never resumed"),
+            Track(last.estimate, past),
+            None,
+            standing,
+        )
+        self._written = standing
+        self.historian.event(scan.snapshot.time, name, scan.batch, "loop", "the batch is resumed")
+
+    def _situation(self, scan: Scan, intents: tuple[Intent, ...]) -> Situation:
+        start = scan.batch_start or scan.snapshot.time
+        faults = self._faults if self.link.resynchronised else (*self._faults, "the link has only just come back")
+        return Situation(
+            batch=scan.batch,
+            phase=scan.phase,
+            batch_end=start + timedelta(hours=self.settings.batch.length_h),
+            setpoints=scan.setpoints,
+            intents=intents,
+            faults=faults,
+        )
+
+    async def _leave(self) -> None:
+        """Close what was opened. Setpoints are left to their lease: a restart within it takes them up again."""
+        for _, answer in self._requests:
+            answer.cancel()
+        await self.link.close()
+        await self._in_worker(self._close)
+        self._worker.shutdown(wait=True)
+
+    def _close(self) -> None:
+        if self.decision is not None:
+            self.historian.save_core_state(self.parts.plant.name, self.decision.time, self.core.snapshot())
+        self.core.close()
+
+    async def _in_worker(self, job: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, job, *arguments)
+
+    async def _event(self, kind: str, text: str) -> None:
+        log.info(text, kind=kind)
+        time = self.decision.time if self.decision else self.scan.snapshot.time if self.scan else None
+        if time is not None:
+            batch = self.scan.batch if self.scan else ""
+            await self._in_worker(self.historian.event, time, self.parts.plant.name, batch, kind, text)
+
+    # -- what people ask ---------------------------------------------------------------------------------------
+
+    def _ask(self, intent: Intent) -> asyncio.Future[Ruling]:
+        answer: asyncio.Future[Ruling] = asyncio.get_running_loop().create_future()
+        self._requests.append((intent, answer))
+        return answer
+
+    @staticmethod
+    def _ordered(requests: list[tuple[Intent, asyncio.Future[Ruling]]], decision: Decision) -> list[Ruling]:
+        """The ruling on each request, in the order of the requests."""
+        rulings = list(decision.rulings)
+        found = []
+        for intent, _ in requests:
+            ruling = next((r for r in rulings if r.intent is intent), None)
+            found.append(ruling or Ruling(intent, False, f"unknown request {intent.kind!r}"))
+        return found
+
+    async def submit(self, intent: Intent) -> Ruling:
+        """Put a person's request before the next turn and wait for what became of it."""
+        answer = self._ask(intent)
+        try:
+            return await asyncio.wait_for(asyncio.shield(answer), ANSWER_WITHIN_S)
+        except TimeoutError:
+            return Ruling(intent, False, "no turn was taken yet: the request waits for the plant's next scan")
+
+    async def subscribe(self) -> AsyncIterator[datetime]:
+        """The process time of each turn, as it is taken."""
+        queue: asyncio.Queue[datetime] = asyncio.Queue(maxsize=8)
+        self._listeners.add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._listeners.discard(queue)

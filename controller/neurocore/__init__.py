@@ -1,0 +1,1 @@
+"""NeuroCore: learns on line how this plant differs from its model, and how unusual the present is."""

@@ -1,0 +1,207 @@
+"""What learns: a Backend takes one payload and one error a scan; `open_backend` finds it by name.
+
+`lava-fixed` is the network on Lava, in a worker process of its own; `reference` is its bit-identical simulator.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import weakref
+from collections.abc import Callable
+from types import TracebackType
+from typing import IO, Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.neurocore import wire
+from controller.neurocore.reference import ReferenceBackend
+
+WORKER = "controller.neurocore.lava.worker"
+BUILD_TIMEOUT_S = 60.0  # imports Lava and compiles the network; 2-3 s on an idle machine
+STEP_TIMEOUT_S = 20.0  # a scan takes about 10 ms
+STOP_TIMEOUT_S = 5.0
+
+Integers = NDArray[np.integer[Any]]
+
+
+class NeuroCoreLost(RuntimeError):
+    """The learner's process is gone or no longer answers; what it had learned is in the last snapshot."""
+
+
+class Backend(Protocol):
+    """A population of `units` and one linear read-out per output, with weights that follow the error."""
+
+    @property
+    def name(self) -> str:
+        """As in `open_backend`."""
+        ...
+
+    def step(self, payload: Integers, error: Integers) -> Integers:
+        """Learn from `error` (-127..127) on the PREVIOUS payload, then send this one (0..254): the read-outs.
+
+        A read-out is floor(sum(weight * payload) / 64). Zero error: nothing is learned.
+        """
+        ...
+
+    def weights(self) -> Integers:
+        """The weights, (outputs, units), each in -256..255."""
+        ...
+
+    def restore(self, weights: Integers) -> None:
+        """Take these weights and go on."""
+        ...
+
+    def close(self) -> None:
+        """Free what the backend holds; a second call does nothing."""
+        ...
+
+
+def open_backend(name: str, units: int, outputs: int, seed: int) -> Backend:
+    """The backend of that name; ValueError says which exist."""
+    openers: dict[str, Callable[[int, int, int], Backend]] = {
+        "lava-fixed": LavaBackend,
+        "reference": ReferenceBackend,
+    }
+    if name not in openers:
+        raise ValueError(f"no NeuroCore backend is called {name!r}; there are {', '.join(openers)}")
+    return openers[name](units, outputs, seed)
+
+
+class LavaBackend:
+    """The client of the worker that runs Lava; every wait has an end, and a lost worker raises NeuroCoreLost."""
+
+    name = "lava-fixed"
+
+    def __init__(self, units: int, outputs: int, seed: int) -> None:
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._worker = subprocess.Popen(
+            [sys.executable, "-m", WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            bufsize=0,
+            process_group=0,  # so that Lava's own processes can be ended with it
+        )
+        _open_backends.add(self)
+        try:
+            head = {"command": "build", "units": units, "outputs": outputs, "seed": seed}
+            self._ask(wire.Frame(head), BUILD_TIMEOUT_S)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id, which is also its group's."""
+        return self._worker.pid
+
+    def step(self, payload: Integers, error: Integers) -> Integers:
+        """Learn from `error` on the previous payload, then send this one; the read-outs."""
+        frame = wire.Frame({"command": "step"}, {"payload": payload, "error": error})
+        return self._ask(frame).arrays["outputs"]
+
+    def weights(self) -> Integers:
+        """The weights, (outputs, units)."""
+        return self._ask(wire.Frame({"command": "weights"})).arrays["weights"]
+
+    def restore(self, weights: Integers) -> None:
+        """Take these weights and go on."""
+        self._ask(wire.Frame({"command": "restore"}, {"weights": weights}))
+
+    def close(self) -> None:
+        """Stop the worker; end its whole group when that takes longer than STOP_TIMEOUT_S."""
+        if self._errors.closed:
+            return
+        if self._worker.poll() is None:
+            with contextlib.suppress(NeuroCoreLost):
+                self._ask(wire.Frame({"command": "stop"}), STOP_TIMEOUT_S)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._worker.wait(STOP_TIMEOUT_S)
+        self._end_group()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _end_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._worker.pid, signal.SIGKILL)
+        self._worker.wait()
+        for stream in (self._worker.stdin, self._worker.stdout, self._errors):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        _open_backends.discard(self)
+
+    def _ask(self, frame: wire.Frame, timeout_s: float = STEP_TIMEOUT_S) -> wire.Frame:
+        if self._errors.closed:
+            raise NeuroCoreLost("NeuroCore's worker was closed.")
+        deadline = time.monotonic() + timeout_s
+        try:
+            self._send(wire.encode(frame), deadline)
+            answer = wire.read(lambda size: self._receive(size, deadline))
+        except (OSError, EOFError, wire.BrokenFrame, ValueError) as error:
+            raise NeuroCoreLost(self._obituary(frame.head["command"], timeout_s, error)) from error
+        if not answer.head["ok"]:
+            raise NeuroCoreLost(f"NeuroCore's worker failed at {frame.head['command']}: {answer.head['error']}.")
+        return answer
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        assert self._worker.stdin is not None
+        pipe = self._worker.stdin.fileno()
+        view = memoryview(data)
+        while view:
+            _wait(pipe, select.POLLOUT, deadline)
+            view = view[os.write(pipe, view[: select.PIPE_BUF]) :]  # a ready pipe takes PIPE_BUF bytes at once
+
+    def _receive(self, size: int, deadline: float) -> bytes:
+        assert self._worker.stdout is not None
+        pipe = self._worker.stdout.fileno()
+        data = bytearray()
+        while len(data) < size:
+            _wait(pipe, select.POLLIN, deadline)
+            part = os.read(pipe, size - len(data))
+            if not part:
+                raise EOFError
+            data += part
+        return bytes(data)
+
+    def _obituary(self, command: str, timeout_s: float, error: Exception) -> str:
+        if isinstance(error, TimeoutError):
+            return f"NeuroCore's worker (process {self.pid}) gave no answer to {command} within {timeout_s:g} s."
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._worker.wait(1)
+        code = self._worker.returncode
+        ended = "is gone" if code is None else f"ended by signal {-code}" if code < 0 else f"ended with {code}"
+        self._errors.seek(0)
+        last = self._errors.read().decode(errors="replace").strip().rsplit("\n", 1)[-1]
+        return f"NeuroCore's worker (process {self.pid}) {ended} at {command}" + (f": {last}" if last else ".")
+
+
+def _wait(pipe: int, event: int, deadline: float) -> None:
+    poll = select.poll()
+    poll.register(pipe, event)
+    if not poll.poll(1000 * max(0.0, deadline - time.monotonic())):
+        raise TimeoutError
+
+
+_open_backends: weakref.WeakSet[LavaBackend] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for backend in list(_open_backends):
+        backend.close()

@@ -1,0 +1,1 @@
+"""PharmacoLoop: what would be better, for a bioreactor and for a patient."""

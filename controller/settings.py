@@ -1,0 +1,238 @@
+"""Settings are read here and nowhere else: a TOML file becomes frozen, validated objects, or one clear sentence.
+
+A file that cannot be used raises SettingsFault, whose text names the file, the table, the key and the mend.
+Relative paths in the file are taken from the folder of the file; a historian path that is not given lies in
+`var` under the working directory.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+from controller.tables import *
+from twin.signals import Plant, Role, Variable
+
+
+class SettingsFault(Exception):
+    """The configuration cannot be used; the text is one sentence that says what to mend."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Settings:
+    """Everything that is configured, as it stands in the file."""
+
+    plant: PlantTable
+    connection: ConnectionTable
+    variable: Annotated[tuple[VariableTable, ...], Field(min_length=1)]
+    supervisor: SupervisorTable
+    historian: HistorianTable
+    limits: dict[Name, LimitTable]
+    envelope: dict[Name, EnvelopeTable] = Field(default_factory=dict)
+    batch: BatchTable = Field(default_factory=BatchTable)
+    loop: LoopTable = Field(default_factory=LoopTable)
+    gates: GatesTable = Field(default_factory=GatesTable)
+    influx: InfluxTable | None = None
+    gateway: ServiceTable = Field(default_factory=ServiceTable)
+    console: ServiceTable = Field(default_factory=lambda: ServiceTable(port=8421))
+    neurocore: NeuroCoreTable = Field(default_factory=NeuroCoreTable)
+
+    @property
+    def variables(self) -> tuple[VariableTable, ...]:
+        """The configured variables, in order."""
+        return self.variable
+
+    def manipulated(self) -> tuple[VariableTable, ...]:
+        """The variables that have a setpoint, in order."""
+        return tuple(v for v in self.variable if v.role is Role.MANIPULATED)
+
+    def plant_record(self) -> Plant:
+        """The plant as the loop knows it; without a max_age_s of its own, a reading is stale after three scans."""
+        return Plant(
+            self.plant.name,
+            self.plant.model,
+            tuple(Variable(v.name, v.unit, v.low, v.high, v.role, v.text, self._max_age_s(v)) for v in self.variable),
+            self.plant.advisory_only,
+        )
+
+    def _max_age_s(self, variable: VariableTable) -> float:
+        if variable.role is Role.ASSAYED:
+            return math.inf
+        return variable.max_age_s or 3 * self.connection.scan_s
+
+    def tags(self) -> tuple[tuple[str, str], ...]:
+        """Every configured tag as (where it is configured, node), in the order of the file."""
+        found = [
+            (f"{key} of variable {v.name!r}", getattr(v, key))
+            for v in self.variable
+            for key in ("node", "setpoint", "valid_until", "active", "local")
+        ]
+        found += [(f"supervisor.{k}", getattr(self.supervisor, k)) for k in _SUPERVISOR_TAGS]
+        found += [(f"batch.{k}", getattr(self.batch, k)) for k in ("id", "start", "phase")]
+        found += [("connection.advance_node", self.connection.advance_node)]
+        return tuple((where, node) for where, node in found if node is not None)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        _once("the variable name", [(f"[[variable]] number {i + 1}", v.name) for i, v in enumerate(self.variable)])
+        _once("the tag", self.tags())
+        self._limits_fit()
+        self._times_fit()
+        online = [v.name for v in self.variable if v.role is not Role.ASSAYED]
+        for name in self.gates.evidence:
+            require(name in online, f"[gates] evidence names {name!r}, not an on-line variable{instead(name, online)}")
+        ports = self.gateway.port, self.console.port
+        require(ports[0] != ports[1], f"[gateway] and [console] share the port {ports[0]}; change one of them")
+        return self
+
+    def _limits_fit(self) -> None:
+        moved = {v.name: v for v in self.manipulated()}
+        for name in moved:
+            require(
+                name in self.limits, f"the manipulated variable {name!r} has no limits; add a table [limits.{name}]"
+            )
+        for name, limit in self.limits.items():
+            require(name in moved, f"[limits.{name}] is about no manipulated variable{instead(name, moved)}")
+            low, high = moved[name].low, moved[name].high
+            require(
+                low <= limit.low and limit.high <= high,
+                f"[limits.{name}] {limit.low:g} to {limit.high:g} leaves the span {low:g} to {high:g} of the variable; "
+                "narrow the limits or widen the span",
+            )
+
+    def _times_fit(self) -> None:
+        scan_s = self.connection.scan_s
+        longer = {
+            "[supervisor] lease_s": self.supervisor.lease_s,
+            "[loop] command_valid_s": self.loop.command_valid_s,
+            "[loop] suggestion_valid_s": self.loop.suggestion_valid_s,
+        }
+        for where, seconds in longer.items():
+            require(
+                seconds > scan_s,
+                f"{where} = {seconds:g} would lapse between two scans of {scan_s:g} s; make it longer than scan_s",
+            )
+
+
+_SUPERVISOR_TAGS = ("heartbeat", "lease_node", "in_control", "lapses")
+_WANTED = {
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "string_type": "a text in quotes",
+    "path_type": "a path in quotes",
+    "tuple_type": "a list in brackets",
+    "dict_type": "a table",
+    "dataclass_type": "a table",
+    "finite_number": "a finite number",
+    "string_too_short": "a text that is not empty",
+    "too_short": "a list that is not empty",
+    "greater_than": "greater than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "enum": "{expected}",
+    "string_pattern_mismatch": "of the form {pattern}",
+}
+
+
+def load(path: Path) -> Settings:
+    """The settings of this file; SettingsFault says in one sentence why it cannot be used."""
+    data = _parse(path)
+    _take_paths_from(path.resolve().parent, data)
+    try:
+        return TypeAdapter(Settings).validate_python(data)
+    except ValidationError as fault:
+        raise SettingsFault(f"{path}: {_sentence(fault, data)}") from None
+
+
+def default_config(name: str) -> Path:
+    """The configuration that ships for this plant, such as "penicillin"."""
+    folder = Path(str(files("controller"))) / "plants"
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        known = sorted(p.stem for p in folder.glob("*.toml"))
+        raise SettingsFault(f"no configuration {name!r} ships with NeuroTwin{instead(name, known)}")
+    return path
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        reason = (fault.strerror or "unknown error").lower()
+        raise SettingsFault(f"{path}: cannot be read ({reason}); give the path of a configuration file") from None
+    except UnicodeDecodeError:
+        raise SettingsFault(f"{path}: is not UTF-8 text; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as fault:
+        raise SettingsFault(
+            f"{path}: is not valid TOML, {str(fault)[0].lower()}{str(fault)[1:]}; mend it there"
+        ) from None
+
+
+def _take_paths_from(folder: Path, data: dict[str, Any]) -> None:
+    """Resolve what the file gives against its folder; a historian path not given lies under the working directory."""
+    for table, key in (("connection", "password_file"), ("influx", "token_file"), ("historian", "path")):
+        section = data.get(table)
+        if isinstance(section, dict) and isinstance(section.get(key), str):
+            section[key] = str(folder / section[key])
+    historian = data.setdefault("historian", {})
+    plant = data.get("plant")
+    name = str(plant.get("name")) if isinstance(plant, dict) else ""
+    if isinstance(historian, dict) and isinstance(historian.setdefault("path", "var/{plant}.sqlite"), str):
+        historian["path"] = historian["path"].replace("{plant}", name)
+    console = data.setdefault("console", {})
+    if isinstance(console, dict):
+        console.setdefault("port", 8421)
+
+
+def _sentence(fault: ValidationError, data: dict[str, Any]) -> str:
+    """The first fault in words; a misspelt key comes before the missing key that it should have been."""
+    errors = fault.errors(include_url=False)
+    first = next((e for e in errors if e["type"] == "unexpected_keyword_argument"), errors[0])
+    loc, kind, found = first["loc"], first["type"], first["input"]
+    where, rest = _where(loc, data)
+    key = ".".join(str(part) for part in rest if part != "[key]")
+    if kind == "value_error":
+        reason = str(first["ctx"]["error"])
+        return f"{where} {reason}" if where else reason
+    if kind == "unexpected_keyword_argument":
+        return _unknown(where, key, TABLES.get(str(loc[0])) if where else Settings)
+    if kind == "missing":
+        return f"{where} lacks the key {key!r}; add it" if key else f"the table {where} is missing; add it"
+    wanted = _WANTED.get(kind, first["msg"].lower()).format(**first.get("ctx", {}))
+    return f"{where} {key} must be {wanted}, and it is {found!r}".replace("  ", " ")
+
+
+def _where(loc: tuple[int | str, ...], data: dict[str, Any]) -> tuple[str, tuple[int | str, ...]]:
+    """The table of an error as it is written in the file, and the keys inside it."""
+    if not loc or str(loc[0]) not in TABLES:
+        return "", loc
+    table = str(loc[0])
+    if table == "variable" and len(loc) > 1:
+        entry = data["variable"][loc[1]]
+        name = entry.get("name") if isinstance(entry, dict) else None
+        return f"[[variable]] {name!r}" if name else f"[[variable]] number {int(loc[1]) + 1}", loc[2:]
+    if table in ("limits", "envelope") and len(loc) > 1:
+        return f"[{table}.{loc[1]}]", loc[2:]
+    return ("[[variable]]" if table == "variable" else f"[{table}]"), loc[1:]
+
+
+def _unknown(where: str, key: str, table: type | None) -> str:
+    known = tuple(getattr(table, "__dataclass_fields__", ()))
+    owner, what = (where, "key") if where else ("the file", "table or key")
+    return f"{owner} has an unknown {what} {key!r}{instead(key, known)}"
+
+
+def _once(what: str, places: Iterable[tuple[str, str]]) -> None:
+    seen: dict[str, str] = {}
+    for where, value in places:
+        require(value not in seen, f"{what} {value!r} is used twice, by {seen.get(value)} and {where}; mend one")
+        seen[value] = where

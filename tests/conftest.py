@@ -1,0 +1,119 @@
+"""Small, plausible records to build a situation from; each test changes the one thing it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from controller.records import Effect, Insight, Mode, Move, Situation, Suggestion
+from controller.safety import Bound, Envelope, Limit
+from twin.correction import Correction, Population
+from twin.estimate import Estimate
+from twin.forecast import Band, Forecast, Plan, Step
+from twin.signals import Plant, Quality, Reading, Role, Snapshot, Variable
+
+NOW = datetime(2026, 1, 3, 12, 0, tzinfo=UTC)
+END = NOW + timedelta(hours=100)
+
+
+def _reading(value: float = 60.0, unit: str = "%", quality: Quality = Quality.GOOD, age_s: float = 0.0) -> Reading:
+    return Reading(value, unit, NOW - timedelta(seconds=age_s), quality, "" if quality is Quality.GOOD else "made so")
+
+
+def _forecast(low: float = 40.0, high: float = 80.0, mass: float = 100.0) -> Forecast:
+    times = (NOW, NOW + timedelta(hours=50), END)
+    flat = Band(*((value,) * 3 for value in ((low + high) / 2, low, high, low - 5, high + 5)))
+    plan = Plan((Step(NOW, {"feed": 0.04, "precursor_feed": 0.0005}),), END)
+    return Forecast(NOW, plan, times, {"dissolved_oxygen": flat}, (mass,) * 8, "product", "g")
+
+
+@pytest.fixture
+def world() -> SimpleNamespace:
+    """One plant in good order, and a suggestion that safety has no reason to refuse."""
+    plant = Plant(
+        "R1",
+        "penicillin",
+        (
+            Variable("dissolved_oxygen", "%", 0.0, 120.0, Role.MEASURED, "Dissolved oxygen", 900.0),
+            Variable("feed", "L/h", 0.0, 0.1, Role.MANIPULATED, "Sugar feed", 900.0),
+            Variable("precursor_feed", "L/h", 0.0, 0.005, Role.MANIPULATED, "PAA feed", 900.0),
+        ),
+    )
+    envelope = Envelope(
+        limits=(
+            Limit("feed", "L/h", 0.035, 0.045, 0.005, ("production",)),
+            Limit("precursor_feed", "L/h", 0.0, 0.002, 0.0005, ("growth", "production")),
+        ),
+        bounds=(Bound("dissolved_oxygen", "%", 20.0, 120.0),),
+        evidence=("dissolved_oxygen",),
+    )
+    snapshot = Snapshot(
+        NOW,
+        {"dissolved_oxygen": _reading(), "feed": _reading(0.042, "L/h"), "precursor_feed": _reading(0.0005, "L/h")},
+    )
+    proposal = Suggestion(
+        id="S1",
+        made_at=NOW,
+        expires_at=NOW + timedelta(hours=4),
+        kind="setpoints",
+        moves=(Move("precursor_feed", 0.001, "L/h", 0.0005),),
+        plan=Plan((Step(NOW, {"precursor_feed": 0.001}),), END),
+        reason="Raise PAA feed from 0.0005 to 0.001 L/h.",
+        effect=Effect("product", "g", 100.0, 108.0, 8.0, 3.0, 12.0),
+    )
+    situation = Situation("B1", "production", END, {"feed": 0.042, "precursor_feed": 0.0005})
+    estimate = Estimate(
+        time=NOW,
+        names=("biomass",),
+        mean=(10.0,),
+        multiplier_names=("growth",),
+        log_multipliers=(0.0,),
+        covariance=((1.0, 0.0), (0.0, 0.01)),
+        inputs={"feed": 0.042, "precursor_feed": 0.0005},
+        innovations={},
+        nis=3.0,
+        nis_dof=3,
+    )
+    population = Population(("biomass",), (0.0,), (20.0,), ((0.5,),), 0.2)
+    insight = Insight(
+        correction=Correction(("growth",), population, ((0.0,),), 1.0, (0.5,)),
+        log_multipliers={"growth": 0.0},
+        novelty=0.1,
+        contributions={"dissolved_oxygen": 1.0},
+        stability=0.9,
+        components={},
+        learned=True,
+        why_not="",
+        backend="reference",
+    )
+    return SimpleNamespace(
+        now=NOW,
+        end=END,
+        plant=plant,
+        envelope=envelope,
+        snapshot=snapshot,
+        proposal=proposal,
+        situation=situation,
+        estimate=estimate,
+        insight=insight,
+        baseline=_forecast(),
+        proposed=_forecast(mass=108.0),
+        reading=_reading,
+        forecast=_forecast,
+        mode=Mode,
+    )
+
+
+@pytest.fixture
+def with_reading(world: SimpleNamespace) -> Callable[..., Snapshot]:
+    """The snapshot with one reading exchanged."""
+
+    def exchange(name: str, reading: Reading | None) -> Snapshot:
+        readings = {**world.snapshot.readings, name: reading}
+        return replace(world.snapshot, readings={k: v for k, v in readings.items() if v is not None})
+
+    return exchange
