@@ -59,7 +59,15 @@ def envelope_of(settings: Settings) -> Envelope:
     plant = settings.plant_record()
     return Envelope(
         limits=tuple(
-            Limit(name, plant.variable(name).unit, limit.low, limit.high, limit.max_step, tuple(limit.phases))
+            Limit(
+                name,
+                plant.variable(name).unit,
+                limit.low,
+                limit.high,
+                limit.max_step,
+                limit.max_rate_per_h,
+                tuple(limit.phases),
+            )
             for name, limit in settings.limits.items()
         ),
         bounds=tuple(Bound(name, bound.unit, bound.low, bound.high) for name, bound in settings.envelope.items()),

@@ -119,7 +119,7 @@ def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts)
 
     outlook = memory.outlook
     if ladder.mode is not Mode.OFF and _due(outlook, snapshot, ladder, memory, parts):
-        outlook = _look_ahead(estimate, insight, snapshot, situation, parts)
+        outlook = _look_ahead(estimate, insight, snapshot, situation, memory.standing, parts)
     standing, dropped = _still_standing(memory.standing, ladder.mode, obstacles, snapshot, situation, parts)
     if dropped and standing is None and ladder.mode is Mode.AUTO:
         ladder = replace(ladder, mode=Mode.ADVISORY, reason=f"demoted from auto: {dropped[0]}")
@@ -169,7 +169,12 @@ def _due(outlook: Outlook | None, snapshot: Snapshot, ladder: Ladder, memory: Me
 
 
 def _look_ahead(
-    estimate: Estimate, insight: Insight, snapshot: Snapshot, situation: Situation, parts: Parts
+    estimate: Estimate,
+    insight: Insight,
+    snapshot: Snapshot,
+    situation: Situation,
+    standing: Command | None,
+    parts: Parts,
 ) -> Outlook:
     baseline = parts.engine.forecast(estimate, insight.correction, parts.loop.hold(estimate, situation))
     proposal = parts.loop.propose(estimate, insight, baseline, situation)
@@ -177,7 +182,7 @@ def _look_ahead(
         refused = Verdict((), (), (f"nothing is proposed: {proposal.reason}",))
         return Outlook(snapshot.time, baseline, proposal, None, refused, open=False)
     proposed = parts.engine.forecast(estimate, insight.correction, proposal.plan)
-    verdict = admit(proposal, snapshot, baseline, proposed, parts.envelope, parts.plant, situation)
+    verdict = admit(proposal, snapshot, baseline, proposed, parts.envelope, parts.plant, situation, standing)
     answerable = verdict.admitted or parts.plant.advisory_only
     return Outlook(snapshot.time, baseline, proposal, proposed, verdict, open=answerable)
 
@@ -276,7 +281,9 @@ def _taken(
     proposal = outlook.proposal
     if not isinstance(proposal, Suggestion) or outlook.proposed is None:
         return outlook, standing, "there is nothing to take"
-    verdict = admit(proposal, snapshot, outlook.baseline, outlook.proposed, parts.envelope, parts.plant, situation)
+    verdict = admit(
+        proposal, snapshot, outlook.baseline, outlook.proposed, parts.envelope, parts.plant, situation, standing
+    )
     outlook = replace(outlook, verdict=verdict)
     if not verdict.admitted:
         return outlook, standing, f"refused: {'; '.join(verdict.refusals)}"

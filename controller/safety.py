@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from controller.records import Abstention, Move, Narrowing, Situation, Suggestion, Verdict
+from controller.records import Abstention, Command, Move, Narrowing, Situation, Suggestion, Verdict
 from twin.forecast import Forecast
 from twin.signals import Plant, Reading, Snapshot
 
@@ -23,6 +23,7 @@ class Limit:
     low: float
     high: float
     max_step: float  # the largest change of one command
+    max_rate_per_h: float  # what successive commands may add up to
     phases: tuple[str, ...]
 
 
@@ -67,10 +68,12 @@ def admit(
     envelope: Envelope,
     plant: Plant,
     situation: Situation,
+    standing: Command | None = None,
 ) -> Verdict:
     """What of the proposal may be written now, each narrowing and each refusal with its reason.
 
-    A plan is refused when the 80 % band of its forecast leaves a bound further than doing nothing would.
+    `standing` is the command in force, which bounds how soon its variables may be moved again. A plan is refused
+    when the 80 % band of its forecast leaves a bound further than doing nothing would.
     """
     if isinstance(proposal, Abstention):
         return Verdict((), (), (f"nothing is proposed: {proposal.reason}",))
@@ -89,10 +92,13 @@ def admit(
         if objection or limit is None:
             refusals.append(objection)
             continue
-        granted, reason = _held(move.value, situation.setpoints[move.variable], limit)
+        present = situation.setpoints[move.variable]
+        granted, reason = _held(move.value, present, limit, _largest_step(limit, standing, snapshot))
         if reason:
             narrowed.append(Narrowing(move.variable, move.value, granted, reason))
-        moves.append(Move(move.variable, granted, move.unit, situation.setpoints[move.variable]))
+        if granted == present:
+            refusals.append(f"{move.variable} stays at {present:g} {move.unit}: {reason or 'it is there already'}")
+        moves.append(Move(move.variable, granted, move.unit, present))
     return Verdict(() if refusals else tuple(moves), tuple(narrowed), tuple(refusals))
 
 
@@ -116,15 +122,23 @@ def _objection(move: Move, limit: Limit | None, situation: Situation) -> str:
     return ""
 
 
-def _held(asked: float, present: float, limit: Limit) -> tuple[float, str]:
-    """The asked value held to the step from the present one and to the range; all three must be finite."""
-    stepped = min(max(asked, present - limit.max_step), present + limit.max_step)
+def _largest_step(limit: Limit, standing: Command | None, snapshot: Snapshot) -> float:
+    """One step, or what the rate allows since the standing command last moved this variable."""
+    if standing is None or all(move.variable != limit.variable for move in standing.moves):
+        return limit.max_step
+    hours = max((snapshot.time - standing.issued_at).total_seconds(), 0.0) / 3600.0
+    return min(limit.max_step, limit.max_rate_per_h * hours)
+
+
+def _held(asked: float, present: float, limit: Limit, step: float) -> tuple[float, str]:
+    """The asked value held to a step from the present one and to the range; all of them must be finite."""
+    stepped = min(max(asked, present - step), present + step)
     granted = min(max(stepped, limit.low), limit.high)
     if granted == asked:
         return granted, ""
     if granted != stepped:
         return granted, f"held to [{limit.low:g}, {limit.high:g}] {limit.unit}"
-    return granted, f"held to one step of {limit.max_step:g} {limit.unit} from {present:g}"
+    return granted, f"held to a step of {step:.3g} {limit.unit} from {present:g}"
 
 
 def _outside(baseline: Forecast, proposed: Forecast, envelope: Envelope) -> list[str]:

@@ -17,7 +17,26 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from controller.tables import *
+from controller.tables import (
+    STRICT,
+    TABLES,
+    BatchTable,
+    ConnectionTable,
+    EnvelopeTable,
+    GatesTable,
+    HistorianTable,
+    InfluxTable,
+    LimitTable,
+    LoopTable,
+    Name,
+    NeuroCoreTable,
+    PlantTable,
+    ServiceTable,
+    SupervisorTable,
+    VariableTable,
+    instead,
+    require,
+)
 from twin.signals import Plant, Role, Variable
 
 
@@ -49,6 +68,10 @@ class Settings:
         """The configured variables, in order."""
         return self.variable
 
+    def historian_path(self) -> Path:
+        """The SQLite file of this plant."""
+        return self.historian.path
+
     def manipulated(self) -> tuple[VariableTable, ...]:
         """The variables that have a setpoint, in order."""
         return tuple(v for v in self.variable if v.role is Role.MANIPULATED)
@@ -67,22 +90,21 @@ class Settings:
             return math.inf
         return variable.max_age_s or 3 * self.connection.scan_s
 
-    def tags(self) -> tuple[tuple[str, str], ...]:
-        """Every configured tag as (where it is configured, node), in the order of the file."""
-        found = [
-            (f"{key} of variable {v.name!r}", getattr(v, key))
-            for v in self.variable
-            for key in ("node", "setpoint", "valid_until", "active", "local")
-        ]
-        found += [(f"supervisor.{k}", getattr(self.supervisor, k)) for k in _SUPERVISOR_TAGS]
-        found += [(f"batch.{k}", getattr(self.batch, k)) for k in ("id", "start", "phase")]
-        found += [("connection.advance_node", self.connection.advance_node)]
-        return tuple((where, node) for where, node in found if node is not None)
+    def tags(self) -> tuple[tuple[str, str, str], ...]:
+        """Every configured tag as (variable or table, key, node), in the order of the file."""
+        owners = [(v.name, v, ("node", "setpoint", "valid_until", "active", "local")) for v in self.variable]
+        tables = (
+            ("supervisor", self.supervisor, ("heartbeat", "lease_node", "in_control", "lapses")),
+            ("batch", self.batch, ("id", "start", "phase")),
+            ("connection", self.connection, ("advance_node",)),
+        )
+        found = [(name, key, getattr(table, key)) for name, table, keys in (*owners, *tables) for key in keys]
+        return tuple(entry for entry in found if entry[2] is not None)
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         _once("the variable name", [(f"[[variable]] number {i + 1}", v.name) for i, v in enumerate(self.variable)])
-        _once("the tag", self.tags())
+        _once("the tag", [(f"{key} of {owner!r}", node) for owner, key, node in self.tags()])
         self._limits_fit()
         self._times_fit()
         online = [v.name for v in self.variable if v.role is not Role.ASSAYED]
@@ -121,7 +143,6 @@ class Settings:
             )
 
 
-_SUPERVISOR_TAGS = ("heartbeat", "lease_node", "in_control", "lapses")
 _WANTED = {
     "float_type": "a number",
     "int_type": "a whole number",

@@ -20,8 +20,8 @@ from pydantic.dataclasses import dataclass
 from twin.signals import Role
 
 UNITS = frozenset(
-    "% pH degC K kg g L mL h s g/L mg/L g/(L.h) mmol/L mmol/(L.h) L/h mL/h L/min mL/min W kW rpm bar mbar cP mS/cm mV 1/h "
-    "vvm cells/L cells/mL".split()
+    "% pH degC K kg g L mL h s g/L mg/L mmol/L cells/L cells/mL g/(L.h) mmol/(L.h) 1/h L/h mL/h L/min mL/min vvm "
+    "W kW rpm bar mbar cP mS/cm mV".split()
 )
 
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
@@ -185,7 +185,8 @@ class GatesTable:
 
     evidence: tuple[Text, ...] = ()  # variables that must be good and fresh
     novelty_max: Annotated[float, Strict(), Field(gt=0, le=1)] = 0.8
-    nis_max_ratio: Positive = 5.0  # innovation squared over what was expected of it
+    nis_ratio_max: Positive = 5.0  # innovation squared over its degrees of freedom; 1 when twin and plant agree
+    patience: Annotated[int, Strict(), Field(ge=1)] = 3  # scans in a row that a gate may fail
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -257,6 +258,7 @@ TABLES: dict[str, type] = {
 
 
 def require(holds: bool, sentence: str) -> None:
+    """Refuse the value with this sentence unless the condition holds."""
     if not holds:
         raise ValueError(sentence)
 

@@ -122,9 +122,9 @@ def _drive(random: np.random.Generator, first_dose: int) -> _Drive:
     T_e = 96.0 * np.exp(0.2 * z[3])  # h, half-life of the benefit's onset; design
     T_w = 36.0 * np.exp(0.2 * z[4])  # h, half-life of tolerance to early activation; design
     C = _concentration(CL, V, first_dose)
-    O = C / (EC50 + C)
-    e, w = _lagged(O, T_e), _lagged(O, T_w)
-    return _Drive(C, O, e, np.maximum(0.0, O - w))
+    occupied = C / (EC50 + C)
+    e, w = _lagged(occupied, T_e), _lagged(occupied, T_w)
+    return _Drive(C, occupied, e, np.maximum(0.0, occupied - w))
 
 
 def _concentration(CL: float, V: float, first_dose: int) -> Array:
@@ -138,12 +138,12 @@ def _concentration(CL: float, V: float, first_dose: int) -> Array:
     return C
 
 
-def _lagged(O: Array, half_life_h: float) -> Array:
+def _lagged(occupied: Array, half_life_h: float) -> Array:
     """First-order approach to the occupancy that held over the interval before."""
     keep = np.exp(-np.log(2) * HOURS_PER_SAMPLE / half_life_h)
     x = np.zeros(SAMPLES)
     for k in range(1, SAMPLES):
-        x[k] = O[k - 1] + (x[k - 1] - O[k - 1]) * keep
+        x[k] = occupied[k - 1] + (x[k - 1] - occupied[k - 1]) * keep
     return x
 
 

@@ -45,8 +45,8 @@ def world() -> SimpleNamespace:
     )
     envelope = Envelope(
         limits=(
-            Limit("feed", "L/h", 0.035, 0.045, 0.005, ("production",)),
-            Limit("precursor_feed", "L/h", 0.0, 0.002, 0.0005, ("growth", "production")),
+            Limit("feed", "L/h", 0.035, 0.045, 0.005, 0.01, ("production",)),
+            Limit("precursor_feed", "L/h", 0.0, 0.002, 0.0005, 0.001, ("growth", "production")),
         ),
         bounds=(Bound("dissolved_oxygen", "%", 20.0, 120.0),),
         evidence=("dissolved_oxygen",),

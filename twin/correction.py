@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from twin import elementary
+from twin.model import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +36,92 @@ class Correction:
     weights: tuple[tuple[float, ...], ...]  # (multipliers, units)
     scale: float
     bounds: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """A correction as arrays for compiled code, over a model's states and all of its multipliers."""
+
+    where: Array  # index of each coded state among the model's
+    low: Array
+    high: Array
+    centres: Array  # (units, coded states)
+    width: float
+    weights: Array  # (multipliers, units), scaled; zero for a multiplier that is not learned
+    bounds: Array
+
+
+def none(multiplier_names: Sequence[str]) -> Correction:
+    """The correction that says nothing: every log multiplier is zero everywhere."""
+    names = tuple(multiplier_names)
+    empty = Population(states=(), low=(), high=(), centres=(), width=1.0)
+    return Correction(names, empty, tuple(() for _ in names), 1.0, tuple(0.0 for _ in names))
+
+
+def activities(population: Population, x: Mapping[str, float] | Sequence[float]) -> Array:
+    """The activity of every unit at a state, in (0, 1]; a vector is in the order of `population.states`."""
+    if isinstance(x, Mapping):
+        x = [x[name] for name in population.states]
+    centres = np.asarray(population.centres, dtype=np.float64).reshape(-1, len(population.states))
+    low = np.asarray(population.low)
+    with np.errstate(over="ignore"):  # far away is simply silent
+        z = (np.asarray(x, dtype=np.float64) - low) / (np.asarray(population.high) - low)
+        distance = np.where(np.isnan(centres), 0.0, (z - centres) / population.width)
+        activity: Array = np.exp(-0.5 * np.sum(distance**2, axis=1))
+    return activity
+
+
+def evaluate(correction: Correction, x: Mapping[str, float] | Sequence[float]) -> dict[str, float]:
+    """The log multipliers at a state; finite and within their bounds for any finite state."""
+    weights = np.asarray(correction.weights).reshape(len(correction.multiplier_names), -1)
+    bounds = np.asarray(correction.bounds)
+    value = np.clip(correction.scale * (weights @ activities(correction.population, x)), -bounds, bounds)
+    return {name: float(v) for name, v in zip(correction.multiplier_names, value, strict=True)}
+
+
+def surface(correction: Correction, states: Sequence[str], multipliers: Sequence[str]) -> Surface:
+    """The correction over these states and multipliers, ready for `log_multipliers`."""
+    population = correction.population
+    weights = np.zeros((len(multipliers), len(population.centres)))
+    bounds = np.zeros(len(multipliers))
+    for name, row, bound in zip(correction.multiplier_names, correction.weights, correction.bounds, strict=True):
+        weights[list(multipliers).index(name)] = row
+        bounds[list(multipliers).index(name)] = bound
+    return Surface(
+        np.array([list(states).index(name) for name in population.states], dtype=np.int64),
+        np.array(population.low, dtype=np.float64),
+        np.array(population.high, dtype=np.float64),
+        np.array(population.centres, dtype=np.float64).reshape(-1, len(population.states)),
+        population.width,
+        correction.scale * weights,
+        bounds,
+    )
+
+
+def _log_multipliers(
+    x: Array,
+    where: Array,
+    low: Array,
+    high: Array,
+    centres: Array,
+    width: float,
+    weights: Array,
+    bounds: Array,
+    out: Array,
+) -> None:
+    """out = the log multipliers at the state x; the arrays are the fields of a Surface."""
+    out[:] = 0.0
+    for unit in range(centres.shape[0]):
+        square = 0.0
+        for k in range(where.size):
+            if not np.isnan(centres[unit, k]):
+                z = (x[where[k]] - low[k]) / (high[k] - low[k])
+                square += ((z - centres[unit, k]) / width) ** 2
+        activity = elementary.exp(-0.5 * square) if square < 1400.0 else 0.0
+        for j in range(out.size):
+            out[j] += weights[j, unit] * activity
+    for j in range(out.size):
+        out[j] = min(max(out[j], -bounds[j]), bounds[j])
+
+
+log_multipliers = numba.njit(_log_multipliers, cache=True, error_model="numpy")

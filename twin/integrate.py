@@ -1,4 +1,8 @@
-"""Fixed-step fourth-order Runge-Kutta for one run or many: indifferent to inputs that change at every scan."""
+"""Fixed-step fourth-order Runge-Kutta, sixteen members at a time: indifferent to inputs that change at every scan.
+
+Members lie side by side in lanes: entry i of member l is a[i * LANES + l]. A flat array with a constant number of
+lanes, and a right-hand side without branches or library calls, is what LLVM turns into vector instructions.
+"""
 
 from __future__ import annotations
 
@@ -7,106 +11,146 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
-from twin.model import Array, Model, compiled, numeric, parameter_values
+from twin.model import Array, Model, compiled, inlined, numeric, parameter_values
+
+LANES = 16  # with 8, LLVM 20 unrolls the loop over lanes before it could vectorise it
 
 # Free names of the kernels below, bound for each model by `kernels`.
-rhs: Any = None
+N = NX = NP = 0
+ZEROS: Any = ()
+function: Any = None
+objective: Any = None
 jump: Any = None
+x_at: Any = None
+u_at: Any = None
+m_at: Any = None
 derive: Any = None
 advance: Any = None
-NX = NU = NP = NM = 0
+leap: Any = None
 
 
-def _derive(x: Array, u: Array, p: Array, m: Array, out: Array) -> None:
-    dx = rhs(to_fixed_tuple(x, NX), to_fixed_tuple(u, NU), to_fixed_tuple(p, NP), to_fixed_tuple(m, NM))
-    for i in range(NX):
-        out[i] = dx[i]
+def _pick(a: Array, lane: int) -> Any:
+    """The vector of one lane, as a tuple."""
+    vector = ZEROS
+    for i in range(N):
+        vector = tuple_setitem(vector, i, a[i * LANES + lane])
+    return vector
 
 
-def _advance(x: Array, u: Array, p: Array, m: Array, floor: Array, h: float, steps: int, work: Array) -> None:
-    """March x in place by `steps` steps of h hours; `work` is (3, NX) of scratch space."""
-    k = work[0]
-    y = work[1]
-    total = work[2]
-    for _ in range(steps):
-        derive(x, u, p, m, k)
-        for i in range(NX):
-            total[i] = k[i]
-            y[i] = x[i] + 0.5 * h * k[i]
-        derive(y, u, p, m, k)
-        for i in range(NX):
-            total[i] += 2.0 * k[i]
-            y[i] = x[i] + 0.5 * h * k[i]
-        derive(y, u, p, m, k)
-        for i in range(NX):
-            total[i] += 2.0 * k[i]
-            y[i] = x[i] + h * k[i]
-        derive(y, u, p, m, k)
-        for i in range(NX):
-            x[i] += h / 6.0 * (total[i] + k[i])
-            if x[i] < floor[i]:  # written so that not-a-number is kept and seen
-                x[i] = floor[i]
+def _each(x: Array, u: Array, p: Array, m: Array, out: Array) -> None:
+    """out = function(x, u, p, m) in every lane."""
+    constants = to_fixed_tuple(p, NP)
+    for lane in range(LANES):
+        value = function(x_at(x, lane), u_at(u, lane), constants, m_at(m, lane))
+        for i in range(N):
+            out[i * LANES + lane] = value[i]
 
 
 def _leap(x: Array, u: Array) -> None:
-    after = jump(to_fixed_tuple(x, NX), to_fixed_tuple(u, NU))
-    for i in range(NX):
-        x[i] = after[i]
+    """Apply the model's jump in every lane."""
+    for lane in range(LANES):
+        value = jump(x_at(x, lane), u_at(u, lane))
+        for i in range(NX):
+            x[i * LANES + lane] = value[i]
+
+
+def _worth(x: Array, out: Array) -> None:
+    """The objective in every lane."""
+    for lane in range(LANES):
+        out[lane] = objective(x_at(x, lane))
+
+
+def _advance(x: Array, u: Array, p: Array, m: Array, floor: Array, h: float, steps: int) -> None:
+    """March every lane in place by `steps` steps of h hours; no state falls below its floor."""
+    k = np.empty(NX * LANES)
+    y = np.empty(NX * LANES)
+    total = np.empty(NX * LANES)
+    for _ in range(steps):
+        derive(x, u, p, m, k)
+        for i in range(NX * LANES):
+            total[i] = k[i]
+            y[i] = x[i] + 0.5 * h * k[i]
+        derive(y, u, p, m, k)
+        for i in range(NX * LANES):
+            total[i] += 2.0 * k[i]
+            y[i] = x[i] + 0.5 * h * k[i]
+        derive(y, u, p, m, k)
+        for i in range(NX * LANES):
+            total[i] += 2.0 * k[i]
+            y[i] = x[i] + h * k[i]
+        derive(y, u, p, m, k)
+        for i in range(NX * LANES):
+            after = x[i] + h / 6.0 * (total[i] + k[i])
+            x[i] = floor[i] if after < floor[i] else after  # not-a-number is kept, and seen
 
 
 def _runs(
     starts: Array, hours: Array, inputs: Array, p: Array, multipliers: Array, floor: Array, step_h: float
 ) -> Array:
-    members = starts.shape[0]
-    out = np.empty((members, hours.size, NX))
-    work = np.empty((3, NX))
-    for member in range(members):
-        x = starts[member].copy()
-        out[member, 0] = x
+    out = np.empty((starts.shape[0], hours.size, NX * LANES))
+    for block in range(starts.shape[0]):
+        x = starts[block].copy()
+        out[block, 0] = x
         for k in range(hours.size - 1):
             length = hours[k + 1] - hours[k]
             steps = max(1, int(np.ceil(length / step_h - 1e-9)))
             leap(x, inputs[k])
-            advance(x, inputs[k], p, multipliers[member], floor, length / steps, steps, work)
-            out[member, k + 1] = x
+            advance(x, inputs[k], p, multipliers[block], floor, length / steps, steps)
+            out[block, k + 1] = x
     return out
-
-
-leap: Any = None
 
 
 @functools.cache
 def kernels(model: Model) -> dict[str, Any]:
-    """The compiled steps of a model by free name: derive, advance and leap, for kernels that build on them."""
+    """The model's kernels over lanes by free name, for the kernels that build on them: derive, look, worth, ..."""
     bound = numeric(model)
-    sizes = sizes_of(model)
-    made = {"derive": compiled(_derive, rhs=bound.rhs, **sizes)}
-    made["advance"] = compiled(_advance, **made, **sizes)
-    made["leap"] = compiled(_leap, jump=bound.jump, **sizes)
-    return made | sizes
-
-
-def sizes_of(model: Model) -> dict[str, int]:
-    """The lengths of x, u, p, m and y, as constants that kernels are compiled with."""
+    nx, nu, np_, nm, ny = (
+        len(v) for v in (model.states, model.inputs, model.parameters, model.multipliers, model.outputs)
+    )
+    at: dict[str, Any] = {
+        name: inlined(_pick, N=n, ZEROS=(0.0,) * n) for name, n in (("x_at", nx), ("u_at", nu), ("m_at", nm))
+    }
+    derive = compiled(_each, function=bound.rhs, N=nx, NP=np_, **at)
     return {
-        "NX": len(model.states),
-        "NU": len(model.inputs),
-        "NP": len(model.parameters),
-        "NM": len(model.multipliers),
-        "NY": len(model.outputs),
+        "NX": nx,
+        "NU": nu,
+        "NM": nm,
+        "NY": ny,
+        "derive": derive,
+        "look": compiled(_each, function=bound.observe, N=ny, NP=np_, **at),
+        "leap": compiled(_leap, jump=bound.jump, NX=nx, **at),
+        "worth": compiled(_worth, objective=bound.objective, **at),
+        "advance": compiled(_advance, derive=derive, NX=nx),
     }
 
 
 @functools.cache
 def _runner(model: Model) -> Any:
-    return compiled(_runs, **kernels(model))
+    made = kernels(model)
+    return compiled(_runs, advance=made["advance"], leap=made["leap"], NX=made["NX"])
+
+
+def pack(members: Array) -> Array:
+    """(members, n) to (blocks, n * LANES); the last block is filled up with copies of the last member."""
+    count, n = members.shape
+    blocks = -(-count // LANES)
+    full = members[np.minimum(np.arange(blocks * LANES), count - 1)]
+    return np.ascontiguousarray(full.reshape(blocks, LANES, n).transpose(0, 2, 1).reshape(blocks, n * LANES))
+
+
+def unpack(blocks: Array, count: int) -> Array:
+    """(blocks, ..., n * LANES) to (members, ..., n)."""
+    *shape, width = blocks.shape
+    lanes = np.moveaxis(blocks.reshape(*shape, width // LANES, LANES), -1, 1)
+    return lanes.reshape(shape[0] * LANES, *shape[1:], width // LANES)[:count]
 
 
 def floors(model: Model) -> Array:
-    """The least value each state may take."""
-    return np.array([0.0 if state.positive else -np.inf for state in model.states])
+    """The least value each state may take, in every lane."""
+    return np.repeat([0.0 if state.positive else -np.inf for state in model.states], LANES)
 
 
 def simulate(
@@ -126,14 +170,19 @@ def simulate(
     starts = np.atleast_2d(np.asarray(starts, dtype=np.float64))
     if multipliers is None:
         multipliers = np.ones((len(starts), len(model.multipliers)))
-    p = parameter_values(model) if parameters is None else np.asarray(parameters, dtype=np.float64)
     out: Array = _runner(model)(
-        np.ascontiguousarray(starts),
+        pack(starts),
         np.ascontiguousarray(hours, dtype=np.float64),
-        np.ascontiguousarray(inputs, dtype=np.float64),
-        p,
-        np.ascontiguousarray(multipliers, dtype=np.float64),
+        np.repeat(np.asarray(inputs, dtype=np.float64), LANES, axis=1),
+        parameter_values(model) if parameters is None else np.asarray(parameters, dtype=np.float64),
+        pack(np.asarray(multipliers, dtype=np.float64)),
         floors(model),
         model.step_h if step_h is None else step_h,
     )
-    return out
+    return unpack(out, len(starts))
+
+
+def warm_up(model: Model) -> None:
+    """Compile, or load from disk, what `simulate` needs."""
+    start = np.array([[state.initial for state in model.states]])
+    simulate(model, start, np.array([0.0, model.step_h]), np.array([[i.nominal for i in model.inputs]]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, FunctionType
@@ -16,8 +15,11 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 
+from twin import elementary
+
 Vector = Sequence[Any]
 Array = NDArray[np.float64]
+FREE_NAMES = ("exp", "log", "sqrt", "tanh", "fmax")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +115,11 @@ class Symbols:
     rhs: Any
     observe: Any
     objective: Any
-    jump: Any  # None when the model has no jump
+    jump: Any  # of (x, u); None when the model has no jump
 
 
-def fmax(a: float, b: float) -> float:
-    """The larger of two numbers; not a number stays visible, so that a diverged state is not hidden by a guard."""
+def fmax(a: Any, b: Any) -> Any:
+    """The larger of two numbers, for a model called in plain Python."""
     return b if a < b else a
 
 
@@ -129,10 +131,10 @@ def parameter_values(model: Model) -> Array:
 @functools.cache
 def numeric(model: Model) -> Kernels:
     """The model bound to numba."""
-    names = {"exp": math.exp, "log": math.log, "sqrt": math.sqrt, "tanh": math.tanh, "fmax": _jit(fmax)}
+    names = {name: getattr(elementary, name) for name in FREE_NAMES}
 
     def bind(function: Callable[..., Any]) -> Any:
-        return _rebound(function, names, _jit)
+        return _rebound(function, names, elementary.inlined)
 
     return Kernels(bind(model.rhs), bind(model.observe), bind(model.objective), bind(model.jump or _stay))
 
@@ -140,7 +142,7 @@ def numeric(model: Model) -> Kernels:
 @functools.cache
 def symbolic(model: Model) -> Symbols:
     """The model bound to CasADi, for optimal control and for derivatives."""
-    names = {name: getattr(casadi, name) for name in ("exp", "log", "sqrt", "tanh", "fmax")}
+    names = {name: getattr(casadi, name) for name in FREE_NAMES}
     sizes = {"x": model.states, "u": model.inputs, "p": model.parameters, "m": model.multipliers}
     columns = {key: casadi.SX.sym(key, len(items)) for key, items in sizes.items()}
     scalars = {key: tuple(casadi.vertsplit(column)) for key, column in columns.items()}
@@ -160,60 +162,56 @@ def compiled(kernel: Callable[..., Any], **names: Any) -> Any:
     numba recognises kept code by the kernel's name and file alone, so the name is given the hash of all the code and
     constants that the kernel reaches: another model, or an edit anywhere below it, is another kernel.
     """
-    bound = _rebound(kernel, names, lambda function: function, helpers=False)
+    bound = _copy(kernel, names)
     bound.__qualname__ = f"{kernel.__name__}_{_fingerprint(bound)}"
-    return numba.njit(bound, cache=True, error_model="numpy", fastmath=FAST_MATH)
+    return numba.njit(bound, cache=True, error_model="numpy", fastmath=elementary.FAST_MATH)
 
 
-# Without nnan and ninf, so that a diverged run can still be told from a good one.
-FAST_MATH = {"nsz", "arcp", "contract"}
-
-
-def _jit(function: Callable[..., Any]) -> Any:
-    return numba.njit(function, error_model="numpy", fastmath=FAST_MATH)
+def inlined(kernel: Callable[..., Any], **names: Any) -> Any:
+    """Compile a function with its free names bound, always inlined into the kernels that call it."""
+    return elementary.inlined(_copy(kernel, names))
 
 
 def _stay(x: Vector, u: Vector) -> Vector:
     return x
 
 
-def _rebound(
-    function: Callable[..., Any], names: Mapping[str, Any], wrap: Callable[[Any], Any], helpers: bool = True
-) -> Any:
-    """A copy of the function with other globals; functions of its own module that it calls are rebound too."""
+def _copy(function: Callable[..., Any], names: Mapping[str, Any]) -> FunctionType:
     assert isinstance(function, FunctionType)
-    world = dict(function.__globals__) | dict(names)
-    for name in function.__code__.co_names if helpers else ():
-        called = world.get(name)
+    world = function.__globals__ | dict(names)
+    return FunctionType(function.__code__, world, function.__name__, function.__defaults__, function.__closure__)
+
+
+def _rebound(function: Callable[..., Any], names: Mapping[str, Any], wrap: Callable[[Any], Any]) -> Any:
+    """A copy with other free names; functions of its own module that it calls are copied along."""
+    copy = _copy(function, names)
+    for name in copy.__code__.co_names:
+        called = copy.__globals__.get(name)
         if name not in names and isinstance(called, FunctionType) and called.__module__ == function.__module__:
-            world[name] = _rebound(called, names, wrap)
-    copy = FunctionType(
-        function.__code__, world, function.__name__, function.__defaults__, function.__closure__
-    )
+            copy.__globals__[name] = _rebound(called, names, wrap)
     return wrap(copy)
 
 
 def _fingerprint(function: FunctionType) -> str:
+    """A hash of the code and the constants of this function and of all it calls."""
     digest = hashlib.sha256()
-    seen: set[CodeType] = set()
+    seen: set[int] = set()
 
     def add(item: Any) -> None:
-        if isinstance(item, Dispatcher):
-            item = item.py_func
-        if isinstance(item, FunctionType):
-            if item.__code__ not in seen:
-                add_code(item.__code__)
-                for name in item.__code__.co_names:
-                    add(item.__globals__.get(name))
-        elif isinstance(item, (int, float, tuple)):
+        item = item.py_func if isinstance(item, Dispatcher) else item
+        if isinstance(item, CodeType):
+            digest.update(item.co_code + repr(item.co_names).encode())
+            for constant in item.co_consts:
+                add(constant)
+        elif isinstance(item, FunctionType) and id(item) not in seen:
+            seen.add(id(item))
+            add(item.__code__)
+            for name in item.__code__.co_names:
+                add(item.__globals__.get(name))
+            for cell in item.__closure__ or ():
+                add(cell.cell_contents)
+        elif isinstance(item, (int, float, str, tuple)):
             digest.update(repr(item).encode())
-
-    def add_code(code: CodeType) -> None:
-        seen.add(code)
-        digest.update(code.co_code)
-        for constant in code.co_consts:
-            digest.update(constant.co_code if isinstance(constant, CodeType) else repr(constant).encode())
-        digest.update(repr(code.co_names).encode())
 
     add(function)
     return digest.hexdigest()[:16]

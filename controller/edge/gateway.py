@@ -1,4 +1,4 @@
-"""The gateway: REST and server-sent events, documented by OpenAPI, through which people and programs meet the loop."""
+"""The gateway: REST and server-sent events, documented by OpenAPI, between the loop and its people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from controller.edge.loopback import Loopback
 from controller.edge.source import AssayView, EventView, PlantView, Source, StatusView, TrendView
-from controller.edge.wire import DecisionView, ForecastView, Number, View, decision_view, forecast_view
+from controller.edge.views import DecisionView, ForecastView, Number, View, decision_view, forecast_view
 from controller.records import Intent, Mode, Ruling
 
 ANSWER_WITHIN_S = 4.0  # wall seconds a request waits for its ruling before it is told "queued" (design)
@@ -22,7 +22,9 @@ KEEP_ALIVE_S = 5.0  # wall seconds between comments on a quiet stream, so that a
 INTENTS_KEPT = 200  # outcomes that can still be asked for (design)
 MISSED_SCANS = 3.0  # scan periods without a scan after which the loop counts as degraded (design)
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]*$")]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]*$")
+]
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
 Remark = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 
@@ -150,7 +152,7 @@ router = APIRouter(prefix="/api/v1")
 
 @router.get("/plant", summary="What is controlled")
 async def plant(source: TheSource) -> PlantView:
-    """Variables with units and spans, limits, batch length: what does not change while the controller runs."""
+    """Variables with units and spans, limits, batch length: what stays while the controller runs."""
     return PlantView.model_validate(source.plant())
 
 
@@ -180,18 +182,18 @@ async def forecast(
 async def trend(
     source: TheSource,
     series: Annotated[list[str], Query(min_length=1, max_length=40, description="such as process.ph")],
-    start: Annotated[datetime | None, Query(description="process time; default: the start of the batch")] = None,
+    start: Annotated[datetime | None, Query(description="process time; default: start of the batch")] = None,
     end: Annotated[datetime | None, Query(description="process time; default: the latest scan")] = None,
     buckets: Annotated[int, Query(ge=1, le=2000)] = 400,
 ) -> TrendView:
-    """Per series and bucket: time in ms, minimum, mean, maximum and worst quality. Empty buckets are left out."""
+    """By series and bucket: time in ms, minimum, mean, maximum, worst quality. Empty buckets are left out."""
     decision = source.latest()
     if decision is None:
         return TrendView(series={})
     first = _utc(start) or _status(source).batch.start or decision.time - timedelta(days=1)
     last = _utc(end) or decision.time + timedelta(milliseconds=1)
     if last <= first:
-        raise HTTPException(422, f"the end {last.isoformat()} does not lie after the start {first.isoformat()}")
+        raise HTTPException(422, f"the end {last.isoformat()} is not after the start {first.isoformat()}")
     rows = await source.trend(series, first, last, buckets)
     return TrendView.model_validate({"series": rows})
 
@@ -221,7 +223,7 @@ async def stream(source: TheSource) -> StreamingResponse:
     responses={
         202: {
             "model": OutcomeView,
-            "description": "Queued: no turn was taken yet; ask for the intent by its id",
+            "description": "Queued: no turn was taken yet; ask for it by its id",
         },
         409: {"model": OutcomeView, "description": "Refused, with the reason"},
     },
@@ -242,7 +244,9 @@ async def ask(intent: IntentIn, source: TheSource, docket: TheDocket, response: 
     return outcome
 
 
-@router.get("/intents/{key}", summary="What became of an intent", responses={404: {"description": "Not known"}})
+@router.get(
+    "/intents/{key}", summary="The outcome of an intent", responses={404: {"description": "Not known"}}
+)
 async def intent_outcome(key: str, docket: TheDocket) -> OutcomeView:
     """Granted, refused with the reason, or still queued."""
     try:
@@ -306,15 +310,17 @@ async def _messages(source: Source) -> AsyncIterator[str]:
 
 def _turn(source: Source, time: datetime) -> TurnView:
     status, decision = _status(source), source.latest()
-    return TurnView(time=time, scans=status.scans, mode=status.mode, open=decision is not None and decision.open)
+    return TurnView(
+        time=time, scans=status.scans, mode=status.mode, open=decision is not None and decision.open
+    )
 
 
 def application(source: Source) -> FastAPI:
-    """The gateway over a source. Serve it on a loopback address; it turns away whoever calls it by another name."""
+    """The gateway over a source, to be served on a loopback address; other names for it are turned away."""
     app = FastAPI(
         title="NeuroTwin gateway",
         version="1",
-        summary="The control loop of one plant: what it sees, believes, predicts and proposes, and what you ask of it.",
+        summary="The control loop of one plant: what it sees, believes, predicts, proposes and is asked.",
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # the documentation pages would load scripts from the internet
         redoc_url=None,

@@ -1,7 +1,7 @@
 """The gateway listens to this machine only: other names for it and pages of other sites are turned away.
 
-A web page anywhere can make its visitor's browser send requests to 127.0.0.1, and a name server can make a foreign
-name point there (DNS rebinding). The Host and Origin headers, which a page cannot forge, tell those apart.
+A web page anywhere can make its visitor's browser send requests to 127.0.0.1, and a name server can make a
+foreign name point there (DNS rebinding). Host and Origin, which no page can forge, tell those apart.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BODY_MAX = 16_384  # bytes; an intent is a few hundred (design)
 
 
 class Loopback:
-    """ASGI middleware that answers only requests made to a loopback name, and writes only from the same origin."""
+    """Middleware that answers only requests made to a loopback name, and writes only from the same origin."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -28,7 +28,6 @@ from twin.estimate import Track
 log = structlog.get_logger()
 T = TypeVar("T")
 TRACK_SPAN = timedelta(hours=16)  # what a restart needs, so that an assay of before it can still be rewound to
-ANSWER_WITHIN_S = 5.0  # wall seconds an operator's request waits for the next turn
 
 
 @dataclass(slots=True)
@@ -65,6 +64,9 @@ class Runner:
         self.scan: Scan | None = None
         self.decision: Decision | None = None
         self.notice = "starting"
+        self.link_lost = ""  # why, while the plant is out of reach
+        self.scanned_at: datetime | None = None  # wall time (UTC) of the last scan
+        self.scan_period_s: float | None = None  # wall seconds between the last two scans
         self._rebuild_core = rebuild_core
         self._memory = Memory(Ladder(Mode.SHADOW, "started"))
         self._faults: tuple[str, ...] = ()
@@ -73,6 +75,11 @@ class Runner:
         self._listeners: set[asyncio.Queue[datetime]] = set()
         # Lava's pipe, the filter and SQLite all block: they share one thread, so that the event loop stays free.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="turn")
+
+    @property
+    def ladder(self) -> Ladder:
+        """Where the loop stands on the mode ladder."""
+        return self._memory.ladder
 
     # -- the wheel ---------------------------------------------------------------------------------------------
 
@@ -97,8 +104,7 @@ class Runner:
         requests, self._requests = self._requests, []
         situation = self._situation(scan, tuple(intent for intent, _ in requests))
         decision = await self._in_worker(self._turn, scan, situation)
-        self.scan, self.decision = scan, decision
-        self.counts.scans += 1
+        self._seen(scan, decision)
         self.counts.lapses = scan.lapses or 0
         for note in decision.notes:
             await self._event("loop", note)
@@ -111,6 +117,14 @@ class Runner:
         for queue in self._listeners:
             if not queue.full():
                 queue.put_nowait(decision.time)
+
+    def _seen(self, scan: Scan, decision: Decision) -> None:
+        now = datetime.now(UTC)
+        if self.scanned_at is not None:
+            self.scan_period_s = (now - self.scanned_at).total_seconds()
+        self.scan, self.decision, self.scanned_at = scan, decision, now
+        self.counts.scans += 1
+        self.notice = decision.notes[-1] if decision.notes else self.notice
 
     def _turn(self, scan: Scan, situation: Situation) -> Decision:
         """Take the turn and record it; a NeuroCore that died is rebuilt from what it had learned."""
@@ -135,23 +149,21 @@ class Runner:
 
     async def _next_scan(self) -> Scan:
         """The next snapshot that is a scan period newer than the last; a lost link is announced once and awaited."""
-        lost = False
         while True:
             try:
                 if self.settings.connection.lockstep and self.scan is not None:
                     await self.link.advance(self.settings.connection.scan_s)
                 scan = await self.link.read()
             except PlantLost as fault:
-                if not lost:
-                    lost = True
-                    self.notice = f"plant lost: {fault}"
-                    await self._event("link", self.notice)
+                if not self.link_lost:
+                    self.link_lost = f"plant lost: {fault}"
+                    await self._event("link", self.link_lost)
                 await asyncio.sleep(self.settings.connection.poll_s)
                 continue
-            if lost:
+            if self.link_lost:
+                self.link_lost = ""
                 await self._event("link", "the plant is back")
             if self._due(scan):
-                self.notice = ""
                 return scan
             await asyncio.sleep(self.settings.connection.poll_s)
 
@@ -278,11 +290,7 @@ class Runner:
 
     async def submit(self, intent: Intent) -> Ruling:
         """Put a person's request before the next turn and wait for what became of it."""
-        answer = self._ask(intent)
-        try:
-            return await asyncio.wait_for(asyncio.shield(answer), ANSWER_WITHIN_S)
-        except TimeoutError:
-            return Ruling(intent, False, "no turn was taken yet: the request waits for the plant's next scan")
+        return await self._ask(intent)
 
     async def subscribe(self) -> AsyncIterator[datetime]:
         """The process time of each turn, as it is taken."""

@@ -15,7 +15,7 @@ from controller.edge.historian import Historian
 from controller.edge.influx import Forwarder
 from controller.edge.opcua import PlantLink
 from controller.edge.runner import Runner
-from controller.edge.source import RunnerSource
+from controller.edge.reporting import Report
 from controller.records import Mode
 from controller.settings import Settings
 
@@ -57,7 +57,7 @@ async def _gateway(runner: Runner) -> AsyncIterator[None]:
     """Serve the gateway beside the runner, in the same event loop."""
     at = runner.settings.gateway
     config = uvicorn.Config(
-        application(RunnerSource(runner)), host=at.host, port=at.port, log_level="warning", lifespan="off"
+        application(Report(runner, model, reader)), host=at.host, port=at.port, log_level="warning", lifespan="off"
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined,method-assign]

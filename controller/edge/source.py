@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from controller.edge.wire import Number, QualityName, View
+from pydantic import Field
+
+from controller.edge.views import Number, QualityName, View
 from controller.records import Decision, Intent, Mode, Ruling
 from twin.signals import Assay, Role
 
@@ -16,8 +18,8 @@ Bucket = tuple[int, float | None, float | None, float | None, int]
 class Source(Protocol):
     """The loop as the gateway sees it. Everything is called on the event loop that serves the gateway.
 
-    `plant`, `status` and the rows of `events` have the keys of PlantView, StatusView and EventView below; what has a
-    default there may be left out.
+    `plant`, `status` and the rows of `events` have the keys of PlantView, StatusView and EventView below;
+    what has a default there may be left out.
     """
 
     def plant(self) -> Mapping[str, Any]:
@@ -32,10 +34,10 @@ class Source(Protocol):
     async def trend(
         self, series: list[str], start: datetime, end: datetime, buckets: int
     ) -> Mapping[str, Sequence[Bucket]]:
-        """By series, buckets in time order: t_ms, min, mean, max, worst quality. A bucket without values is left out.
+        """By series, buckets in time order: t_ms, min, mean, max, worst quality (0 good, 1 uncertain, 2 bad).
 
-        Series are named `process.X`, `setpoint.X`, `estimate.X`, `estimate.X_sd`, `neurocore.novelty`, ...; one that
-        is not known is left out as well.
+        Series are named `process.X`, `setpoint.X`, `estimate.X`, `estimate.X_sd`, `neurocore.novelty`, ...
+        One that is not known is left out, and so is a bucket without values.
         """
 
     async def assays(self) -> Sequence[Assay]:
@@ -54,7 +56,104 @@ class Source(Protocol):
         """The process time of each turn, as it is taken; ends when the loop ends."""
 
 
+class VariableView(View):
+    """One measured, assayed or manipulated variable with its unit and normal span."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    role: Role
+    text: str = ""
+
+
+class QuantityView(View):
+    """One state that the twin estimates."""
+
+    name: str
+    unit: str
+    text: str = ""
+
+
+class LimitView(View):
+    """The hard limits of one manipulated variable, in its own unit."""
+
+    low: float
+    high: float
+    rate_per_h: Number = None
+
+
+class PlantView(View):
+    """What does not change while the controller runs."""
+
+    name: str
+    model: str
+    text: str = ""  # for people, such as "Penicillin pilot reactor"
+    advisory_only: bool
+    variables: list[VariableView]
+    states: list[QuantityView] = Field(default_factory=list)
+    limits: dict[str, LimitView] = Field(default_factory=dict)
+    batch_length_h: Number = None
+
+
+class BatchView(View):
+    """The batch that runs; `start` is inoculation, from which elapsed fermentation time counts."""
+
+    id: str = ""
+    start: datetime | None = None
+    phase: str = ""
+
+
+class SetpointView(View):
+    """One setpoint as the plant reports it: of the local recipe, of the supervisor, and the one in force."""
+
+    local: Number = None
+    remote: Number = None
+    active: Number = None
+    owner: Literal["", "recipe", "supervisor"] = ""  # whose setpoint is in force
+    valid_until: datetime | None = None  # the lease of the remote setpoint, process time
+
+
+class StatusView(View):
+    """How the controller itself is doing; wall times are UTC."""
+
+    link: Literal["connected", "connecting", "lost"]
+    link_text: str = ""  # why, when it is not connected
+    mode: Mode
+    mode_reason: str = ""
+    scans: int = 0
+    scan_period_s: Number = None  # wall seconds that usually lie between two scans
+    scanned_at: datetime | None = None  # wall time of the last scan
+    scan_age_s: Number = None  # the gateway fills it in
+    commands_written: int = 0
+    commands_refused: int = 0
+    outbox_pending: int = 0
+    notice: str = ""  # the last error or notice, "" when there is nothing to say
+    batch: BatchView = Field(default_factory=BatchView)
+    setpoints: dict[str, SetpointView] = Field(default_factory=dict)
+
+
+class AssayView(View):
+    """A laboratory result, which speaks of the time its sample was drawn."""
+
+    variable: str
+    value: Number
+    unit: str
+    sampled_at: datetime
+    reported_at: datetime
+    quality: QualityName = "good"
+
+
+class EventView(View):
+    """Something that happened: a mode change, an operator's answer, a command, a lost link."""
+
+    time: datetime
+    kind: str
+    text: str
+    severity: Literal["info", "warning", "alarm"] = "info"
+
+
 class TrendView(View):
-    """Decimated history: by series, rows of t_ms, min, mean, max, worst quality (0 good, 1 uncertain, 2 bad)."""
+    """Decimated history: by series, rows of t_ms, min, mean, max and worst quality (2 is bad)."""
 
     series: dict[str, list[tuple[int, Number, Number, Number, int]]]

@@ -33,7 +33,7 @@ STOP_TIMEOUT_S = 5.0
 Integers = NDArray[np.integer[Any]]
 
 
-class NeuroCoreLost(RuntimeError):
+class NeuroCoreLost(RuntimeError):  # a lost wire, not a fault
     """The learner's process is gone or no longer answers; what it had learned is in the last snapshot."""
 
 
@@ -82,7 +82,7 @@ class LavaBackend:
     name = "lava-fixed"
 
     def __init__(self, units: int, outputs: int, seed: int) -> None:
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._errors: IO[bytes] = tempfile.TemporaryFile()
         self._worker = subprocess.Popen(
             [sys.executable, "-m", WORKER],
             stdin=subprocess.PIPE,
@@ -160,16 +160,14 @@ class LavaBackend:
         return answer
 
     def _send(self, data: bytes, deadline: float) -> None:
-        assert self._worker.stdin is not None
-        pipe = self._worker.stdin.fileno()
+        pipe = _pipe(self._worker.stdin)
         view = memoryview(data)
         while view:
             _wait(pipe, select.POLLOUT, deadline)
             view = view[os.write(pipe, view[: select.PIPE_BUF]) :]  # a ready pipe takes PIPE_BUF bytes at once
 
     def _receive(self, size: int, deadline: float) -> bytes:
-        assert self._worker.stdout is not None
-        pipe = self._worker.stdout.fileno()
+        pipe = _pipe(self._worker.stdout)
         data = bytearray()
         while len(data) < size:
             _wait(pipe, select.POLLIN, deadline)
@@ -189,6 +187,12 @@ class LavaBackend:
         self._errors.seek(0)
         last = self._errors.read().decode(errors="replace").strip().rsplit("\n", 1)[-1]
         return f"NeuroCore's worker (process {self.pid}) {ended} at {command}" + (f": {last}" if last else ".")
+
+
+def _pipe(stream: IO[bytes] | None) -> int:
+    if stream is None or stream.closed:
+        raise EOFError
+    return stream.fileno()
 
 
 def _wait(pipe: int, event: int, deadline: float) -> None:

@@ -14,7 +14,8 @@ It equals Lava's model of the synapse (`bit_approximate_loihi`); it says nothing
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -30,27 +31,32 @@ _CONNECTION_SEED = 2
 _CHUNK = 4096  # random numbers drawn at once
 
 Integers = NDArray[np.int64]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-@njit(cache=True)
+def _compiled(function: F) -> F:
+    return cast(F, njit(cache=True)(function))
+
+
+@_compiled
 def _decayed(trace: int, random: float) -> int:
     value = _DECAY * trace
     whole = math.floor(value)
     return int(whole) + (1 if random < value - whole else 0)
 
 
-@njit(cache=True)
+@_compiled
 def _saturated(value: int, low: int, high: int) -> int:
     return low if value < low else min(value, high)
 
 
-@njit(cache=True)
+@_compiled
 def _half_even(payload: int) -> int:
     half = payload >> 1
     return half + (payload & half & 1)
 
 
-@njit(cache=True)
+@_compiled
 def _learn(weights: Any, x1: Any, error: Any, x_random: float, y_random: float, w_random: float) -> None:
     """One learning phase: the traces decay, the weights follow the error."""
     units = x1.shape[0]
@@ -71,7 +77,7 @@ def _learn(weights: Any, x1: Any, error: Any, x_random: float, y_random: float, 
             weights[k, i] = _saturated(whole, WEIGHT_LOW, WEIGHT_HIGH)
 
 
-@njit(cache=True)
+@_compiled
 def _scan(weights: Any, x1: Any, payload: Any, error: Any, x: Any, y: Any, w: Any, out: Any) -> None:
     """Four timesteps; x, y and w hold the random numbers in force at the end of each."""
     silence = np.zeros_like(error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from twin.estimate import Estimate
@@ -127,8 +127,9 @@ def observe(watch: Watch, readings: Mapping[str, float | None]) -> tuple[Watch, 
     """
     plausible = {c: _plausible(c, readings.get(c)) for c in CHANNELS}
     stability, score = advance(watch.stability, plausible)
-    trigger, firing = watch.trigger, None
-    if score is not None:
+    if score is None:
+        trigger, firing = replace(watch.trigger, since_last=watch.trigger.since_last + 1), None
+    else:
         trigger, firing = step_trigger(watch.trigger, score.value)
     window = _widened(watch.window, {**plausible, "dose_mg": readings.get("dose_mg")}, stability)
     components = {
@@ -143,16 +144,17 @@ def observe(watch: Watch, readings: Mapping[str, float | None]) -> tuple[Watch, 
 def advance(
     state: Stability, reading: Mapping[str, float | None], novelty: float | None = None
 ) -> tuple[Stability, Score | None]:
-    """Take one sample in; a channel that is missing or not finite is left out. None until all three were seen.
+    """Take one sample in, leaving out channels that are missing; no score until all three were seen once.
 
-    `novelty`, a percentile in [0, 1], takes the place of the filter's own surprise in the N term.
+    A sample with no channel at all says nothing of the patient, so it has no score either. `novelty`,
+    a percentile in [0, 1], takes the place of the filter's own surprise in the N term.
     """
     values = tuple(_finite(reading.get(channel)) for channel in CHANNELS)
     stepped = [_step(level, y, j) for j, (level, y) in enumerate(zip(state.levels, values, strict=True))]
     levels = (stepped[0][0], stepped[1][0], stepped[2][0])
     surprise = _surprise(state.surprise, [nis for _, _, nis in stepped if nis is not None])
     known = tuple(level for level in levels if level is not None)
-    if len(known) < len(CHANNELS):
+    if len(known) < len(CHANNELS) or all(y is None for y in values):
         return Stability(state.samples, levels, surprise, state.score), None
     components = {
         "D": _distance(known),
@@ -160,8 +162,8 @@ def advance(
         "N": max(0.0, 2.0 * ((surprise if novelty is None else novelty) - 0.5)),
         "A": _adverse([e for _, e, _ in stepped]),
     }
-    D, V, N, A = components.values()
-    raw = (1 - D) * (1 - 0.5 * V) * (1 - 0.25 * N) * (1 - 0.4 * A)
+    distance, swing, surprising, adverse = components.values()
+    raw = (1 - distance) * (1 - 0.5 * swing) * (1 - 0.25 * surprising) * (1 - 0.4 * adverse)
     value = raw if state.samples == 0 else 0.5 * state.score + 0.5 * raw  # half-life: one sample, 6 h
     return Stability(state.samples + 1, levels, surprise, value), Score(value, components)
 

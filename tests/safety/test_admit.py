@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.records import Abstention, Move, Verdict
+from controller.records import Abstention, Command, Move, Verdict
 from controller.safety import admit
 from twin.forecast import Band
 from twin.signals import Quality
@@ -53,7 +53,30 @@ def test_a_step_is_held_to_the_largest_one_from_the_setpoint_in_force(world: Sim
     verdict = moved(world, "precursor_feed", 0.0019)
     assert verdict.moves[0].value == pytest.approx(0.001)
     assert verdict.narrowed[0].asked == 0.0019
-    assert verdict.narrowed[0].reason == "held to one step of 0.0005 L/h from 0.0005"
+    assert verdict.narrowed[0].reason == "held to a step of 0.0005 L/h from 0.0005"
+
+
+@pytest.mark.parametrize(("hours", "granted"), [(0.25, 0.00075), (0.5, 0.001), (3.0, 0.001)])
+def test_successive_commands_are_held_to_the_rate(world: SimpleNamespace, hours: float, granted: float) -> None:
+    issued = world.now - timedelta(hours=hours)
+    standing = Command("S0", world.proposal.moves, issued, world.now + timedelta(hours=1), "ada")
+    assert judged(world, standing=standing).moves[0].value == pytest.approx(granted)
+    other = replace(standing, moves=(Move("feed", 0.042, "L/h", 0.04),), issued_at=world.now)
+    assert judged(world, standing=other).moves[0].value == 0.001
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 60.0])
+def test_a_variable_moved_this_instant_is_not_moved_again(world: SimpleNamespace, ahead_s: float) -> None:
+    issued = world.now + timedelta(seconds=ahead_s)
+    standing = Command("S0", world.proposal.moves, issued, world.now + timedelta(hours=1), "ada")
+    verdict = judged(world, standing=standing)
+    assert verdict.refusals == ("precursor_feed stays at 0.0005 L/h: held to a step of 0 L/h from 0.0005",)
+
+
+def test_a_move_to_where_it_is_already_is_refused(world: SimpleNamespace) -> None:
+    assert moved(world, "precursor_feed", 0.0005).refusals == (
+        "precursor_feed stays at 0.0005 L/h: it is there already",
+    )
 
 
 @pytest.mark.parametrize(("asked", "held"), [(0.0451, 0.045), (0.0349, 0.035)])

@@ -19,16 +19,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from math import exp  # a binding replaces this name by its own
+from math import exp
 from typing import Any
 
 from twin.estimate import Estimate
-from twin.model import Input, Model, Multiplier, Output, Parameter, State, Vector
-
-
-def fmax(a: Any, b: Any) -> Any:
-    """The larger of the two; a binding replaces this name by its own."""
-    return max(a, b)
+from twin.model import Input, Model, Multiplier, Output, Parameter, State, Vector, fmax
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +104,12 @@ def rhs(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
     gut, central, effect, tolerance, _, _, _, mood_residual, log_clearance = x
     CL, V, ka, EC, T_e, T_w = p[0], p[1], p[2], p[3], p[4], p[5]
     C = 1000.0 * fmax(central, 0.0) / V
-    O = C / (EC + C)
+    occupied = C / (EC + C)
     return (
         -ka * gut,
         ka * gut - CL * exp(log_clearance) / V * central,
-        0.6931471805599453 / T_e * (O - effect),
-        0.6931471805599453 / T_w * (O - tolerance),
+        0.6931471805599453 / T_e * (occupied - effect),
+        0.6931471805599453 / T_w * (occupied - tolerance),
         0.0,
         0.0,
         0.0,
@@ -166,6 +161,7 @@ def model(pk: Pharmacokinetics = E2) -> Model:
         objective_name="effect",
         objective_unit="1",
         jump=jump,
+        step_h=0.25,  # against an absorption of 0.6 per hour
     )
 
 

@@ -28,7 +28,7 @@ def load_lava() -> None:
 @contextmanager
 def _mutable_defaults_allowed() -> Iterator[None]:
     original = dataclasses.dataclass
-    dataclasses.dataclass = _mending(original)  # type: ignore[assignment]
+    dataclasses.dataclass = _mending(original)
     try:
         yield
     finally:

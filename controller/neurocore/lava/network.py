@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from lava.magma.core.learning.constants import GradedSpikeCfg
 from lava.magma.core.learning.learning_rule import Loihi3FLearningRule
@@ -18,7 +20,7 @@ NO_DECAY = 65535
 WEIGHT_EXPONENT = -6
 PAYLOAD_BITS = 8
 
-Integers = NDArray[np.int32]
+Integers = NDArray[np.integer[Any]]
 
 
 class FixedPointNetwork:

@@ -59,8 +59,9 @@ def _serve(commands: BinaryIO, answers: BinaryIO) -> None:
             if frame.head["command"] == "build":
                 network = _build(frame)
                 _write(answers, wire.Frame({"ok": True}))
+            elif network is None:
+                raise ValueError("the first command builds the network")
             else:
-                assert network is not None, "the first command builds the network"
                 _write(answers, _answer(network, frame))
     finally:
         _stop(network)
@@ -112,7 +113,9 @@ def _end_children() -> None:
         if child.is_alive():
             child.kill()
     if sys.modules.get("lava") is not None:  # Lava's shared memory has a tracker process; it ends with this descriptor
-        os.close(resource_tracker.getfd())
+        tracker = resource_tracker.getfd()
+        if tracker is not None:
+            os.close(tracker)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(-1, 0)
 

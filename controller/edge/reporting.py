@@ -1,0 +1,118 @@
+"""A running controller as the gateway sees it: answers from the runner's memory and the historian's readers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from controller.edge.historian import Historian
+from controller.edge.runner import Runner
+from controller.edge.source import Bucket
+from controller.records import Decision, Intent, Ruling
+from twin.model import Model
+from twin.signals import Assay
+
+ALARMING = {"refused": "alarm", "link": "warning", "loop": "warning"}  # how grave an event of this kind is
+
+
+class Report:
+    """The Source of one runner."""
+
+    def __init__(self, runner: Runner, model: Model, reader: Historian) -> None:
+        self._runner = runner
+        self._model = model
+        self._reader = reader
+
+    def plant(self) -> Mapping[str, Any]:
+        """What does not change while the controller runs."""
+        settings, parts = self._runner.settings, self._runner.parts
+        return {
+            "name": parts.plant.name,
+            "model": parts.plant.model,
+            "text": settings.plant.description,
+            "advisory_only": parts.plant.advisory_only,
+            "variables": [
+                {"name": v.name, "unit": v.unit, "low": v.low, "high": v.high, "role": v.role, "text": v.text}
+                for v in parts.plant.variables
+            ],
+            "states": [{"name": s.name, "unit": s.unit} for s in self._model.states],
+            "limits": {
+                x.variable: {"low": x.low, "high": x.high, "rate_per_h": x.max_rate_per_h}
+                for x in parts.envelope.limits
+            },
+            "batch_length_h": settings.batch.length_h,
+        }
+
+    def latest(self) -> Decision | None:
+        """The last turn."""
+        return self._runner.decision
+
+    def status(self) -> Mapping[str, Any]:
+        """How the controller is doing."""
+        runner, scan, decision = self._runner, self._runner.scan, self._runner.decision
+        batch = {} if scan is None else {"id": scan.batch, "start": scan.batch_start, "phase": scan.phase}
+        return {
+            "link": "lost" if runner.link_lost else "connected",
+            "link_text": runner.link_lost,
+            "mode": runner.ladder.mode,
+            "mode_reason": runner.ladder.reason,
+            "scans": runner.counts.scans,
+            "scan_period_s": runner.scan_period_s,
+            "scanned_at": runner.scanned_at,
+            "commands_written": runner.counts.commands_written,
+            "commands_refused": runner.counts.commands_refused,
+            "outbox_pending": self._reader.outbox_pending() or 0,
+            "notice": runner.notice,
+            "batch": batch,
+            "setpoints": {} if scan is None else self._setpoints(decision),
+        }
+
+    def _setpoints(self, decision: Decision | None) -> dict[str, Any]:
+        scan = self._runner.scan
+        if scan is None:
+            return {}
+        command = decision.command if decision else None
+        remote = {m.variable: m.value for m in command.moves} if command else {}
+        shown = {}
+        for name, active in scan.setpoints.items():
+            ours = name in remote and abs(remote[name] - active) <= 1e-9
+            shown[name] = {
+                "local": scan.local_setpoints.get(name),
+                "remote": remote.get(name),
+                "active": active,
+                "owner": "supervisor" if ours else "recipe",
+                "valid_until": command.valid_until if command and name in remote else None,
+            }
+        return shown
+
+    async def trend(
+        self, series: list[str], start: datetime, end: datetime, buckets: int
+    ) -> Mapping[str, Sequence[Bucket]]:
+        """Decimated history of the batch that runs."""
+        return await asyncio.to_thread(
+            self._reader.trend, self._runner.parts.plant.name, self._batch(), series, start, end, buckets
+        )
+
+    async def assays(self) -> Sequence[Assay]:
+        """The laboratory results of the batch."""
+        return await asyncio.to_thread(self._reader.assays, self._runner.parts.plant.name, self._batch())
+
+    async def events(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        """The latest events, newest first."""
+        rows = await asyncio.to_thread(self._reader.events, limit=limit)
+        return [
+            {"time": e.time, "kind": e.kind, "text": e.text, "severity": ALARMING.get(e.kind, "info")} for e in rows
+        ]
+
+    async def submit(self, intent: Intent) -> Ruling:
+        """Put the intent before the next turn."""
+        return await self._runner.submit(intent)
+
+    def subscribe(self) -> AsyncIterator[datetime]:
+        """The process time of each turn."""
+        return self._runner.subscribe()
+
+    def _batch(self) -> str:
+        return self._runner.scan.batch if self._runner.scan else ""

@@ -1,0 +1,201 @@
+"""What each configured tag must be, how its value is judged, and what one scan of them all gives.
+
+Nothing here knows a protocol: `controller.edge.opcua` gathers the facts, this module says what they mean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from controller.settings import Settings
+from twin.signals import Quality, Reading, Snapshot, Variable
+
+
+class PlantLost(Exception):  # noqa: N818 (a state of the wire, not a bug)
+    """The plant does not answer; the text says which one and why."""
+
+
+class PlantMismatch(Exception):  # noqa: N818 (a sentence for people, not a bug)
+    """The plant is not the one that is configured; the text names the tag and the key to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One look at the plant: its readings, its batch, and what it does with our setpoints."""
+
+    snapshot: Snapshot
+    batch: str
+    batch_start: datetime | None
+    phase: str
+    setpoints: Mapping[str, float]  # in force, by manipulated variable; absent when not known
+    local: Mapping[str, float]  # what the plant's own recipe would do
+    in_control: bool | None  # does the plant follow us? None: it does not say
+    lapses: int | None  # how often our heartbeat came too late
+    stalled_s: float  # wall seconds since the plant's time last moved on
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOutcome:
+    """What became of one setpoint: what was asked, what the plant then held, and why it is not the same."""
+
+    variable: str
+    asked: float
+    read_back: float | None
+    ok: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEvent:
+    """Something that happened to the connection, at a time of the wall clock."""
+
+    time: datetime
+    kind: str  # "connected", "lost", "restored" or "difference"
+    text: str
+
+
+class Kind(StrEnum):
+    """What a tag holds."""
+
+    NUMBER = "a number"
+    INTEGER = "a whole number"
+    TIME = "a time"
+    FLAG = "true or false"
+    TEXT = "a text"
+    METHOD = "a method"
+
+
+KINDS = {
+    "node": Kind.NUMBER,
+    "setpoint": Kind.NUMBER,
+    "valid_until": Kind.TIME,
+    "active": Kind.NUMBER,
+    "local": Kind.NUMBER,
+    "heartbeat": Kind.INTEGER,
+    "lease_node": Kind.NUMBER,
+    "in_control": Kind.FLAG,
+    "lapses": Kind.INTEGER,
+    "id": Kind.TEXT,
+    "start": Kind.TIME,
+    "phase": Kind.TEXT,
+    "advance_node": Kind.METHOD,
+}
+WRITTEN = ("setpoint", "valid_until", "heartbeat")
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One configured tag: whose it is, for what, and which numbers must lie within its range."""
+
+    owner: str  # a variable, or a table of the configuration
+    key: str
+    node: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def where(self) -> str:
+        """The place in the configuration, for people."""
+        return f"{self.key} of [[variable]] {self.owner!r}" if self.unit else f"{self.key} in [{self.owner}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the server says of one tag; None where it says nothing."""
+
+    exists: bool
+    kinds: tuple[Kind, ...] = ()  # what its data type can stand for
+    unit: str | None = None
+    low: float | None = None
+    high: float | None = None
+    writable: bool = False
+
+
+def tags_of(settings: Settings) -> tuple[Tag, ...]:
+    """Every configured tag with what is expected of it."""
+    variables = {v.name: v for v in settings.variables}
+    found = []
+    for owner, key, node in settings.tags():
+        variable = variables.get(owner) if key in ("node", "setpoint", "valid_until", "active", "local") else None
+        if variable is None:
+            found.append(Tag(owner, key, node))
+        elif key == "setpoint":
+            limit = settings.limits[owner]
+            found.append(Tag(owner, key, node, variable.unit, limit.low, limit.high))
+        elif key == "node":
+            found.append(Tag(owner, key, node, variable.unit, variable.low, variable.high))
+        else:
+            found.append(Tag(owner, key, node, variable.unit))
+    return tuple(found)
+
+
+def fault_of(tag: Tag, facts: Facts) -> str:
+    """Why this tag cannot be used, in one sentence that names what to mend; "" when it can."""
+    kind = KINDS[tag.key]
+    if not facts.exists:
+        return "" if kind is Kind.METHOD else f"the server has no tag {tag.node!r}: mend {tag.where}"
+    if kind not in facts.kinds:
+        found = " or ".join(facts.kinds) or "something else"
+        return f"tag {tag.node!r} must hold {kind}, and it holds {found}: mend {tag.where}"
+    if tag.key in WRITTEN and not facts.writable:
+        return f"tag {tag.node!r} must be writable, and the server does not let us: mend {tag.where}, or our rights there"
+    if kind is Kind.NUMBER and tag.unit:
+        return _unit_fault(tag, facts) or _range_fault(tag, facts)
+    return ""
+
+
+def _unit_fault(tag: Tag, facts: Facts) -> str:
+    required = tag.key in ("node", "setpoint")  # what is in force is measured in the unit of its setpoint
+    if facts.unit == tag.unit or (facts.unit is None and not required):
+        return ""
+    found = "states no unit" if facts.unit is None else f"is in {facts.unit!r}"
+    return f"tag {tag.node!r} must be in {tag.unit!r}, and it {found}: mend unit or {tag.where}"
+
+
+def _range_fault(tag: Tag, facts: Facts) -> str:
+    if tag.low is None or tag.high is None or facts.low is None or facts.high is None:
+        return ""
+    slack = 1e-9 * (facts.high - facts.low)
+    if facts.low - slack <= tag.low and tag.high <= facts.high + slack:
+        return ""
+    key = f"[limits.{tag.owner}]" if tag.key == "setpoint" else f"low and high of [[variable]] {tag.owner!r}"
+    return (
+        f"tag {tag.node!r} must range over {tag.low:g} to {tag.high:g} {tag.unit}, and it ranges over {facts.low:g} to "
+        f"{facts.high:g}: mend {key}"
+    )
+
+
+def judge(variable: Variable, value: object, status: Quality, status_name: str, time: datetime | None) -> Reading:
+    """The value as a Reading: the worst that is known of it decides, and its reason says what that is."""
+    if status is Quality.BAD:
+        return Reading(None, variable.unit, time, Quality.BAD, status_name)
+    if value is None:
+        return Reading(None, variable.unit, time, Quality.BAD, "no value")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return Reading(None, variable.unit, time, Quality.BAD, f"not a number but {type(value).__name__}")
+    number = float(value)
+    if not math.isfinite(number):
+        return Reading(None, variable.unit, time, Quality.BAD, f"not a finite number: {number}")
+    if not variable.low <= number <= variable.high:
+        reason = f"outside span: {number:g} is not in {variable.low:g} to {variable.high:g} {variable.unit}"
+        return Reading(number, variable.unit, time, Quality.BAD, reason)
+    if status is Quality.UNCERTAIN:
+        return Reading(number, variable.unit, time, Quality.UNCERTAIN, status_name)
+    if time is None:
+        return Reading(number, variable.unit, time, Quality.UNCERTAIN, "age unknown: no source time")
+    return Reading(number, variable.unit, time, Quality.GOOD)
+
+
+def aged(reading: Reading, now: datetime, max_age_s: float) -> Reading:
+    """The reading as of now: a good one that is too old becomes uncertain, and says so."""
+    if reading.time is None or reading.quality is not Quality.GOOD:
+        return reading
+    age_s = (now - reading.time).total_seconds()
+    if age_s <= max_age_s:
+        return reading
+    return replace(reading, quality=Quality.UNCERTAIN, reason=f"stale: {age_s:.0f} s old, {max_age_s:g} s allowed")

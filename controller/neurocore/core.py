@@ -1,0 +1,211 @@
+"""NeuroCore: one step a scan from snapshot and estimate to an Insight, and a snapshot of all it has learned."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from controller.neurocore import coding, novelty, rates
+from controller.neurocore.backend import Backend, open_backend
+from controller.records import Insight
+from twin.correction import Population
+from twin.estimate import Estimate
+from twin.model import Model
+from twin.signals import Plant, Snapshot, Variable
+
+WEIGHTS_EVERY = 6  # scans: Lava hands out weights one by one (10 ms), so a Correction is up to this many scans old
+CALM_MEMORY = 0.9  # weight of the past in the smoothed stability terms: about ten scans (design)
+CALM_WEIGHTS = (0.6, 0.4)  # of calm and consistency (design)
+NIS_RATIO_LOST = 8.0  # innovations this much larger than expected: no consistency left (design)
+
+# The states that a bioreactor's corrections depend on, and where they are coded (design). Above 5 g/L of sugar the
+# rates no longer depend on it; 2500 mg/L of precursor is past the onset of inhibition at 2400.
+BIOREACTOR_RANGES = {
+    "biomass": (0.0, 20.0),
+    "product": (0.0, 2.0),
+    "substrate": (0.0, 5.0),
+    "precursor": (0.0, 2500.0),
+}
+BIOREACTOR_LEARNED = ("growth", "uptake", "production", "oxygen")
+
+# Given the snapshot, the estimate and the novelty: the score in [0, 1] and what it is made of.
+Stability = Callable[[Snapshot, Estimate, float], tuple[float, Mapping[str, float]]]
+
+
+class SnapshotMismatch(ValueError):
+    """A snapshot that belongs to another NeuroCore."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """Smoothed novelty, and smoothed ratio of the innovations' squared size to what was expected (1: consistent)."""
+
+    novelty: float = 0.0
+    nis_ratio: float = 1.0
+
+
+class NeuroCore:
+    """Learns the rate correction on line, watches how unusual the readings are, and scores the plant's stability.
+
+    The lesson of a scan (payload and error) is taught at the beginning of the next step, while the synapses still
+    hold the trace of the payload.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        learner: rates.RateLearner,
+        population: Population,
+        stability: Stability | None = None,
+    ) -> None:
+        self._backend = backend
+        self._learner = learner
+        self._population = population
+        self._stability = stability
+        self._novelty = novelty.NOTHING_SEEN
+        self._calm = Calm()
+        self._scans = 0
+        self._lessons = [0] * len(learner.names)
+        self._error: rates.Integers = np.zeros(len(learner.names), dtype=np.int64)
+        self._correction = rates.correction(learner, population, backend.weights())
+        self.last_step_ms = 0.0
+
+    def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
+        """Take one scan in: learn from it when it is fit for that, and say how the plant differs from the model."""
+        started = time.perf_counter()
+        self._novelty = novelty.observe(self._novelty, estimate.innovations)
+        read_out = self._send(estimate)
+        why_not = rates.obstacle(self._learner, snapshot, estimate, self._novelty.level)
+        if not why_not:
+            self._prepare_lesson(read_out, estimate)
+        self._scans += 1
+        if self._scans % WEIGHTS_EVERY == 0:
+            self._correction = rates.correction(self._learner, self._population, self._backend.weights())
+        stability, components = self._score(snapshot, estimate)
+        self.last_step_ms = 1000.0 * (time.perf_counter() - started)
+        return Insight(
+            correction=self._correction,
+            log_multipliers=rates.log_multipliers(self._learner, read_out),
+            novelty=self._novelty.level,
+            contributions=dict(self._novelty.contributions),
+            stability=stability,
+            components=components,
+            learned=not why_not,
+            why_not=why_not,
+            backend=self._backend.name,
+        )
+
+    def _send(self, estimate: Estimate) -> rates.Integers:
+        """Teach the last lesson and send the present state."""
+        state = tuple(estimate[name] for name in self._population.states)
+        error, self._error = self._error, np.zeros_like(self._error)
+        return self._backend.step(coding.payload(coding.activity(self._population, state)), error)
+
+    def _prepare_lesson(self, read_out: rates.Integers, estimate: Estimate) -> None:
+        self._error, taught = rates.errors(self._learner, read_out, estimate, self._lessons)
+        self._lessons = [n + t for n, t in zip(self._lessons, taught, strict=True)]
+
+    def _score(self, snapshot: Snapshot, estimate: Estimate) -> tuple[float, Mapping[str, float]]:
+        self._calm = calmer(self._calm, self._novelty.level, estimate)
+        if self._stability is not None:
+            return self._stability(snapshot, estimate, self._novelty.level)
+        return score(self._calm)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything learned, as plain values; a lesson not yet taught is not part of it."""
+        return {
+            "learned": list(self._learner.names),
+            "population": _fingerprint(self._population),
+            "weights": self._backend.weights().tolist(),
+            "lessons": list(self._lessons),
+            "scans": self._scans,
+            "novelty": novelty.to_json(self._novelty),
+            "calm": asdict(self._calm),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `snapshot` gave; SnapshotMismatch when it belongs to another network."""
+        expected = {"learned": list(self._learner.names), "population": _fingerprint(self._population)}
+        for key, value in expected.items():
+            if state.get(key) != value:
+                raise SnapshotMismatch(f"the snapshot's {key} is {state.get(key)}, this NeuroCore's is {value}")
+        self._backend.restore(np.array(state["weights"], dtype=np.int64))
+        self._correction = rates.correction(self._learner, self._population, self._backend.weights())
+        self._lessons = [int(n) for n in state["lessons"]]
+        self._scans = int(state["scans"])
+        self._novelty = novelty.from_json(state["novelty"])
+        self._calm = Calm(**state["calm"])
+        self._error = np.zeros_like(self._error)
+
+    def close(self) -> None:
+        """Free the backend."""
+        self._backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def calmer(calm: Calm, level: float, estimate: Estimate) -> Calm:
+    """The smoothed terms after one scan; a scan without a usable reading says nothing of consistency."""
+    ratio = calm.nis_ratio
+    if estimate.nis_dof and np.isfinite(estimate.nis):
+        bounded = min(estimate.nis / estimate.nis_dof, NIS_RATIO_LOST)
+        ratio = CALM_MEMORY * ratio + (1 - CALM_MEMORY) * bounded
+    return Calm(CALM_MEMORY * calm.novelty + (1 - CALM_MEMORY) * level, ratio)
+
+
+def score(calm: Calm) -> tuple[float, Mapping[str, float]]:
+    """A bioreactor's stability: 0.6 calm + 0.4 consistency, each in [0, 1].
+
+    calm = 1 - smoothed novelty; consistency = 1 - log(r)/log(8) for the smoothed innovation ratio r of 1 to 8: 1 when
+    the innovations are as large as expected or smaller, 0 when their variance is eightfold.
+    """
+    excess = np.log(max(calm.nis_ratio, 1.0)) / np.log(NIS_RATIO_LOST)
+    components = {"calm": 1.0 - calm.novelty, "consistency": float(np.clip(1.0 - excess, 0.0, 1.0))}
+    weighted = sum(w * c for w, c in zip(CALM_WEIGHTS, components.values(), strict=True))
+    return float(np.clip(weighted, 0.0, 1.0)), components
+
+
+def neuro_core(
+    backend_name: str,
+    model: Model,
+    learned: Sequence[str],
+    ranges: Mapping[str, tuple[float, float]],
+    *,
+    seed: int = 0,
+    variables: Sequence[Variable] = (),
+    stability: Stability | None = None,
+) -> NeuroCore:
+    """A NeuroCore for any model: the multipliers to learn, and the states they depend on with their ranges.
+
+    `variables`, when given, add spans and ages to the quality that decides whether a reading is learned from.
+    """
+    multipliers = [m for name in learned for m in model.multipliers if m.name == name]
+    if len(multipliers) != len(learned):
+        raise ValueError(f"{model.name} has multipliers {[m.name for m in model.multipliers]}, not all of {learned}")
+    population = coding.population(ranges, seed)
+    signals = frozenset((*(o.name for o in model.outputs), *(i.name for i in model.inputs)))
+    learner = rates.design(population, multipliers, signals, variables)
+    backend = open_backend(backend_name, len(population.centres), len(multipliers), seed)
+    return NeuroCore(backend, learner, population, stability)
+
+
+def bioreactor_core(backend_name: str, model: Model, seed: int = 0, plant: Plant | None = None) -> NeuroCore:
+    """NeuroCore of a fed-batch: growth, uptake, production and oxygen over biomass, product, substrate, precursor."""
+    variables = plant.variables if plant is not None else ()
+    return neuro_core(backend_name, model, BIOREACTOR_LEARNED, BIOREACTOR_RANGES, seed=seed, variables=variables)
+
+
+def _fingerprint(population: Population) -> str:
+    return hashlib.sha256(repr(population).encode()).hexdigest()[:16]

@@ -1,0 +1,182 @@
+"""What can be seen of the vessel: on-line transmitters with lag and noise, and a laboratory that answers late."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+
+class Status(StrEnum):
+    """How good the instrument itself says that its value is."""
+
+    GOOD = "good"
+    UNCERTAIN = "uncertain"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A value as an instrument gives it; a bad one has none."""
+
+    value: float | None
+    status: Status = Status.GOOD
+
+    @property
+    def usable(self) -> bool:
+        """Whether a local loop may act upon it."""
+        return self.status is not Status.BAD and self.value is not None and math.isfinite(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A signal's name on the plant, its unit and its span."""
+
+    tag: str
+    unit: str
+    low: float
+    high: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """A transmitter: first-order lag, then noise, then the limits of its span."""
+
+    point: Point
+    lag_s: float
+    noise: float  # SD in the unit
+    relative: float  # SD as a share of the value
+
+
+class FaultKind(StrEnum):
+    """What may go wrong with an instrument."""
+
+    NONE = "none"
+    BAD = "bad"  # fails and says so; also a lost signal
+    UNCERTAIN = "uncertain"  # doubts itself
+    FREEZE = "freeze"  # keeps its last value and says that it is good
+    NAN = "nan"  # not a number, and says that it is good
+    BIAS = "bias"  # off by `value`, and says that it is good
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault on one instrument; `value` is the size of a bias."""
+
+    kind: FaultKind
+    tag: str
+    value: float = 0.0
+
+
+def _instrument(
+    tag: str, unit: str, low: float, high: float, text: str, lag_s: float, noise: float, relative: float
+) -> Instrument:
+    return Instrument(Point(tag, unit, low, high, text), lag_s, noise, relative)
+
+
+# Noise and lags are design: 1 % of span for oxygen, 0.01 pH, 0.05 K, 0.1 % of weight, 0.5 % for gas and flows;
+# membranes and gas lines answer within a minute or two.
+INSTRUMENTS = (
+    _instrument("AIC102.PV", "%", 0.0, 120.0, "Dissolved oxygen", 45.0, 1.2, 0.0),
+    _instrument("AIC101.PV", "pH", 2.0, 12.0, "pH", 15.0, 0.01, 0.0),
+    _instrument("TIC101.PV", "degC", 0.0, 60.0, "Temperature", 60.0, 0.05, 0.0),
+    _instrument("WI101.PV", "kg", 0.0, 200.0, "Net broth weight", 0.0, 0.0, 0.001),
+    _instrument("AI302.PV", "g/(L.h)", 0.0, 60.0, "Oxygen uptake rate", 120.0, 0.0, 0.005),
+    _instrument("AI301.PV", "mmol/(L.h)", 0.0, 5.0, "Carbon dioxide evolution rate", 120.0, 0.0, 0.005),
+    _instrument("FIC101.PV", "L/h", 0.0, 20.0, "Air flow", 0.0, 0.0, 0.005),
+    _instrument("JIC101.PV", "W", 0.0, 100.0, "Agitator power", 0.0, 0.0, 0.005),
+    _instrument("FI203.PV", "L/h", 0.0, 0.2, "Base flow", 0.0, 0.0, 0.005),
+    _instrument("FI204.PV", "L/h", 0.0, 1e-4, "Acid flow", 0.0, 0.0, 0.005),
+    _instrument("FIC201.PV", "L/h", 0.0, 0.1, "Sugar feed", 0.0, 0.0, 0.005),
+    _instrument("FIC202.PV", "L/h", 0.0, 0.005, "Precursor feed", 0.0, 0.0, 0.005),
+)
+ASSAYS = (
+    Point("LAB.BIOMASS", "g/L", 0.0, 60.0, "Biomass"),
+    Point("LAB.PRODUCT", "g/L", 0.0, 5.0, "Penicillin"),
+    Point("LAB.SUBSTRATE", "g/L", 0.0, 60.0, "Sugar"),
+    Point("LAB.PRECURSOR", "mg/L", 0.0, 10000.0, "Precursor (phenylacetic acid)"),
+    Point("LAB.VISCOSITY", "cP", 0.0, 1000.0, "Viscosity"),
+)
+FAULTABLE = frozenset({i.point.tag for i in INSTRUMENTS} | {p.tag for p in ASSAYS})
+
+
+def spoiled(fault: Fault | None, healthy: float, last: float | None) -> Signal:
+    """What an instrument shows under a fault; `last` is what it showed before."""
+    match fault.kind if fault else FaultKind.NONE:
+        case FaultKind.BAD:
+            return Signal(None, Status.BAD)
+        case FaultKind.UNCERTAIN:
+            return Signal(healthy, Status.UNCERTAIN)
+        case FaultKind.FREEZE:
+            return Signal(healthy if last is None else last)
+        case FaultKind.NAN:
+            return Signal(math.nan)
+        case FaultKind.BIAS if fault:
+            return Signal(healthy + fault.value)
+        case _:
+            return Signal(healthy)
+
+
+class Panel:
+    """The on-line instruments of one vessel."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        """Start healthy and unread; the first reading has no lag."""
+        self._rng = rng
+        self._lagged: dict[str, float] = {}
+        self._shown: dict[str, float] = {}  # the last finite value shown, which a frozen instrument keeps
+        self.faults: dict[str, Fault] = {}
+
+    def set_fault(self, fault: Fault) -> None:
+        """Spoil or mend one instrument."""
+        if fault.kind is FaultKind.NONE:
+            self.faults.pop(fault.tag, None)
+        else:
+            self.faults[fault.tag] = fault
+
+    def read(self, truth: Mapping[str, float], seconds: float) -> dict[str, Signal]:
+        """Every instrument, `seconds` after the last reading."""
+        noise = self._rng.standard_normal(len(INSTRUMENTS)).tolist()
+        signals = {}
+        for instrument, draw in zip(INSTRUMENTS, noise, strict=True):
+            point = instrument.point
+            true = truth[point.tag]
+            lagged = self._lagged.get(point.tag, true)
+            if instrument.lag_s > 0.0:
+                lagged += (1.0 - math.exp(-seconds / instrument.lag_s)) * (true - lagged)
+            else:
+                lagged = true
+            self._lagged[point.tag] = lagged
+            noisy = lagged + draw * (instrument.noise + instrument.relative * abs(lagged))
+            shown = spoiled(self.faults.get(point.tag), noisy, self._shown.get(point.tag))
+            signals[point.tag] = signal = _within(point, shown)
+            if signal.usable and signal.value is not None:
+                self._shown[point.tag] = signal.value
+        return signals
+
+    def memory(self) -> dict[str, Any]:
+        """Everything a restart needs."""
+        return {
+            "lagged": self._lagged,
+            "shown": self._shown,
+            "faults": [asdict(f) for f in self.faults.values()],
+            "rng": self._rng.bit_generator.state,
+        }
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from a memory."""
+        self._lagged, self._shown = dict(memory["lagged"]), dict(memory["shown"])
+        self.faults = {f["tag"]: Fault(FaultKind(f["kind"]), f["tag"], f["value"]) for f in memory["faults"]}
+        self._rng.bit_generator.state = memory["rng"]
+
+
+def _within(point: Point, signal: Signal) -> Signal:
+    """A transmitter cannot show more than its span; NaN is passed on, for it is what a broken one sends."""
+    if signal.value is None or not math.isfinite(signal.value):
+        return signal
+    return Signal(max(point.low, min(signal.value, point.high)), signal.status)

@@ -1,0 +1,73 @@
+"""The laboratory: samples at fixed hours, results some hours later, each with its sampling time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from plant_sim.instruments import ASSAYS, Fault, FaultKind, Signal, Status, spoiled
+
+EVERY_S = 12 * 3600.0  # Goldrick 2015: off-line assays every 12 h
+DELAY_S = 4 * 3600.0  # Goldrick 2015: the result takes 4 h
+CV = 0.05  # design: a careful assay of a filamentous broth
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One assay's outcome and the process second at which its sample was drawn."""
+
+    tag: str
+    signal: Signal
+    sampled_s: float
+
+
+class Laboratory:
+    """Draws a sample when one is due and reports each result when it is ready."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        """Open before the first sample."""
+        self._rng = rng
+        self._next_s = EVERY_S
+        self._pending: list[tuple[float, dict[str, float]]] = []
+        self.results: dict[str, Result] = {}
+
+    def visit(self, now_s: float, truth: Mapping[str, float], faults: Mapping[str, Fault]) -> None:
+        """Draw a sample if one is due, and report what is ready; faults spoil results as they are reported."""
+        if now_s >= self._next_s:
+            errors = (1.0 + CV * self._rng.standard_normal(len(ASSAYS))).tolist()
+            found = {p.tag: max(0.0, truth[p.tag] * e) for p, e in zip(ASSAYS, errors, strict=True)}
+            self._pending.append((now_s, found))
+            self._next_s += EVERY_S
+        while self._pending and now_s >= self._pending[0][0] + DELAY_S:
+            sampled_s, found = self._pending.pop(0)
+            for tag, value in found.items():
+                self._report(tag, value, sampled_s, faults.get(tag))
+
+    def _report(self, tag: str, value: float, sampled_s: float, fault: Fault | None) -> None:
+        if fault is not None and fault.kind is FaultKind.FREEZE:
+            return  # a result that never comes
+        self.results[tag] = Result(tag, spoiled(fault, value, None), sampled_s)
+
+    def memory(self) -> dict[str, Any]:
+        """Everything a restart needs."""
+        return {
+            "next_s": self._next_s,
+            "pending": self._pending,
+            "results": [asdict(r) for r in self.results.values()],
+            "rng": self._rng.bit_generator.state,
+        }
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from a memory."""
+        self._next_s = memory["next_s"]
+        self._pending = [(sampled_s, dict(found)) for sampled_s, found in memory["pending"]]
+        self.results = {
+            r["tag"]: Result(
+                r["tag"], Signal(r["signal"]["value"], Status(r["signal"]["status"])), r["sampled_s"]
+            )
+            for r in memory["results"]
+        }
+        self._rng.bit_generator.state = memory["rng"]

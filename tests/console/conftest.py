@@ -1,0 +1,404 @@
+"""A bench reactor behind a real gateway: its records are made by hand, so that each test knows what must be shown."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from controller.edge.gateway import application
+from controller.records import (
+    Abstention,
+    Command,
+    Decision,
+    Effect,
+    Insight,
+    Intent,
+    Mode,
+    Move,
+    Narrowing,
+    Ruling,
+    Situation,
+    Suggestion,
+    Verdict,
+)
+from twin.correction import Correction, Population
+from twin.estimate import Estimate, Innovation
+from twin.forecast import Band, Forecast, Plan, Step
+from twin.signals import Assay, Quality, Reading, Snapshot
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOW_H = 96.25
+END_H = 230.0
+CHROMIUM = Path("/usr/bin/chromium")
+
+# name, unit, low, high, role, text, value at t hours
+VARIABLES = [
+    ("dissolved_oxygen", "%", 0, 120, "measured", "Dissolved oxygen", lambda t: 100 - 62 * _s(t, 45, 9) + 3 * math.sin(t)),
+    ("ph", "pH", 2, 12, "measured", "pH", lambda t: 6.5 + 0.012 * math.sin(t * 2.1)),
+    ("temperature", "degC", 0, 60, "measured", "Temperature", lambda t: 25.0 + 0.06 * math.sin(t * 3.3)),
+    ("weight", "kg", 0, 200, "measured", "Broth weight", lambda t: 100 + 0.055 * t),
+    ("oxygen_uptake_rate", "g/(L.h)", 0, 60, "measured", "Oxygen uptake rate", lambda t: 0.1 + 1.4 * _s(t, 45, 8)),
+    (
+        "carbon_dioxide_evolution_rate",
+        "mmol/(L.h)",
+        0,
+        5,
+        "measured",
+        "CO2 evolution rate",
+        lambda t: 0.2 + 1.9 * _s(t, 45, 8),
+    ),
+    ("air_flow", "L/h", 0, 20, "measured", "Air flow", lambda t: 8.6 + 0.02 * math.sin(t * 5)),
+    ("agitator_power", "W", 0, 100, "measured", "Agitator power", lambda t: 29.9 + 0.3 * math.sin(t * 1.7)),
+    ("base_flow", "L/h", 0, 0.2, "measured", "Base flow", lambda t: 0.002 + 0.03 * _s(t, 40, 10)),
+    ("acid_flow", "L/h", 0, 1e-4, "measured", "Acid flow", lambda t: 3.1e-5),
+    ("feed", "L/h", 0, 0.1, "manipulated", "Sugar feed", lambda t: 0.0 if t < 40 else 0.042),
+    ("precursor_feed", "L/h", 0, 0.005, "manipulated", "Precursor feed", lambda t: 0.0 if t < 40 else 0.0021),
+    ("biomass", "g/L", 0, 40, "assayed", "Biomass", lambda t: 0.4 + 15.6 * _s(t, 42, 9) + 0.012 * t),
+    ("product", "g/L", 0, 5, "assayed", "Penicillin", lambda t: 1.45 * _s(t, 95, 24)),
+    ("substrate", "g/L", 0, 20, "assayed", "Glucose", lambda t: 15 * (1 - _s(t, 36, 5)) + 0.3),
+    ("precursor", "mg/L", 0, 5000, "assayed", "Precursor (PAA)", lambda t: 900 + 200 * math.sin(t / 14)),
+    ("viscosity", "cP", 0, 200, "assayed", "Viscosity", lambda t: 4 + 60 * _s(t, 60, 15)),
+]
+STATES = [
+    ("biomass", "g/L", "Biomass", 0.35),
+    ("product", "g/L", "Penicillin", 0.031),
+    ("substrate", "g/L", "Glucose", 0.06),
+    ("dissolved_oxygen", "%", "Dissolved oxygen", 1.2),
+    ("volume", "L", "Broth volume", 0.2),
+    ("precursor", "mg/L", "Precursor (PAA)", 61.0),
+]
+TRUTH = {name: value for name, *_, value in VARIABLES} | {"volume": lambda t: 100 + 0.055 * t}
+RATES = {"growth": 0.077, "uptake": -0.021, "production": -0.105, "oxygen": 0.013, "transfer": -0.04}
+
+
+def _s(t: float, middle: float, width: float) -> float:
+    return 1.0 / (1.0 + math.exp(-(t - middle) / width))
+
+
+def at(hours: float) -> datetime:
+    return START + timedelta(hours=hours)
+
+
+def _forecast(hours: float, gain: float, feed: float) -> Forecast:
+    times = [hours + 2.0 * i for i in range(int((END_H - hours) / 2.0) + 1)]
+
+    def band(name: str, sd: float) -> Band:
+        lift = 1 + gain if name == "product" else 1.0
+        median = [TRUTH[name](hours) + lift * (TRUTH[name](t) - TRUTH[name](hours)) for t in times]
+        spread = [sd * (1 + (t - hours) / 25.0) for t in times]
+        low, high = ([m + k * 1.28 * s for m, s in zip(median, spread, strict=True)] for k in (-1, 1))
+        wide, tall = ([m + k * 1.96 * s for m, s in zip(median, spread, strict=True)] for k in (-1, 1))
+        return Band(tuple(median), tuple(low), tuple(high), tuple(wide), tuple(tall))
+
+    bands = {name: band(name, sd) for name, _, _, sd in STATES}
+    steps = (Step(at(hours), {"feed": feed, "precursor_feed": 0.0021}), Step(at(160), {"feed": feed * 0.8}))
+    plan = Plan(steps, at(END_H))
+    return Forecast(at(hours), plan, tuple(map(at, times)), bands, (1.4, 1.5), "penicillin at harvest", "g/L")
+
+
+def _insight() -> Insight:
+    population = Population(("biomass",), (0.0,), (40.0,), ((0.5,),), 0.25)
+    correction = Correction(("growth",), population, ((1.0,),), 1.0, (0.5,))
+    return Insight(
+        correction=correction,
+        log_multipliers={name: value for name, value in RATES.items() if name != "transfer"},
+        novelty=0.11,
+        contributions={"oxygen_uptake_rate": 0.46, "dissolved_oxygen": 0.31, "weight": 0.23},
+        stability=0.93,
+        components={"oxygen margin": 0.98, "substrate in band": 0.91, "twin fits": 0.9},
+        learned=True,
+        why_not="",
+        backend="lava-fixed",
+    )
+
+
+def _suggestion(hours: float) -> Suggestion:
+    move = Move("feed", 0.046, "L/h", 0.042)
+    return Suggestion(
+        id="S-0017",
+        made_at=at(hours - 0.25),
+        expires_at=at(hours + 3.75),
+        kind="setpoints",
+        moves=(move,),
+        plan=_forecast(hours, 0.06, 0.046).plan,
+        reason="Raising the sugar feed from 0.0420 to 0.0460 L/h is predicted to add 0.06 g/L penicillin by harvest; "
+        "oxygen stays above 30 % in 95 % of the forecasts.",
+        effect=Effect("penicillin at harvest", "g/L", 1.444, 1.504, 0.060, 0.021, 0.098),
+        bounded_by=("the feed may rise by 0.0040 L/h in one hour",),
+    )
+
+
+def decision_at(hours: float, mode: Mode = Mode.ADVISORY) -> Decision:
+    """One plausible turn of a penicillin batch, with an open suggestion."""
+    time = at(hours)
+    readings = {
+        name: Reading(value(hours), unit, time, Quality.GOOD)
+        for name, unit, _, _, role, _, value in VARIABLES
+        if role != "assayed"
+    }
+    names = tuple(name for name, *_ in STATES)
+    sds = [sd for *_, sd in STATES] + [0.04] * len(RATES)
+    covariance = tuple(tuple(s * s if i == j else 0.0 for j in range(len(sds))) for i, s in enumerate(sds))
+    estimate = Estimate(
+        time=time,
+        names=names,
+        mean=tuple(TRUTH[name](hours) for name in names),
+        multiplier_names=tuple(RATES),
+        log_multipliers=tuple(RATES.values()),
+        covariance=covariance,
+        inputs={"feed": 0.042},
+        innovations={"dissolved_oxygen": Innovation(0.4, 1.1)},
+        nis=5.2,
+        nis_dof=5,
+    )
+    suggestion = _suggestion(hours)
+    return Decision(
+        time=time,
+        plant="R1",
+        mode=mode,
+        mode_reason="A. Keller: commissioning is finished",
+        snapshot=Snapshot(time, readings),
+        situation=Situation("PEN-0042", "production", at(END_H), {"feed": 0.042, "precursor_feed": 0.0021}),
+        estimate=estimate,
+        insight=_insight(),
+        baseline=_forecast(hours, 0.0, 0.042),
+        proposal=suggestion,
+        proposed=_forecast(hours, 0.06, 0.046),
+        verdict=Verdict(suggestion.moves, (Narrowing("feed", 0.048, 0.046, "rate of change held to 0.0040 L/h"),), ()),
+        command=None,
+        open=True,
+    )
+
+
+class Bench:
+    """A Source whose decisions are made by hand; intents are judged in the turn that follows them."""
+
+    def __init__(self) -> None:
+        self.decision: Decision | None = decision_at(NOW_H)
+        self.link = "connected"
+        self.link_text = ""
+        self.notice = ""
+        self.advisory_only = False
+        self.silent_turns = False  # True: intents wait, because no turn is taken
+        self.intents: list[Intent] = []
+        self.scanned_at: datetime | None = None
+        self.listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Queue[datetime]]] = set()
+        self.happened: list[dict[str, Any]] = [
+            {"time": at(96.0), "kind": "suggestion", "text": "S-0017: sugar feed 0.0420 to 0.0460 L/h"},
+            {"time": at(92.1), "kind": "assay", "text": "biomass 15.9 g/L, sampled at 88.0 h"},
+            {"time": at(61.0), "kind": "quality", "text": "dissolved oxygen is good again"},
+            {"time": at(60.0), "kind": "quality", "text": "dissolved oxygen bad: probe frozen", "severity": "warning"},
+            {"time": at(44.0), "kind": "link", "text": "the plant is back"},
+            {"time": at(40.0), "kind": "link", "text": "plant lost: connection refused", "severity": "alarm"},
+            {"time": at(2.0), "kind": "mode", "text": "A. Keller: advisory, commissioning is finished"},
+        ]
+
+    def plant(self) -> Mapping[str, Any]:
+        return {
+            "name": "R1",
+            "model": "penicillin",
+            "text": "Penicillin pilot reactor",
+            "advisory_only": self.advisory_only,
+            "variables": [
+                dict(zip(("name", "unit", "low", "high", "role", "text"), row, strict=False)) for row in VARIABLES
+            ],
+            "states": [{"name": name, "unit": unit, "text": text} for name, unit, text, _ in STATES],
+            "limits": {
+                "feed": {"low": 0.0, "high": 0.08, "rate_per_h": 0.004},
+                "precursor_feed": {"low": 0.0, "high": 0.004, "rate_per_h": 0.0005},
+            },
+            "batch_length_h": END_H,
+        }
+
+    def latest(self) -> Decision | None:
+        return self.decision
+
+    def status(self) -> Mapping[str, Any]:
+        command = self.decision.command if self.decision else None
+        remote = {move.variable: move.value for move in command.moves} if command else {}
+        local = {"feed": 0.042, "precursor_feed": 0.0021}
+        setpoints = {
+            name: {
+                "local": value,
+                "remote": remote.get(name),
+                "active": remote.get(name, value),
+                "owner": "supervisor" if name in remote else "recipe",
+                "valid_until": command.valid_until if command and name in remote else None,
+            }
+            for name, value in local.items()
+        }
+        return {
+            "link": self.link,
+            "link_text": self.link_text,
+            "mode": self.decision.mode if self.decision else Mode.SHADOW,
+            "mode_reason": self.decision.mode_reason if self.decision else "started",
+            "scans": 1155,
+            "scan_period_s": 5.0,
+            "scanned_at": self.scanned_at or datetime.now(UTC),
+            "commands_written": 3,
+            "notice": self.notice,
+            "batch": {"id": "PEN-0042", "start": START, "phase": "production"},
+            "setpoints": setpoints,
+        }
+
+    async def trend(
+        self, series: list[str], start: datetime, end: datetime, buckets: int
+    ) -> Mapping[str, Sequence[tuple[int, float | None, float | None, float | None, int]]]:
+        first, last = ((time - START).total_seconds() / 3600 for time in (start, end))
+        width = (last - first) / buckets
+        hours = [first + (i + 0.5) * width for i in range(buckets)]
+        rows = {name: self._series(name, [t for t in hours if 0 <= t <= NOW_H], width) for name in series}
+        return {name: found for name, found in rows.items() if found}
+
+    def _series(
+        self, series: str, hours: list[float], width: float
+    ) -> list[tuple[int, float | None, float | None, float | None, int]]:
+        kind, _, name = series.partition(".")
+        spread = {sd_name: sd for sd_name, _, _, sd in STATES}
+        rows: list[tuple[int, float | None, float | None, float | None, int]] = []
+        for t in hours:
+            quality = 0
+            if kind == "process" and name in TRUTH and name not in {"biomass", "product", "substrate", "precursor"}:
+                value = TRUTH[name](t)
+                if 40 < t < 44:  # the link was lost: a hole
+                    continue
+                quality = 2 if name == "dissolved_oxygen" and 60 <= t <= 61.5 else 0
+            elif kind == "setpoint" and name in {"feed", "precursor_feed"}:
+                value = TRUTH[name](t)
+            elif kind == "estimate" and name in spread:
+                value = TRUTH[name](t) + spread[name] * 0.2 * math.sin(t / 3)
+            elif kind == "estimate" and name.removesuffix("_sd") in spread:
+                value = spread[name.removesuffix("_sd")] * (1.5 - 0.5 * _s(t, 30, 10))
+            elif series == "neurocore.novelty":
+                value = 0.1 + 0.75 * math.exp(-(((t - 60.5) / 1.5) ** 2))
+            elif series == "neurocore.stability":
+                value = 0.95 - 0.3 * math.exp(-(((t - 42) / 4) ** 2))
+            else:
+                return []
+            noise = abs(value) * 0.004
+            rows.append((int(at(t).timestamp() * 1000), value - noise, value, value + noise, quality))
+        return rows
+
+    async def assays(self) -> Sequence[Assay]:
+        units = {name: unit for name, unit, *_ in VARIABLES}
+        return [
+            Assay(name, TRUTH[name](h) * (1 + 0.03 * math.sin(h * 7)), units[name], at(h), at(h + 4))
+            for h in range(4, 92, 12)
+            for name in ("biomass", "product", "substrate", "precursor")
+        ]
+
+    async def events(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        return self.happened[:limit]
+
+    async def submit(self, intent: Intent) -> Ruling:
+        self.intents.append(intent)
+        while self.silent_turns:
+            await asyncio.sleep(0.05)
+        return self._judge(intent)
+
+    def _judge(self, intent: Intent) -> Ruling:
+        assert self.decision is not None
+        now, ruling = self.decision, Ruling(intent, False, "nothing is open: the suggestion has expired or was answered")
+        if intent.kind == "mode" and intent.mode is not None:
+            ruling = Ruling(intent, True, f"the mode is {intent.mode.value}")
+            now = replace(now, mode=intent.mode, mode_reason=f"{intent.by}: {intent.reason}")
+        elif now.open and isinstance(now.proposal, Suggestion) and intent.suggestion == now.proposal.id:
+            now = self._answered(now, now.proposal, intent)
+            ruling = Ruling(intent, True, f"{intent.suggestion} is {intent.kind}ed")
+        self.decision = replace(now, rulings=(ruling,))
+        told = f"{intent.by}: {ruling.reason}" + (f" ({intent.reason})" if intent.reason else "")
+        self.happened.insert(0, {"time": now.time, "kind": intent.kind, "text": told})
+        self.notify()
+        return ruling
+
+    @staticmethod
+    def _answered(now: Decision, suggestion: Suggestion, intent: Intent) -> Decision:
+        if intent.kind == "reject":
+            refused = Abstention(now.time, f"{intent.by} rejected {suggestion.id}: {intent.reason}")
+            return replace(now, proposal=refused, proposed=None, open=False)
+        lease = now.time + timedelta(hours=1)
+        return replace(
+            now, open=False, command=Command(suggestion.id, suggestion.moves, now.time, lease, intent.by)
+        )
+
+    def notify(self) -> None:
+        """Tell every listener that a turn was taken; may be called from any thread."""
+        assert self.decision is not None
+        for loop, queue in list(self.listeners):
+            loop.call_soon_threadsafe(queue.put_nowait, self.decision.time)
+
+    async def subscribe(self) -> AsyncIterator[datetime]:
+        listener = (asyncio.get_running_loop(), asyncio.Queue[datetime]())
+        self.listeners.add(listener)
+        try:
+            while True:
+                yield await listener[1].get()
+        finally:
+            self.listeners.discard(listener)
+
+
+class Served:
+    """A gateway on a loopback port of its own, in a thread; it can be stopped and started again."""
+
+    def __init__(self, bench: Bench, port: int = 0) -> None:
+        self.bench = bench
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        config = uvicorn.Config(
+            application(bench), log_level="warning", ws="none", lifespan="off", timeout_graceful_shutdown=1
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._server.force_exit = True
+        self._thread.join(5)
+        self._socket.close()
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def gateway(bench: Bench) -> Iterator[Served]:
+    served = Served(bench)
+    yield served
+    served.stop()
+
+
+@contextmanager
+def console_process(gateway_url: str) -> Iterator[str]:
+    """A console as people start it, in a process of its own; the URL it says it is ready at."""
+    command = [sys.executable, "-m", "hmi.console", "--gateway", gateway_url, "--port", "0"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stdout is not None
+        ready = re.fullmatch(r"console ready (http://\S+)\n", process.stdout.readline())
+        assert ready, "the console did not say that it is ready"
+        yield ready[1]
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+        process.stdout.close()

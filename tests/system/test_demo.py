@@ -1,0 +1,82 @@
+"""`neurotwin demo`: the whole loop in one go, with nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+
+def descendants(pid: int) -> set[int]:
+    """All living processes below this one, from the kernel's table."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if fields[0] != "Z":
+                parents[int(entry.name)] = int(fields[1])
+    found = {pid}
+    while True:
+        more = {child for child, parent in parents.items() if parent in found} - found
+        if not more:
+            return found - {pid}
+        found |= more
+
+
+def test_a_headless_day_runs_in_lockstep_on_lava_and_reports(tools: Any, tmp_path: Path) -> None:
+    command = [*tools.neurotwin, "demo", "--headless", "--hours", "24", "--speed", "max", "--json"]
+    begun = time.monotonic()
+    done = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads(done.stdout)
+    assert report["neurocore_backend"] == "lava-fixed"
+    assert report["scans"] >= 24 * 12
+    assert report["commands_written"] > 0
+    assert report["outbox_pending"] in (0, None)
+    assert report["lease_lapses"] == 0
+    assert report["historian_rows"] > report["scans"]
+    assert 0.0 < report["neurocore_ms_per_scan_p50"] < 100.0
+    assert set(report["estimate_nrmse"]) == {"biomass", "substrate", "product"}
+    assert report["estimate_nrmse"]["biomass"] < 0.3
+    assert time.monotonic() - begun < 300
+
+
+def test_ctrl_c_ends_plant_controller_and_console(tools: Any, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*tools.neurotwin, "demo", "--speed", "600", "--out", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        address = ""
+        while "http://" not in address:
+            address = process.stdout.readline()
+            assert address or process.poll() is None
+        url = address.split("Open ")[1].strip()
+        assert httpx.get(url, follow_redirects=True, timeout=30).status_code == 200
+        family = descendants(process.pid)
+        assert len(family) >= 3
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait(40) == 0
+        alive = {pid for pid in family if Path(f"/proc/{pid}").exists()}
+        deadline = time.monotonic() + 5
+        while alive and time.monotonic() < deadline:
+            time.sleep(0.1)
+            alive = {pid for pid in alive if Path(f"/proc/{pid}").exists()}
+        assert not alive
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+        process.stdout.close()

@@ -1,0 +1,58 @@
+"""The plant and the controller each survive the other's sudden death, and say so."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+LEASE_S = 1800.0  # process seconds; at --speed 300 this is 6 s by the wall
+
+
+def controlled(house: Any, tools: Any) -> Any:
+    """Start the controller and wait until a command of its own is in force at the plant."""
+    process = house.start("run", str(house.config), "--mode", "auto", log="run.log")
+    tools.wait_until(lambda: any("read back" in e for e in house.events()), 90, "a command is written", house)
+    return process
+
+
+def scans(house: Any) -> int:
+    with sqlite3.connect(f"file:{house.historian}?mode=ro", uri=True) as base:
+        return int(base.execute("SELECT count(*) FROM decision").fetchone()[0])
+
+
+def test_a_killed_plant_is_noticed_awaited_and_taken_up_again(house: Any, tools: Any) -> None:
+    plant = house.plant(speed="300")
+    controller = controlled(house, tools)
+    tools.kill(plant)
+    tools.wait_until(lambda: any("plant lost" in e for e in house.events()), 10, "the loss is told", house)
+    before = scans(house)
+    house.plant(speed="300")
+    seconds = tools.wait_until(lambda: any("the plant is back" in e for e in house.events()), 15, "it is back", house)
+    assert seconds <= 15.0
+    tools.wait_until(lambda: scans(house) >= before + 5, 30, "the loop goes on", house)
+    assert controller.poll() is None
+
+
+def test_a_killed_controller_leaves_the_plant_on_its_own_recipe_and_resumes_the_batch(house: Any, tools: Any) -> None:
+    house.content["supervisor"]["lease_s"] = LEASE_S
+    house.content["loop"]["command_valid_s"] = LEASE_S / 2
+    house.save()
+    house.plant(speed="300")
+    controller = controlled(house, tools)
+    local, active = tools.read_tags(house.endpoint, "FIC202.SP_LOCAL", "FIC202.SP_ACTIVE")
+    assert active != local
+    tools.kill(controller)
+
+    def on_its_own() -> bool:
+        now, recipe = tools.read_tags(house.endpoint, "FIC202.SP_ACTIVE", "FIC202.SP_LOCAL")
+        return bool(now == recipe)
+
+    assert tools.wait_until(on_its_own, LEASE_S / 300 + 2, "the plant is on its own recipe", house) <= LEASE_S / 300 + 2
+    before = scans(house)
+    again = house.start("run", str(house.config), log="run2.log")
+    tools.wait_until(lambda: any("resumed" in e for e in house.events()), 60, "the batch is resumed", house)
+    tools.wait_until(lambda: scans(house) >= before + 3, 30, "the loop goes on", house)
+    assert again.poll() is None
+    with sqlite3.connect(f"file:{house.historian}?mode=ro", uri=True) as base:
+        batches = base.execute("SELECT count(DISTINCT batch) FROM decision").fetchone()[0]
+    assert batches == 1
