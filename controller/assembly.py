@@ -13,6 +13,7 @@ from controller.safety import Bound, Envelope, Limit
 from controller.settings import Settings
 from controller.supervisor import Gates
 from twin.engine import TwinEngine
+from twin.model import Model
 from twin.models import penicillin
 
 
@@ -20,6 +21,7 @@ from twin.models import penicillin
 class Assembly:
     """The parts of one reactor's loop, and how to build its NeuroCore again from what it had learned."""
 
+    model: Model
     parts: Parts
     core: NeuroCore
     rebuild_core: Callable[[Mapping[str, object] | None], NeuroCore]
@@ -33,7 +35,7 @@ def assemble(settings: Settings) -> Assembly:
     engine.warm_up()
 
     def rebuild(state: Mapping[str, object] | None) -> NeuroCore:
-        core = bioreactor_core(settings.neurocore.backend, model, settings.neurocore.seed)
+        core = bioreactor_core(settings.neurocore.backend, model, settings.neurocore.seed, plant)
         if state is not None:
             core.restore(state)
         return core
@@ -51,7 +53,7 @@ def assemble(settings: Settings) -> Assembly:
     )
     gates = Gates(settings.gates.novelty_max, settings.gates.nis_ratio_max, settings.gates.patience)
     cadence = Cadence(timedelta(seconds=settings.loop.plan_every_s), timedelta(seconds=settings.loop.command_valid_s))
-    return Assembly(Parts(plant, engine, core, loop, envelope, gates, cadence), core, rebuild)
+    return Assembly(model, Parts(plant, engine, core, loop, envelope, gates, cadence), core, rebuild)
 
 
 def envelope_of(settings: Settings) -> Envelope:

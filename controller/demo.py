@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import tomli_w
 from controller.assembly import assemble
 from controller.edge.historian import Historian
 from controller.edge.runner import Runner
+from controller.edge.source import Bucket
 from controller.edge.serve import control
 from controller.lifeline import end, spawn
 from controller.records import Mode
@@ -216,7 +217,7 @@ def _report(runner: Runner, historian: Path, truth: Path, hours: float) -> dict[
     }
 
 
-def _nrmse(true: pd.DataFrame, name: str, estimates: list[tuple[Any, ...]]) -> float:
+def _nrmse(true: pd.DataFrame, name: str, estimates: Sequence[Bucket]) -> float:
     """RMSE over the standard deviation of the truth, at the instants of the estimates."""
     times = pd.to_datetime(true["time"], utc=True).astype("int64") / _per_ms(true)
     at = np.array([row[0] for row in estimates], dtype=float)

@@ -44,7 +44,7 @@ def end(child: subprocess.Popen[bytes], patience_s: float = 10.0) -> None:
             child.wait(patience_s)
 
 
-def until_stopped(work: Coroutine[Any, Any, None]) -> None:
+def until_stopped(work: Coroutine[Any, Any, object]) -> None:
     """Run a coroutine until it ends or SIGINT or SIGTERM asks it to; its own `finally` cleans up."""
 
     async def watched() -> None:

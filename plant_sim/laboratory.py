@@ -65,9 +65,7 @@ class Laboratory:
         self._next_s = memory["next_s"]
         self._pending = [(sampled_s, dict(found)) for sampled_s, found in memory["pending"]]
         self.results = {
-            r["tag"]: Result(
-                r["tag"], Signal(r["signal"]["value"], Status(r["signal"]["status"])), r["sampled_s"]
-            )
+            r["tag"]: Result(r["tag"], Signal(r["signal"]["value"], Status(r["signal"]["status"])), r["sampled_s"])
             for r in memory["results"]
         }
         self._rng.bit_generator.state = memory["rng"]

@@ -6,6 +6,8 @@ from the paper and from published models built on it. Precursor and viscosity fo
 Everything marked "design" has no literature value.
 """
 
+# ruff: noqa: N815 - symbols as in the papers
+
 from __future__ import annotations
 
 import math
@@ -154,7 +156,8 @@ def hydrolysis(pH: float, T: float, K: float) -> float:
     """First-order loss of penicillin, 1/h: Goldrick 2015's dependence, scaled to Birol 2002's K at pH 5, 298 K."""
     ln_mu_h = -64.29 - 1.825 * pH + 0.3649 * T + 0.1280 * pH**2 - 4.9496e-4 * T**2
     nominal = -64.29 - 1.825 * 5.0 + 0.3649 * 298.0 + 0.1280 * 5.0**2 - 4.9496e-4 * 298.0**2
-    return K * math.exp(ln_mu_h - nominal)
+    scaled: float = K * math.exp(ln_mu_h - nominal)
+    return scaled
 
 
 @compiled
@@ -176,7 +179,8 @@ def kinetics(y: State, q: Parameters) -> tuple[float, float]:
 def kla(y: State, u: Inputs, q: Parameters) -> float:
     """Oxygen transfer coefficient, 1/h."""
     f_vis = (max(y[11], 4.0) / q.vis0) ** (-q.n_vis)
-    return q.alpha * math.sqrt(u.fg) * (u.Pw / y[4]) ** q.beta * f_vis
+    transfer: float = q.alpha * math.sqrt(u.fg) * (u.Pw / y[4]) ** q.beta * f_vis
+    return transfer
 
 
 @compiled
@@ -194,7 +198,8 @@ def _heat_transfer(flow: float, q: Parameters) -> float:
     """h(Fc) of Birol 2002 in cal/(h.K); as printed it lacks its driving force, which the balance supplies."""
     if flow <= 0.0:
         return 0.0
-    return q.a * flow ** (q.b + 1.0) / (flow + q.a * flow**q.b / (2.0 * q.rhocCpc))
+    transfer: float = q.a * flow ** (q.b + 1.0) / (flow + q.a * flow**q.b / (2.0 * q.rhocCpc))
+    return transfer
 
 
 @compiled
@@ -259,3 +264,8 @@ def inoculated(initial: Initial) -> State:
     H = 10.0**-initial.pH
     values = initial._asdict() | {"Z": H - KW / H}
     return np.array([values[name] for name in STATES])
+
+
+def warm() -> None:
+    """Compile everything now."""
+    advance(0.0, inoculated(Initial()), Inputs(), Parameters(), DT_MAX_S)

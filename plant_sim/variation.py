@@ -4,6 +4,8 @@ Spreads are those of Goldrick et al. 2015 (J. Biotechnol. 193:70-82, "Goldrick 2
 with it, scaled to this vessel where its constants differ.
 """
 
+# ruff: noqa: N815 - symbols as in the papers
+
 from __future__ import annotations
 
 import math

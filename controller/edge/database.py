@@ -44,12 +44,10 @@ CREATE TABLE gap (first_id INTEGER PRIMARY KEY, last_id INTEGER NOT NULL, first_
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
+DAMAGE_MEND = "move it away and restore a copy, or save what is left with sqlite3 .recover"
 _MENDS = {  # by SQLite's primary result code
     sqlite3.SQLITE_NOTADB: ("is not a historian", "move it away and a new one is made, or name another file"),
-    sqlite3.SQLITE_CORRUPT: (
-        "is damaged",
-        "move it away and restore a copy, or save what is left with sqlite3 .recover",
-    ),
+    sqlite3.SQLITE_CORRUPT: ("is damaged", DAMAGE_MEND),
     sqlite3.SQLITE_FULL: ("cannot grow", "free space on its disk"),
     sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "check that its folder exists and may be written to"),
     sqlite3.SQLITE_READONLY: ("may not be written to", "check its owner and permissions"),

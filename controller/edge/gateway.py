@@ -22,9 +22,7 @@ KEEP_ALIVE_S = 5.0  # wall seconds between comments on a quiet stream, so that a
 INTENTS_KEPT = 200  # outcomes that can still be asked for (design)
 MISSED_SCANS = 3.0  # scan periods without a scan after which the loop counts as degraded (design)
 
-Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]*$")
-]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]*$")]
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
 Remark = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 
@@ -244,9 +242,7 @@ async def ask(intent: IntentIn, source: TheSource, docket: TheDocket, response: 
     return outcome
 
 
-@router.get(
-    "/intents/{key}", summary="The outcome of an intent", responses={404: {"description": "Not known"}}
-)
+@router.get("/intents/{key}", summary="The outcome of an intent", responses={404: {"description": "Not known"}})
 async def intent_outcome(key: str, docket: TheDocket) -> OutcomeView:
     """Granted, refused with the reason, or still queued."""
     try:
@@ -310,9 +306,7 @@ async def _messages(source: Source) -> AsyncIterator[str]:
 
 def _turn(source: Source, time: datetime) -> TurnView:
     status, decision = _status(source), source.latest()
-    return TurnView(
-        time=time, scans=status.scans, mode=status.mode, open=decision is not None and decision.open
-    )
+    return TurnView(time=time, scans=status.scans, mode=status.mode, open=decision is not None and decision.open)
 
 
 def application(source: Source) -> FastAPI:

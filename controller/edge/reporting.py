@@ -7,20 +7,25 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from controller.edge.historian import Historian
+from controller.edge.history import History
 from controller.edge.runner import Runner
 from controller.edge.source import Bucket
 from controller.records import Decision, Intent, Ruling
 from twin.model import Model
 from twin.signals import Assay
 
-ALARMING = {"refused": "alarm", "link": "warning", "loop": "warning"}  # how grave an event of this kind is
+ALARMING = {
+    "refused": "alarm",
+    "lost": "alarm",
+    "difference": "warning",
+    "loop": "warning",
+}  # how grave an event of this kind is
 
 
 class Report:
     """The Source of one runner."""
 
-    def __init__(self, runner: Runner, model: Model, reader: Historian) -> None:
+    def __init__(self, runner: Runner, model: Model, reader: History) -> None:
         self._runner = runner
         self._model = model
         self._reader = reader
@@ -79,7 +84,7 @@ class Report:
         for name, active in scan.setpoints.items():
             ours = name in remote and abs(remote[name] - active) <= 1e-9
             shown[name] = {
-                "local": scan.local_setpoints.get(name),
+                "local": scan.local.get(name),
                 "remote": remote.get(name),
                 "active": active,
                 "owner": "supervisor" if ours else "recipe",

@@ -16,7 +16,6 @@ import structlog
 
 from controller.cycle import Memory, Parts, turn
 from controller.edge.historian import Historian
-from controller.edge.influx import Forwarder
 from controller.edge.opcua import PlantLink, PlantLost, Scan
 from controller.neurocore.backend import NeuroCoreLost
 from controller.neurocore.core import NeuroCore
@@ -27,6 +26,7 @@ from twin.estimate import Track
 
 log = structlog.get_logger()
 T = TypeVar("T")
+STALLED_SCANS = 5.0  # scan periods by the wall without a step of process time (design)
 TRACK_SPAN = timedelta(hours=16)  # what a restart needs, so that an assay of before it can still be rewound to
 
 
@@ -52,14 +52,12 @@ class Runner:
         rebuild_core: Callable[[Mapping[str, object] | None], NeuroCore],
         link: PlantLink,
         historian: Historian,
-        forwarder: Forwarder | None,
     ) -> None:
         self.settings = settings
         self.parts = parts
         self.core = core
         self.link = link
         self.historian = historian
-        self.forwarder = forwarder
         self.counts = Counts()
         self.scan: Scan | None = None
         self.decision: Decision | None = None
@@ -86,6 +84,7 @@ class Runner:
     async def run(self, until_hours: float | None = None, wanted: Mode | None = None) -> None:
         """Turn until cancelled, or until the batch is `until_hours` old; ask for mode `wanted` at the first scan."""
         try:
+            self.link.assays_seen.update(await self._in_worker(self._assays_seen))
             scan = await self._next_scan()
             await self._in_worker(self._resume, scan)
             if wanted is not None:
@@ -129,17 +128,21 @@ class Runner:
     def _turn(self, scan: Scan, situation: Situation) -> Decision:
         """Take the turn and record it; a NeuroCore that died is rebuilt from what it had learned."""
         try:
-            decision, memory = turn(self._memory, scan.snapshot, situation, self.parts)
+            decision, memory, state = self._attempt(scan, situation)
         except NeuroCoreLost as lost:
             log.error("neurocore lost", reason=str(lost))
             self._restart_core()
             situation = replace(situation, faults=(*situation.faults, f"NeuroCore was restarted: {lost}"))
-            decision, memory = turn(self._memory, scan.snapshot, situation, self.parts)
-        looked = memory.outlook is not self._memory.outlook
+            decision, memory, state = self._attempt(scan, situation)
         self._memory = memory
         self.counts.neurocore_ms.append(self.core.last_step_ms)
-        self.historian.record(decision, self.core.snapshot() if looked else None)
+        self.historian.record(decision, state)
         return decision
+
+    def _attempt(self, scan: Scan, situation: Situation) -> tuple[Decision, Memory, Mapping[str, object] | None]:
+        decision, memory = turn(self._memory, scan.snapshot, situation, self.parts)
+        looked_ahead = memory.outlook is not self._memory.outlook
+        return decision, memory, self.core.snapshot() if looked_ahead else None
 
     def _restart_core(self) -> None:
         state = self.historian.core_state(self.parts.plant.name)
@@ -155,16 +158,15 @@ class Runner:
                     await self.link.advance(self.settings.connection.scan_s)
                 scan = await self.link.read()
             except PlantLost as fault:
-                if not self.link_lost:
-                    self.link_lost = f"plant lost: {fault}"
-                    await self._event("link", self.link_lost)
+                self.link_lost = str(fault)
+                await self._tell_link()
                 await asyncio.sleep(self.settings.connection.poll_s)
                 continue
-            if self.link_lost:
-                self.link_lost = ""
-                await self._event("link", "the plant is back")
+            self.link_lost = ""
+            await self._tell_link()
             if self._due(scan):
                 return scan
+            self._watch_clock(scan)
             await asyncio.sleep(self.settings.connection.poll_s)
 
     def _due(self, scan: Scan) -> bool:
@@ -172,6 +174,17 @@ class Runner:
             return True
         age_s = (scan.snapshot.time - self.decision.time).total_seconds()
         return age_s >= self.settings.connection.scan_s * 0.999
+
+    async def _tell_link(self) -> None:
+        """What happened to the link since the last scan; before the first one there is no process time to note it."""
+        if self.scan is not None:
+            for happened in self.link.take_events():
+                await self._event(happened.kind, happened.text)
+
+    def _watch_clock(self, scan: Scan) -> None:
+        """A plant that answers while its time stands still is as good as lost: there is nothing new to act upon."""
+        if scan.stalled_s > STALLED_SCANS * (self.scan_period_s or self.settings.connection.scan_s):
+            self.link_lost = f"the plant answers, but its time has stood still for {scan.stalled_s:.0f} s"
 
     # -- what is done to the plant -----------------------------------------------------------------------------
 
@@ -185,8 +198,7 @@ class Runner:
             elif self._written is None or command.moves != self._written.moves:
                 await self._write(command)
             elif command.valid_until != self._written.valid_until:
-                await self.link.renew(command.valid_until, [m.variable for m in command.moves])
-                self._written = command
+                await self._renew(command)
             if decision.mode in (Mode.ADVISORY, Mode.AUTO):
                 await self.link.beat()
         except PlantLost as fault:
@@ -206,12 +218,29 @@ class Runner:
             told = ", ".join(f"{m.variable} = {m.value:g} {m.unit}" for m in command.moves)
             await self._event("written", f"{command.id} by {command.authority}: {told}, read back")
 
+    async def _renew(self, command: Command) -> None:
+        outcomes = await self.link.renew(command.valid_until, [m.variable for m in command.moves])
+        failed = [f"{o.variable}: {o.reason}" for o in outcomes if not o.ok]
+        # What cannot be renewed is written anew at the next scan, if it still stands by then.
+        self._written = None if failed else command
+        if failed:
+            await self._event("refused", f"the lease of {command.id}: {'; '.join(failed)}")
+
     async def _give_back(self) -> None:
         if self._written is not None:
             await self.link.release([m.variable for m in self._written.moves])
             self._written = None
 
     # -- before and after --------------------------------------------------------------------------------------
+
+    def _assays_seen(self) -> dict[str, datetime]:
+        """When the samples were drawn whose results were already used, so that a restart does not use them twice."""
+        name = self.parts.plant.name
+        last = self.historian.last_decision(name)
+        seen: dict[str, datetime] = {}
+        for assay in self.historian.assays(name, last.situation.batch) if last else ():
+            seen[assay.variable] = max(assay.sampled_at, seen.get(assay.variable, assay.sampled_at))
+        return seen
 
     def _resume(self, scan: Scan) -> None:
         """Take up the batch where the historian left it: belief, learning, and a command still in force."""
@@ -252,7 +281,6 @@ class Runner:
         """Close what was opened. Setpoints are left to their lease: a restart within it takes them up again."""
         for _, answer in self._requests:
             answer.cancel()
-        await self.link.close()
         await self._in_worker(self._close)
         self._worker.shutdown(wait=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import structlog
 import uvicorn
@@ -14,12 +14,13 @@ from controller.edge.gateway import application
 from controller.edge.historian import Historian
 from controller.edge.influx import Forwarder
 from controller.edge.opcua import PlantLink
-from controller.edge.runner import Runner
 from controller.edge.reporting import Report
+from controller.edge.runner import Runner
 from controller.records import Mode
 from controller.settings import Settings
 
 log = structlog.get_logger()
+FORWARDER_PATIENCE_S = 5.0  # what is not sent by then waits in the outbox for the next start
 
 
 async def control(
@@ -32,39 +33,43 @@ async def control(
 ) -> Runner:
     """Run one reactor's controller until it is cancelled or the batch is old enough; returns the spent runner."""
     link = PlantLink(settings)
-    await link.connect(deadline_s=wait_s)
-    try:
-        await link.verify()
-        assembly = await asyncio.to_thread(assemble, settings)
+    async with contextlib.AsyncExitStack() as opened:
+        opened.push_async_callback(link.close)
+        await link.connect(deadline_s=wait_s)
         historian = Historian(settings.historian_path(), outbox=settings.influx is not None)
-    except BaseException:
-        await link.close()
-        raise
-    forwarder = Forwarder.of(settings, historian) if settings.influx else None
-    runner = Runner(settings, assembly.parts, assembly.core, assembly.rebuild_core, link, historian, forwarder)
-    try:
-        async with _gateway(runner) if gateway else contextlib.nullcontext():
-            await runner.run(until_hours, wanted)
-    finally:
-        if forwarder is not None:
-            forwarder.close(5.0)
-        historian.close()
+        opened.callback(historian.close)
+        if settings.influx is not None:
+            forwarder = Forwarder.of(settings, historian)
+            opened.callback(forwarder.close, FORWARDER_PATIENCE_S)
+        assembly = await asyncio.to_thread(assemble, settings)
+        runner = Runner(settings, assembly.parts, assembly.core, assembly.rebuild_core, link, historian)
+        if gateway:
+            await opened.enter_async_context(_gateway(runner, assembly))
+        await runner.run(until_hours, wanted)
     return runner
 
 
 @contextlib.asynccontextmanager
-async def _gateway(runner: Runner) -> AsyncIterator[None]:
+async def _gateway(runner: Runner, assembly: Assembly) -> AsyncIterator[None]:
     """Serve the gateway beside the runner, in the same event loop."""
     at = runner.settings.gateway
-    config = uvicorn.Config(
-        application(Report(runner, model, reader)), host=at.host, port=at.port, log_level="warning", lifespan="off"
-    )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined,method-assign]
-    task = asyncio.create_task(server.serve())
-    try:
+    with contextlib.closing(Historian.reader(runner.settings.historian_path())) as reader:
+        report = Report(runner, assembly.model, reader)
+        config = uvicorn.Config(application(report), host=at.host, port=at.port, log_level="warning", lifespan="off")
+        server = _Server(config)
+        task = asyncio.create_task(server.serve())
         log.info("gateway ready", url=f"http://{at.host}:{at.port}/docs")
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await task
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to the process it is a part of."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
         yield
-    finally:
-        server.should_exit = True
-        await task

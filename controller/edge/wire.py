@@ -43,6 +43,8 @@ def encode(record: object) -> bytes:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):  # a read-only view, for instance
         return dict(value)
+    if hasattr(value, "tolist"):  # numpy's numbers and arrays, exactly
+        return value.tolist()
     raise TypeError(f"a record holds a {type(value).__name__}, which is neither a plain number nor text")
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.neurocore import wire
-from controller.neurocore.reference import ReferenceBackend
+from controller.neurocore.reference import WEIGHT_HIGH, WEIGHT_LOW, ReferenceBackend, checked
 
 WORKER = "controller.neurocore.lava.worker"
 BUILD_TIMEOUT_S = 60.0  # imports Lava and compiles the network; 2-3 s on an idle machine
@@ -81,7 +81,9 @@ class LavaBackend:
 
     name = "lava-fixed"
 
-    def __init__(self, units: int, outputs: int, seed: int) -> None:
+    def __init__(self, units: int, outputs: int, seed: int, step_timeout_s: float = STEP_TIMEOUT_S) -> None:
+        self._shape = (outputs, units)
+        self._step_timeout_s = step_timeout_s
         self._errors: IO[bytes] = tempfile.TemporaryFile()
         self._worker = subprocess.Popen(
             [sys.executable, "-m", WORKER],
@@ -96,7 +98,7 @@ class LavaBackend:
             head = {"command": "build", "units": units, "outputs": outputs, "seed": seed}
             self._ask(wire.Frame(head), BUILD_TIMEOUT_S)
         except BaseException:
-            self.close()
+            self._end_group()
             raise
 
     @property
@@ -106,6 +108,7 @@ class LavaBackend:
 
     def step(self, payload: Integers, error: Integers) -> Integers:
         """Learn from `error` on the previous payload, then send this one; the read-outs."""
+        payload, error = checked(payload, error, *self._shape[::-1])
         frame = wire.Frame({"command": "step"}, {"payload": payload, "error": error})
         return self._ask(frame).arrays["outputs"]
 
@@ -115,7 +118,10 @@ class LavaBackend:
 
     def restore(self, weights: Integers) -> None:
         """Take these weights and go on."""
-        self._ask(wire.Frame({"command": "restore"}, {"weights": weights}))
+        if weights.shape != self._shape:
+            raise ValueError(f"weights of shape {weights.shape} do not fit {self._shape}")
+        bounded = np.clip(weights, WEIGHT_LOW, WEIGHT_HIGH)
+        self._ask(wire.Frame({"command": "restore"}, {"weights": bounded}))
 
     def close(self) -> None:
         """Stop the worker; end its whole group when that takes longer than STOP_TIMEOUT_S."""
@@ -137,8 +143,9 @@ class LavaBackend:
         self.close()
 
     def _end_group(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._worker.pid, signal.SIGKILL)
+        if self._worker.poll() != 0:  # 0: it has ended its children itself, and the group's number may be another's
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._worker.pid, signal.SIGKILL)
         self._worker.wait()
         for stream in (self._worker.stdin, self._worker.stdout, self._errors):
             if stream is not None:
@@ -146,16 +153,21 @@ class LavaBackend:
                     stream.close()
         _open_backends.discard(self)
 
-    def _ask(self, frame: wire.Frame, timeout_s: float = STEP_TIMEOUT_S) -> wire.Frame:
+    def _ask(self, frame: wire.Frame, timeout_s: float | None = None) -> wire.Frame:
+        """Send a command and wait for its answer; after any failure the pipes cannot be trusted and the worker ends."""
         if self._errors.closed:
-            raise NeuroCoreLost("NeuroCore's worker was closed.")
+            raise NeuroCoreLost(f"NeuroCore's worker (process {self.pid}) has ended already.")
+        timeout_s = self._step_timeout_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + timeout_s
         try:
             self._send(wire.encode(frame), deadline)
             answer = wire.read(lambda size: self._receive(size, deadline))
         except (OSError, EOFError, wire.BrokenFrame, ValueError) as error:
-            raise NeuroCoreLost(self._obituary(frame.head["command"], timeout_s, error)) from error
+            obituary = self._obituary(frame.head["command"], timeout_s, error)
+            self._end_group()
+            raise NeuroCoreLost(obituary) from error
         if not answer.head["ok"]:
+            self._end_group()
             raise NeuroCoreLost(f"NeuroCore's worker failed at {frame.head['command']}: {answer.head['error']}.")
         return answer
 

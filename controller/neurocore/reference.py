@@ -114,6 +114,17 @@ class _Stream:
         return now[self._last].copy()
 
 
+def checked(
+    payload: NDArray[np.integer[Any]], error: NDArray[np.integer[Any]], units: int, outputs: int
+) -> tuple[Integers, Integers]:
+    """Payload and error as every backend wants them; ValueError when their size or range is wrong."""
+    if payload.shape != (units,) or error.shape != (outputs,):
+        raise ValueError(f"payloads {payload.shape}, errors {error.shape} do not fit {units} units, {outputs} outputs")
+    if not (0 <= payload.min() and payload.max() <= 254 and -127 <= error.min() and error.max() <= 127):
+        raise ValueError("payloads must be in 0..254 and errors in -127..127")
+    return payload.astype(np.int64), error.astype(np.int64)
+
+
 class ReferenceBackend:
     """The reference simulator as a Backend; microseconds a step, no process."""
 
@@ -129,7 +140,7 @@ class ReferenceBackend:
     def step(self, payload: NDArray[np.integer[Any]], error: NDArray[np.integer[Any]]) -> Integers:
         """Learn from `error` on the previous payload, then send this one; the read-outs."""
         outputs = np.zeros(self._weights.shape[0], dtype=np.int64)
-        inputs = payload.astype(np.int64), error.astype(np.int64)
+        inputs = checked(payload, error, self._weights.shape[1], self._weights.shape[0])
         _scan(self._weights, self._x1, *inputs, self._x.scan(), self._y.scan(), self._w.scan(), outputs)
         return outputs
 
@@ -139,7 +150,9 @@ class ReferenceBackend:
 
     def restore(self, weights: NDArray[np.integer[Any]]) -> None:
         """Take these weights and go on; traces and random streams stay as they are."""
-        self._weights = np.ascontiguousarray(weights, dtype=np.int64)
+        if weights.shape != self._weights.shape:
+            raise ValueError(f"weights of shape {weights.shape} do not fit {self._weights.shape}")
+        self._weights = np.array(np.clip(weights, WEIGHT_LOW, WEIGHT_HIGH), dtype=np.int64, order="C")
 
     def close(self) -> None:
         """Nothing to end."""

@@ -24,10 +24,10 @@ def test_a_killed_plant_is_noticed_awaited_and_taken_up_again(house: Any, tools:
     plant = house.plant(speed="300")
     controller = controlled(house, tools)
     tools.kill(plant)
-    tools.wait_until(lambda: any("plant lost" in e for e in house.events()), 10, "the loss is told", house)
+    tools.wait_until(lambda: any("is not reachable" in e for e in house.events()), 10, "the loss is told", house)
     before = scans(house)
     house.plant(speed="300")
-    seconds = tools.wait_until(lambda: any("the plant is back" in e for e in house.events()), 15, "it is back", house)
+    seconds = tools.wait_until(lambda: any("connected to" in e for e in house.events()), 15, "it is back", house)
     assert seconds <= 15.0
     tools.wait_until(lambda: scans(house) >= before + 5, 30, "the loop goes on", house)
     assert controller.poll() is None

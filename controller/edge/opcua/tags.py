@@ -1,61 +1,19 @@
-"""What each configured tag must be, how its value is judged, and what one scan of them all gives.
-
-Nothing here knows a protocol: `controller.edge.opcua` gathers the facts, this module says what they mean.
-"""
+"""What each configured tag must be at the server: this module compares, `lookup` gathers the facts."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.settings import Settings
-from twin.signals import Quality, Reading, Snapshot, Variable
 
 
-class PlantLost(Exception):  # noqa: N818 (a state of the wire, not a bug)
+class PlantLost(Exception):
     """The plant does not answer; the text says which one and why."""
 
 
-class PlantMismatch(Exception):  # noqa: N818 (a sentence for people, not a bug)
+class PlantMismatch(Exception):
     """The plant is not the one that is configured; the text names the tag and the key to mend."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """One look at the plant: its readings, its batch, and what it does with our setpoints."""
-
-    snapshot: Snapshot
-    batch: str
-    batch_start: datetime | None
-    phase: str
-    setpoints: Mapping[str, float]  # in force, by manipulated variable; absent when not known
-    local: Mapping[str, float]  # what the plant's own recipe would do
-    in_control: bool | None  # does the plant follow us? None: it does not say
-    lapses: int | None  # how often our heartbeat came too late
-    stalled_s: float  # wall seconds since the plant's time last moved on
-
-
-@dataclass(frozen=True, slots=True)
-class WriteOutcome:
-    """What became of one setpoint: what was asked, what the plant then held, and why it is not the same."""
-
-    variable: str
-    asked: float
-    read_back: float | None
-    ok: bool
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkEvent:
-    """Something that happened to the connection, at a time of the wall clock."""
-
-    time: datetime
-    kind: str  # "connected", "lost", "restored" or "difference"
-    text: str
 
 
 class Kind(StrEnum):
@@ -143,7 +101,9 @@ def fault_of(tag: Tag, facts: Facts) -> str:
         found = " or ".join(facts.kinds) or "something else"
         return f"tag {tag.node!r} must hold {kind}, and it holds {found}: mend {tag.where}"
     if tag.key in WRITTEN and not facts.writable:
-        return f"tag {tag.node!r} must be writable, and the server does not let us: mend {tag.where}, or our rights there"
+        return (
+            f"tag {tag.node!r} must be writable, and the server does not let us: mend {tag.where}, or our rights there"
+        )
     if kind is Kind.NUMBER and tag.unit:
         return _unit_fault(tag, facts) or _range_fault(tag, facts)
     return ""
@@ -168,34 +128,3 @@ def _range_fault(tag: Tag, facts: Facts) -> str:
         f"tag {tag.node!r} must range over {tag.low:g} to {tag.high:g} {tag.unit}, and it ranges over {facts.low:g} to "
         f"{facts.high:g}: mend {key}"
     )
-
-
-def judge(variable: Variable, value: object, status: Quality, status_name: str, time: datetime | None) -> Reading:
-    """The value as a Reading: the worst that is known of it decides, and its reason says what that is."""
-    if status is Quality.BAD:
-        return Reading(None, variable.unit, time, Quality.BAD, status_name)
-    if value is None:
-        return Reading(None, variable.unit, time, Quality.BAD, "no value")
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return Reading(None, variable.unit, time, Quality.BAD, f"not a number but {type(value).__name__}")
-    number = float(value)
-    if not math.isfinite(number):
-        return Reading(None, variable.unit, time, Quality.BAD, f"not a finite number: {number}")
-    if not variable.low <= number <= variable.high:
-        reason = f"outside span: {number:g} is not in {variable.low:g} to {variable.high:g} {variable.unit}"
-        return Reading(number, variable.unit, time, Quality.BAD, reason)
-    if status is Quality.UNCERTAIN:
-        return Reading(number, variable.unit, time, Quality.UNCERTAIN, status_name)
-    if time is None:
-        return Reading(number, variable.unit, time, Quality.UNCERTAIN, "age unknown: no source time")
-    return Reading(number, variable.unit, time, Quality.GOOD)
-
-
-def aged(reading: Reading, now: datetime, max_age_s: float) -> Reading:
-    """The reading as of now: a good one that is too old becomes uncertain, and says so."""
-    if reading.time is None or reading.quality is not Quality.GOOD:
-        return reading
-    age_s = (now - reading.time).total_seconds()
-    if age_s <= max_age_s:
-        return reading
-    return replace(reading, quality=Quality.UNCERTAIN, reason=f"stale: {age_s:.0f} s old, {max_age_s:g} s allowed")

@@ -1,0 +1,190 @@
+"""The embedded historian: every decision and its numbers in one SQLite file, durable before anything is acted upon.
+
+Forecasts are stored once, however many turns carry them on. One process records; others read through History.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+
+from controller.edge import lineprotocol, outbox
+from controller.edge.database import HistorianFault, faults_of, open_writer, to_us, transaction
+from controller.edge.history import Bucket, Event, History
+from controller.edge.series import Sample, samples
+from controller.edge.wire import encode, shrink
+from controller.records import Decision
+from twin.forecast import Forecast
+from twin.signals import Assay
+
+__all__ = ["Bucket", "Event", "Historian", "HistorianFault", "History"]
+
+OUTBOX_LIMIT = 2_000_000  # rows, about 1 GB: three days at one scan a second (design)
+FORECASTS_KNOWN = 8  # the newest; a turn carries two
+
+
+class Historian(History):
+    """The one writer of a historian's file. Its calls block; any one thread may make them at a time, others wait.
+
+    With `outbox`, what is recorded is queued for InfluxDB in the same transaction.
+    """
+
+    def __init__(self, path: Path | str, outbox: bool = False, outbox_limit: int = OUTBOX_LIMIT) -> None:
+        path = Path(path)
+        self._lock_file = _lock(path)
+        try:
+            self._writing = open_writer(path)
+            super().__init__(path)
+        except BaseException:
+            os.close(self._lock_file)
+            raise
+        self._write_lock = threading.Lock()
+        self._queued = outbox
+        self._outbox_limit = outbox_limit
+        self._series: dict[tuple[str, str, str], int] = {}
+        self._forecasts: list[tuple[Forecast, int]] = []
+
+    @staticmethod
+    def reader(path: Path | str) -> History:
+        """The read side of a historian that somebody else may be writing."""
+        return History(path)
+
+    def close(self) -> None:
+        """Close the file and let another writer have it."""
+        with self._write_lock:
+            super().close()
+            self._writing.close()
+            os.close(self._lock_file)
+
+    def record(self, decision: Decision, core_state: Mapping[str, object] | None = None) -> None:
+        """Store one turn with its samples and assays: all of it, or nothing and a HistorianFault."""
+        numbers = samples(decision)
+        rows = list(lineprotocol.lines(decision, numbers)) if self._queued else []
+        bare = shrink(encode(replace(decision, baseline=None, proposed=None)))
+        plant, batch, t_us = decision.plant, decision.situation.batch, to_us(decision.time)
+        state = None if core_state is None else shrink(encode(core_state))
+        with self._recording() as db:
+            forecasts = [self._forecast(db, forecast) for forecast in (decision.baseline, decision.proposed)]
+            db.execute(
+                "INSERT INTO decision (plant, batch, t_us, baseline, proposed, body) VALUES (?, ?, ?, ?, ?, ?)",
+                (plant, batch, t_us, *forecasts, bare),
+            )
+            self._samples(db, plant, batch, t_us // 1000, numbers)
+            _assays(db, plant, batch, decision.snapshot.assays)
+            if state is not None:
+                _core_state(db, plant, t_us, state)
+            self._queue(db, rows, t_us)
+
+    def event(self, time: datetime, plant: str, batch: str, kind: str, text: str) -> None:
+        """Store something that happened: a link lost or restored, a command written or refused, a change of mode."""
+        t_us = to_us(time)
+        with self._recording() as db:
+            number = db.execute(
+                "INSERT INTO event (plant, batch, t_us, kind, text) VALUES (?, ?, ?, ?, ?)",
+                (plant, batch, t_us, kind, text),
+            ).lastrowid
+            rows = lineprotocol.event_line(plant, batch, kind, text, t_us, number or 0) if self._queued else ()
+            self._queue(db, list(rows), t_us)
+
+    def save_core_state(self, plant: str, time: datetime, state: Mapping[str, object]) -> None:
+        """Store what NeuroCore has learned, between two turns."""
+        body = shrink(encode(state))
+        with self._recording() as db:
+            _core_state(db, plant, to_us(time), body)
+
+    @contextmanager
+    def _recording(self) -> Iterator[sqlite3.Connection]:
+        with self._write_lock, faults_of(self.path):
+            try:
+                with transaction(self._writing):
+                    yield self._writing
+            except BaseException:
+                self._series.clear()  # they may hold keys of rows that were rolled back
+                self._forecasts.clear()
+                raise
+
+    def _queue(self, db: sqlite3.Connection, rows: list[str], t_us: int) -> None:
+        if rows:
+            outbox.put(db, rows, t_us)
+            outbox.bound(db, self._outbox_limit)
+
+    def _samples(self, db: sqlite3.Connection, plant: str, batch: str, t_ms: int, numbers: tuple[Sample, ...]) -> None:
+        db.executemany(
+            "INSERT OR REPLACE INTO sample (series, t_ms, value, quality) VALUES (?, ?, ?, ?)",
+            [(self._key(db, plant, batch, s.series), t_ms, s.value, int(s.quality)) for s in numbers],
+        )
+
+    def _key(self, db: sqlite3.Connection, plant: str, batch: str, name: str) -> int:
+        of = (plant, batch, name)
+        if of not in self._series:
+            db.execute("INSERT OR IGNORE INTO series (plant, batch, name) VALUES (?, ?, ?)", of)
+            query = "SELECT id FROM series WHERE plant = ? AND batch = ? AND name = ?"
+            self._series[of] = int(db.execute(query, of).fetchone()[0])
+        return self._series[of]
+
+    def _forecast(self, db: sqlite3.Connection, forecast: Forecast | None) -> int | None:
+        """The key of this forecast, stored when it is new. Turns carry on the same object, after a restart an equal."""
+        if forecast is None:
+            return None
+        for known, key in self._forecasts:
+            if known is forecast:
+                return key
+        body = encode(forecast)
+        digest = blake2b(body, digest_size=16).digest()
+        db.execute("INSERT OR IGNORE INTO forecast (digest, body) VALUES (?, ?)", (digest, shrink(body)))
+        key = int(db.execute("SELECT id FROM forecast WHERE digest = ?", (digest,)).fetchone()[0])
+        self._forecasts = [*self._forecasts[1 - FORECASTS_KNOWN :], (forecast, key)]
+        return key
+
+
+def _assays(db: sqlite3.Connection, plant: str, batch: str, assays: tuple[Assay, ...]) -> None:
+    """Store results; one that is delivered again is the same row."""
+    db.executemany(
+        "INSERT OR REPLACE INTO assay (plant, batch, variable, sampled_us, reported_us, value, unit, quality)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(plant, batch, a.variable, *_times(a), _finite(a.value), a.unit, int(a.quality)) for a in assays],
+    )
+
+
+def _times(assay: Assay) -> tuple[int, int]:
+    return to_us(assay.sampled_at), to_us(assay.reported_at)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _core_state(db: sqlite3.Connection, plant: str, t_us: int, body: bytes) -> None:
+    db.execute("INSERT OR REPLACE INTO core_state (plant, t_us, body) VALUES (?, ?, ?)", (plant, t_us, body))
+
+
+def _lock(path: Path) -> int:
+    """Take the lock file beside `path`; the operating system lets go of it when this process ends, however it ends."""
+    beside = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise HistorianFault(
+            path, f"cannot be opened ({error.strerror})", "check its folder and permissions"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise HistorianFault(
+            path, f"is being written by another controller (process {holder})", "end that one, or name another file"
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor

@@ -1,0 +1,224 @@
+"""Reading the historian: decisions, trends, assays and events, while it is being written or long after."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeVar
+
+from controller.edge import outbox
+from controller.edge.database import DAMAGE_MEND, HistorianFault, faults_of, from_us, open_reader, to_ms, to_us
+from controller.edge.wire import decode, decode_as, decode_snapshot, expand
+from controller.records import Decision
+from twin.forecast import Forecast
+from twin.signals import Assay, Quality, Snapshot
+
+T = TypeVar("T")
+
+GAP_STEPS = 3  # a silence longer than this many usual steps is a gap (design)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, in process time."""
+
+    time: datetime
+    plant: str
+    batch: str
+    kind: str
+    text: str
+
+
+class Bucket(NamedTuple):
+    """Some samples of a series together: their mean time, and None where there was no value."""
+
+    t_ms: int
+    low: float | None
+    mean: float | None
+    high: float | None
+    worst_quality: int
+
+
+class History:
+    """The historian's read side. Any number of processes may hold one, and any thread may call it."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self._reading = open_reader(self.path)
+        self._read_lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._read_lock:
+            self._reading.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _rows(self, query: str, *values: object) -> list[Any]:
+        with self._read_lock, faults_of(self.path):
+            return self._reading.execute(query, values).fetchall()
+
+    def last_decision(self, plant: str, batch: str | None = None) -> Decision | None:
+        """The decision that was recorded last, of this batch or of any."""
+        newest = "SELECT max(id) FROM decision WHERE plant = ? AND batch = coalesce(?, batch)"
+        rows = self._rows(f"{_DECISIONS} WHERE id = ({newest})", plant, batch)
+        return self._whole(rows)[0] if rows else None
+
+    def decisions(self, plant: str, batch: str, since: datetime | None = None) -> list[Decision]:
+        """The decisions of a batch from `since` on, in the order in which they were recorded."""
+        return self._whole(self._rows(f"{_DECISIONS} {_OF_BATCH}", plant, batch, _since(since)))
+
+    def snapshots(self, plant: str, batch: str, since: datetime | None = None) -> list[Snapshot]:
+        """What was read in a batch from `since` on, in the order in which it was recorded."""
+        rows = self._rows(f"SELECT body FROM decision {_OF_BATCH}", plant, batch, _since(since))
+        return [self._decoded(decode_snapshot, body) for (body,) in rows]
+
+    def _decoded(self, decoder: Callable[[bytes], T], body: bytes) -> T:
+        try:
+            return decoder(expand(body))
+        except (zlib.error, ValueError) as error:  # pydantic's and json's are ValueErrors
+            raise HistorianFault(self.path, f"holds a record that cannot be read ({error})", DAMAGE_MEND) from error
+
+    def _whole(self, rows: list[Any]) -> list[Decision]:
+        """Decisions with their forecasts put back; turns that share a forecast share the object again."""
+        forecasts: dict[int, Forecast] = {}
+        found = []
+        for body, baseline, proposed in rows:
+            for key in (baseline, proposed):
+                if key is not None and key not in forecasts:
+                    [(stored,)] = self._rows("SELECT body FROM forecast WHERE id = ?", key)
+                    forecasts[key] = self._decoded(_forecast, stored)
+            decision = self._decoded(decode, body)
+            found.append(replace(decision, baseline=forecasts.get(baseline), proposed=forecasts.get(proposed)))
+        return found
+
+    def core_state(self, plant: str) -> Mapping[str, Any] | None:
+        """What NeuroCore had learned when it was last stored, as JSON values."""
+        rows = self._rows("SELECT body FROM core_state WHERE plant = ?", plant)
+        if not rows:
+            return None
+        return self._decoded(_state, rows[0][0])
+
+    def events(
+        self, plant: str | None = None, batch: str | None = None, since: datetime | None = None, limit: int = 1000
+    ) -> list[Event]:
+        """The newest events, at most `limit`, oldest first."""
+        rows = self._rows(
+            "SELECT t_us, plant, batch, kind, text FROM event WHERE plant = coalesce(?, plant)"
+            " AND batch = coalesce(?, batch) AND t_us >= ? ORDER BY id DESC LIMIT ?",
+            plant, batch, _since(since), limit,
+        )  # fmt: skip
+        return [Event(from_us(t_us), *rest) for t_us, *rest in reversed(rows)]
+
+    def assays(self, plant: str, batch: str) -> list[Assay]:
+        """The laboratory results of a batch, by sampling time."""
+        rows = self._rows(
+            "SELECT variable, value, unit, sampled_us, reported_us, quality FROM assay"
+            " WHERE plant = ? AND batch = ? ORDER BY sampled_us, variable, reported_us",
+            plant, batch,
+        )  # fmt: skip
+        return [
+            Assay(name, math.nan if value is None else value, unit, from_us(drawn), from_us(told), Quality(quality))
+            for name, value, unit, drawn, told, quality in rows
+        ]
+
+    def batches(self, plant: str) -> list[str]:
+        """The batches of this plant, oldest first."""
+        rows = self._rows("SELECT batch FROM decision WHERE plant = ? GROUP BY batch ORDER BY min(id)", plant)
+        return [batch for (batch,) in rows]
+
+    def trend(
+        self,
+        plant: str,
+        batch: str,
+        series: list[str],
+        start: datetime | None = None,
+        end: datetime | None = None,
+        buckets: int | None = None,
+    ) -> dict[str, list[Bucket]]:
+        """By series, at most about `buckets` groups of samples between `start` and `end`; None: every sample.
+
+        Gaps stay gaps: a missing value is None, and where a series with buckets was silent for longer than
+        GAP_STEPS usual steps there is one Bucket without values. An unknown series is empty.
+        """
+        if buckets is not None and buckets < 1:
+            raise ValueError(f"a trend needs at least one bucket, not {buckets}")
+        keys = dict(self._rows("SELECT name, id FROM series WHERE plant = ? AND batch = ?", plant, batch))
+        first, last = (None if time is None else to_ms(time) for time in (start, end))
+        return {name: self._buckets(keys.get(name), first, last, buckets) for name in series}
+
+    def _buckets(self, key: int | None, first: int | None, last: int | None, buckets: int | None) -> list[Bucket]:
+        [(low, high)] = self._rows("SELECT min(t_ms), max(t_ms) FROM sample WHERE series = ?", key)
+        if low is None:
+            return []
+        first, last = low if first is None else first, high if last is None else last
+        width = 1 if buckets is None else (last - first) // buckets + 1
+        rows = self._rows(
+            "SELECT CAST(avg(t_ms) AS INTEGER), min(value), avg(value), max(value), max(quality) FROM sample"
+            " WHERE series = ? AND t_ms BETWEEN ? AND ? GROUP BY (t_ms - ?) / ? ORDER BY 1",
+            key, first, last, first, width,
+        )  # fmt: skip
+        found = [Bucket(*row) for row in rows]
+        return found if buckets is None else _with_gaps(found)
+
+    def counts(self) -> int:
+        """How many rows are stored: decisions, samples, assays and events."""
+        tables = ("decision", "sample", "assay", "event")
+        return sum(int(self._rows(f"SELECT count(*) FROM {table}")[0][0]) for table in tables)
+
+    def outbox_pending(self) -> int | None:
+        """How many rows wait for InfluxDB; None when nothing was ever queued for it."""
+        with self._read_lock, faults_of(self.path):
+            if not self._reading.execute("SELECT 1 FROM sqlite_sequence WHERE name = 'outbox'").fetchone():
+                return None
+            return outbox.pending(self._reading)
+
+    def check(self) -> None:
+        """Read the whole file and raise HistorianFault when any of it is damaged; takes seconds a gigabyte."""
+        [(verdict,)] = self._rows("PRAGMA quick_check(1)")
+        if verdict != "ok":
+            raise HistorianFault(self.path, f"is damaged ({verdict})", DAMAGE_MEND)
+
+
+_DECISIONS = "SELECT body, baseline, proposed FROM decision"
+_OF_BATCH = "WHERE plant = ? AND batch = ? AND t_us >= ? ORDER BY id"
+
+
+def _since(time: datetime | None) -> int:
+    return -(2**62) if time is None else to_us(time)
+
+
+def _forecast(data: bytes) -> Forecast:
+    return decode_as(Forecast, data)
+
+
+def _state(data: bytes) -> Mapping[str, Any]:
+    state: Mapping[str, Any] = json.loads(data)
+    return state
+
+
+def _with_gaps(buckets: list[Bucket]) -> list[Bucket]:
+    if len(buckets) < 3:
+        return buckets
+    longest = GAP_STEPS * statistics.median(after.t_ms - before.t_ms for before, after in pairwise(buckets))
+    found = buckets[:1]
+    for before, after in pairwise(buckets):
+        if after.t_ms - before.t_ms > longest:
+            found.append(Bucket((before.t_ms + after.t_ms) // 2, None, None, None, int(Quality.BAD)))
+        found.append(after)
+    return found

@@ -1,0 +1,299 @@
+"""The forwarder carries the outbox to InfluxDB, in order and at least once, however long the server is away.
+
+Each batch is one synchronous write, and the position is moved only after the server's answer: the client's own
+batching mode drops points after some minutes of outage. After every new connection the rows of the last seconds are
+sent again, since a server that crashed has lost some that it had acknowledged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+from urllib.parse import urlsplit
+
+import structlog
+from influxdb_client import InfluxDBClient, WritePrecision
+from influxdb_client.client.write_api import SYNCHRONOUS
+from influxdb_client.rest import ApiException
+from urllib3.exceptions import HTTPError
+
+from controller.edge import outbox
+from controller.edge.database import HistorianFault, faults_of, open_reader, open_writer, transaction
+from controller.edge.history import History
+from controller.settings import Settings
+
+log = structlog.get_logger()
+
+BATCH_ROWS = 5000  # larger batches gain nothing, and stay well below every server's limit of a request's size
+RESEND_S = 10.0  # VictoriaMetrics writes to disk every 5 s, InfluxDB at once
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+POLL_S = 0.2
+REQUEST_TIMEOUT_S = 10.0
+ANSWER_CHARACTERS = 300  # of the server's own words
+
+BAD_ROWS = frozenset({400, 413, 422})
+NOT_ALLOWED = {
+    401: "check the token",
+    403: "check what the token may write to",
+    404: "check the URL, the organisation and the bucket",
+}
+
+
+class State(StrEnum):
+    """What the forwarder is doing."""
+
+    IDLE = "idle"  # not started
+    FORWARDING = "forwarding"
+    WAITING = "waiting"  # the server is away; tried again
+    STOPPED = "stopped"  # a person must mend something; the rows are kept
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the forwarding goes."""
+
+    state: State
+    pending: int
+    oldest_age_s: float | None  # wall seconds that the oldest waiting row has been waiting
+    acknowledged: int  # the id of the newest acknowledged row; it goes back when rows are sent again
+    dead_letters: int
+    gaps: int  # entries in the ledger of what a full outbox dropped
+    last_error: str
+
+
+class Verdict(StrEnum):
+    """What became of one write."""
+
+    STORED = "stored"
+    BAD_ROWS = "bad rows"
+    NOT_ALLOWED = "not allowed"
+    AWAY = "away"
+
+
+class Answer(NamedTuple):
+    """The server's answer to one write, in words for people."""
+
+    verdict: Verdict
+    text: str = ""
+
+
+class Sender:
+    """One InfluxDB bucket; every expected outcome of a write is an Answer."""
+
+    def __init__(self, url: str, org: str, bucket: str, token: str, timeout_s: float) -> None:
+        self._client = InfluxDBClient(url=url, org=org, token=token, timeout=int(1000 * timeout_s))
+        self._api = self._client.write_api(write_options=SYNCHRONOUS)
+        self._bucket = bucket
+        self._token = token
+        parts = urlsplit(url)
+        self.address = f"{parts.scheme}://{parts.hostname}:{parts.port or {'https': 443}.get(parts.scheme, 80)}"
+        self._pool = self._client.api_client.rest_client.pool_manager.connection_from_url(url)
+
+    @property
+    def connections(self) -> int:
+        """How many connections were ever opened or tried; it grows when the server has let go of the last one."""
+        return int(self._pool.num_connections)
+
+    def send(self, lines: list[str]) -> Answer:
+        """Write these rows and wait for the answer."""
+        try:
+            self._api.write(self._bucket, record="\n".join(lines), write_precision=WritePrecision.NS)
+        except ApiException as error:
+            return self._judged(int(error.status or 0), f"{error.reason or ''} {_words(error.body)}".strip())
+        except (HTTPError, OSError) as error:
+            return Answer(Verdict.AWAY, f"{self.address} does not answer: {self._safe(str(error))}")
+        return Answer(Verdict.STORED)
+
+    def _judged(self, status: int, words: str) -> Answer:
+        told = f"{self.address} answered {status} ({self._safe(words)})"
+        if status in BAD_ROWS:
+            return Answer(Verdict.BAD_ROWS, told)
+        if status in (0, 408, 429) or status >= 500:
+            return Answer(Verdict.AWAY, told)
+        return Answer(Verdict.NOT_ALLOWED, f"{told}: {NOT_ALLOWED.get(status, 'check the URL')}; the rows are kept")
+
+    def _safe(self, text: str) -> str:
+        return (text.replace(self._token, "***") if self._token else text)[:ANSWER_CHARACTERS]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def _words(body: object) -> str:
+    text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
+    return " ".join(text.split())
+
+
+class Forwarder:
+    """A thread that empties one historian's outbox into one bucket; `close` never waits longer than it is told."""
+
+    def __init__(
+        self,
+        path: Path | str,
+        url: str,
+        org: str,
+        bucket: str,
+        token: str,
+        *,
+        batch_rows: int = BATCH_ROWS,
+        resend_s: float = RESEND_S,
+        request_timeout_s: float = REQUEST_TIMEOUT_S,
+    ) -> None:
+        self._path = Path(path)
+        self._sender = Sender(url, org, bucket, token, request_timeout_s)
+        self._batch_rows = batch_rows
+        self._resend_s = resend_s
+        self._state, self._error = State.IDLE, ""
+        self._ending = threading.Event()  # send what can be sent, then end
+        self._halt = threading.Event()  # end now
+        self._thread = threading.Thread(target=self._run, name="influx", daemon=True)
+        # What the server may have lost: rows after `_owed`, or None. At the start the past is not known.
+        self._owed: int | None = None
+        self._failed = True
+        self._connections = 0
+        self._sent_twice = 0  # rows up to here were sent again already, and are not for a mere new connection
+
+    @classmethod
+    def of(cls, settings: Settings, historian: History) -> Self:
+        """The running forwarder of this historian to the InfluxDB of these settings."""
+        to = settings.influx
+        if to is None:
+            raise ValueError("the settings have no [influx] table")
+        forwarder = cls(historian.path, to.url, to.org, to.bucket, to.token())
+        forwarder.start()
+        return forwarder
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Begin forwarding."""
+        self._state = State.FORWARDING
+        self._thread.start()
+
+    def close(self, timeout_s: float = 5.0) -> bool:
+        """Send what the server still takes, and end within `timeout_s`; True when nothing is left to send.
+
+        What is not sent stays in the outbox. A write that hangs ends by itself at its own timeout.
+        """
+        self._ending.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        self._halt.set()
+        return self.status().pending == 0
+
+    def status(self) -> Status:
+        """How the forwarding goes, as of now; any thread may ask."""
+        with faults_of(self._path), contextlib.closing(open_reader(self._path)) as db:
+            (dead,) = db.execute("SELECT count(*) FROM dead_letter").fetchone()
+            (gaps,) = db.execute("SELECT count(*) FROM gap").fetchone()
+            return Status(
+                state=self._state,
+                pending=outbox.pending(db),
+                oldest_age_s=outbox.oldest_age_s(db),
+                acknowledged=outbox.position(db),
+                dead_letters=int(dead),
+                gaps=int(gaps),
+                last_error=self._error,
+            )
+
+    def _run(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        try:
+            with contextlib.closing(open_writer(self._path)) as db:
+                while not self._halt.is_set() and self._state is not State.STOPPED:
+                    waited = self._once(db, pause_s)
+                    pause_s = min(2 * pause_s, LONGEST_PAUSE_S) if self._state is State.WAITING else FIRST_PAUSE_S
+                    if self._ending.is_set() and waited:
+                        break
+            if self._state is not State.STOPPED:
+                self._state = State.CLOSED
+        except BaseException as error:
+            self._state, self._error = State.STOPPED, f"the forwarder ended: {error}"
+            log.error(self._error)
+            if not isinstance(error, HistorianFault):
+                raise
+        finally:
+            self._sender.close()
+
+    def _once(self, db: sqlite3.Connection, pause_s: float) -> bool:
+        """Send one batch, or wait; True when there was nothing that could be sent."""
+        try:
+            with faults_of(self._path):
+                if self._owed is not None:
+                    self._take_back(db, self._owed)
+                rows = outbox.waiting(db, self._batch_rows)
+                answer = self._deliver(db, rows) if rows else None
+                if answer is not None and self._owed is None:
+                    outbox.prune(db, self._resend_s)
+        except HistorianFault as fault:  # a full disk or a busy file: as good as a server that is away
+            answer = Answer(Verdict.AWAY, str(fault))
+        self._tell(answer)
+        if answer is not None and answer.verdict is Verdict.STORED:
+            return False
+        self._ending.wait(POLL_S if answer is None else pause_s)
+        return True
+
+    def _take_back(self, db: sqlite3.Connection, owed: int) -> None:
+        """Let the rows be sent again that a crash of the server may have cost.
+
+        A connection that merely changed is reason enough once for each row, else a server that closes every
+        connection would get the same rows for ever.
+        """
+        back_to = owed if self._failed else max(owed, self._sent_twice)
+        with transaction(db):
+            self._sent_twice = outbox.position(db)
+            outbox.rewind(db, min(back_to, self._sent_twice))
+        self._owed, self._failed = None, False
+
+    def _deliver(self, db: sqlite3.Connection, rows: list[outbox.Row]) -> Answer:
+        """Send rows, halving them around the ones that the server refuses, until those stand alone and are parked."""
+        if self._halt.is_set():
+            return Answer(Verdict.AWAY, "closing")
+        answer = self._sender.send([line for _, line in rows])
+        if answer.verdict is Verdict.STORED:
+            self._stored(db, rows[-1][0])
+        elif answer.verdict is Verdict.BAD_ROWS and len(rows) > 1:
+            half = len(rows) // 2
+            answer = self._deliver(db, rows[:half])
+            return self._deliver(db, rows[half:]) if answer.verdict is Verdict.STORED else answer
+        elif answer.verdict is Verdict.BAD_ROWS:
+            with transaction(db):
+                outbox.park(db, rows[0], answer.text)
+            log.warning("a row was refused and set aside", answer=answer.text)
+            return Answer(Verdict.STORED)
+        else:
+            self._failed = True
+        return answer
+
+    def _stored(self, db: sqlite3.Connection, last: int) -> None:
+        with transaction(db):
+            if self._sender.connections != self._connections:
+                self._connections = self._sender.connections
+                owed = outbox.floor(db, self._resend_s)
+                self._owed = owed if self._owed is None else min(owed, self._owed)
+            outbox.acknowledge(db, last)
+
+    def _tell(self, answer: Answer | None) -> None:
+        """Keep the state, and log when it changes."""
+        before = self._state
+        if answer is None or answer.verdict is Verdict.STORED:
+            self._state = State.FORWARDING
+        elif answer.verdict is Verdict.NOT_ALLOWED:
+            self._state, self._error = State.STOPPED, answer.text
+        else:
+            self._state, self._error = State.WAITING, answer.text
+        if self._state is not before:
+            log.info("forwarding to InfluxDB", state=str(self._state), reason=answer.text if answer else "")

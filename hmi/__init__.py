@@ -1,0 +1,1 @@
+"""What people see: the operator console, and dashboards over the historian."""

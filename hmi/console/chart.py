@@ -1,0 +1,287 @@
+"""From strips to the options of one ECharts chart: strips above one another on one axis of elapsed hours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hmi.console.palette import Palette
+from hmi.console.strips import Fan, Point, Span, Strip
+from hmi.console.words import decimals
+
+Options = dict[str, Any]
+BOTTOM = 13.5  # percent of the chart's height for the time axis and the slider (design)
+LABEL = 5.0  # percent for the name above each strip (design)
+QUIET = (
+    0.04  # an axis never shows less than this share of the normal span, so that noise stays noise (design)
+)
+CROSS = "path://M2 0L5 3L8 0L10 2L7 5L10 8L8 10L5 7L2 10L0 8L3 5L0 2Z"
+
+# A band is one polygon, drawn when its first point is; a missing bound ends it.
+BAND = """(params, api) => {
+  if (params.dataIndexInside !== 0) return;
+  const runs = [[]];
+  for (let i = 0; i < params.dataInsideLength; i++) {
+    const low = api.value(1, i), high = api.value(2, i);
+    if (isNaN(low) || isNaN(high)) { runs.push([]); continue; }
+    runs[runs.length - 1].push([api.coord([api.value(0, i), low]), api.coord([api.value(0, i), high])]);
+  }
+  const style = { fill: api.visual('color'), opacity: OPACITY };
+  const children = runs.filter(run => run.length > 1).map(run => ({ type: 'polygon', silent: true, style,
+    shape: { points: [...run.map(p => p[0]), ...run.map(p => p[1]).reverse()] } }));
+  return { type: 'group', children };
+}"""
+
+TOOLTIP = """params => {
+  const safe = text => text.replace(/[&<>"]/g, c => '&#' + c.charCodeAt(0) + ';');
+  const rows = params.filter(p => !p.seriesName.startsWith('_')).map(p => {
+    const [, places, unit] = p.seriesId.split('|');
+    const shown = p.value.slice(1).filter(v => v !== null && !isNaN(v)).map(v => Number(v).toFixed(places));
+    return shown.length ? `<tr><td>${safe(p.seriesName)}</td><td style="text-align:right;padding-left:14px">`
+      + `${shown.join(' … ')} ${safe(unit)}</td></tr>` : '';
+  });
+  return `<b>${params[0].axisValue.toFixed(1)} h</b><table>${rows.join('')}</table>`;
+}"""
+
+
+def options(
+    strips: Sequence[Strip],
+    now: float | None,
+    length: float,
+    window: tuple[float, float],
+    place_window: bool,
+    palette: Palette,
+) -> Options:
+    """The whole chart. The window is only placed when asked, so that an update leaves a zoom alone."""
+    count = max(1, len(strips))
+    slot = (100.0 - BOTTOM) / count
+    series = [entry for index, strip in enumerate(strips) for entry in _series(strip, index, now, palette)]
+    return {
+        "animation": False,
+        "textStyle": {"fontFamily": "inherit", "color": palette.ink},
+        "axisPointer": {"link": [{"xAxisIndex": "all"}], "lineStyle": {"color": palette.faint}},
+        "tooltip": _tooltip(palette),
+        "title": [_title(strip, index * slot, palette) for index, strip in enumerate(strips)],
+        "grid": [_grid(index * slot, slot, palette) for index in range(len(strips))],
+        "xAxis": [_time_axis(index, index == count - 1, length, palette) for index in range(len(strips))],
+        "yAxis": [_value_axis(strip, index, window, palette) for index, strip in enumerate(strips)],
+        "dataZoom": _zoom(len(strips), window if place_window else None, palette),
+        "series": series,
+    }
+
+
+def _tooltip(palette: Palette) -> Options:
+    return {
+        "trigger": "axis",
+        "confine": True,
+        "transitionDuration": 0,
+        "backgroundColor": palette.ground,
+        "borderColor": palette.faint,
+        "textStyle": {"color": palette.ink, "fontSize": 12},
+        ":formatter": TOOLTIP,
+    }
+
+
+def _title(strip: Strip, top: float, palette: Palette) -> Options:
+    unit = f"  {strip.unit}" if strip.unit else ""
+    style = {"fontSize": 12, "fontWeight": 500, "color": palette.ink}
+    return {
+        "text": f"{strip.text}{unit}",
+        "left": 4,
+        "top": f"{top + 0.4:.2f}%",
+        "padding": 0,
+        "textStyle": style,
+    }
+
+
+def _grid(top: float, slot: float, palette: Palette) -> Options:
+    height = slot - LABEL - 1.2
+    return {
+        "left": 56,
+        "right": 16,
+        "top": f"{top + LABEL:.2f}%",
+        "height": f"{height:.2f}%",
+        "containLabel": False,
+    }
+
+
+def _time_axis(index: int, last: bool, length: float, palette: Palette) -> Options:
+    return {
+        "type": "value",
+        "gridIndex": index,
+        "min": 0,
+        "max": length,
+        "splitNumber": 10,
+        "name": "Elapsed fermentation time (h)" if last else "",
+        "nameLocation": "middle",
+        "nameGap": 24,
+        "nameTextStyle": {"color": palette.faint, "fontSize": 11},
+        "axisLabel": {"show": last, "color": palette.faint, "fontSize": 11, "hideOverlap": True},
+        "axisTick": {"show": last, "lineStyle": {"color": palette.faint}},
+        "axisLine": {"show": True, "onZero": False, "lineStyle": {"color": palette.faint}},
+        "splitLine": {"show": True, "lineStyle": {"color": palette.grid}},
+        "axisPointer": {"label": {"show": False}},
+    }
+
+
+def _value_axis(strip: Strip, index: int, window: tuple[float, float], palette: Palette) -> Options:
+    low, high, step = scale(_values(strip, window), strip.span)
+    return {
+        "type": "value",
+        "gridIndex": index,
+        "min": low,
+        "max": high,
+        "interval": step,
+        "axisLabel": {
+            "color": palette.faint,
+            "fontSize": 11,
+            ":formatter": f"value => value.toFixed({decimals(step)})",
+        },
+        "axisLine": {"show": False},
+        "axisTick": {"show": False},
+        "splitLine": {"lineStyle": {"color": palette.grid}},
+        "axisPointer": {"show": False},
+    }
+
+
+def _zoom(count: int, window: tuple[float, float] | None, palette: Palette) -> list[Options]:
+    common: Options = {"xAxisIndex": list(range(count)), "filterMode": "none"}
+    if window is not None:
+        common |= {"startValue": window[0], "endValue": window[1]}
+    slider = {
+        "type": "slider",
+        "bottom": 4,
+        "height": 14,
+        "left": 56,
+        "right": 16,
+        "showDataShadow": False,
+        "brushSelect": False,
+        "showDetail": False,
+        "borderColor": palette.grid,
+        "fillerColor": palette.faint + "33",
+        "backgroundColor": "transparent",
+        "handleStyle": {"color": palette.ground, "borderColor": palette.faint},
+        "moveHandleStyle": {"color": palette.faint, "opacity": 0.4},
+        "moveHandleSize": 4,
+    }
+    inside = {
+        "type": "inside",
+        "zoomOnMouseWheel": "ctrl",
+        "moveOnMouseWheel": False,
+        "moveOnMouseMove": True,
+    }
+    return [common | slider, common | inside]
+
+
+def _series(strip: Strip, index: int, now: float | None, palette: Palette) -> Iterator[Options]:
+    """Always the same series in the same order, so that an update replaces data and nothing else."""
+    baseline, proposed = strip.baseline or Fan(()), strip.proposed or Fan(())
+    name = strip.text
+
+    def common(label: str, kind: str) -> Options:
+        return {
+            "id": f"{strip.name}:{kind}|{strip.places}|{strip.unit}",
+            "name": label,
+            "xAxisIndex": index,
+            "yAxisIndex": index,
+        }
+
+    def line(label: str, kind: str, points: Sequence[Point], color: str, **style: Any) -> Options:
+        step = {"step": style.pop("step")} if "step" in style else {}
+        drawn = {
+            "type": "line",
+            "showSymbol": False,
+            "connectNulls": False,
+            "silent": True,
+            "data": _round(points),
+        }
+        looks = {
+            "color": color,
+            "lineStyle": {"color": color, "width": 1.5} | style,
+            "emphasis": {"disabled": True},
+        }
+        return common(label, kind) | drawn | step | looks
+
+    def band(label: str, kind: str, spans: Sequence[Span], color: str, opacity: float) -> Options:
+        drawn = {
+            "type": "custom",
+            "silent": True,
+            "clip": True,
+            "color": color,
+            "encode": {"x": 0, "y": [1, 2]},
+        }
+        painter = {":renderItem": BAND.replace("OPACITY", str(opacity)), "data": _round(spans)}
+        return common(label, kind) | drawn | painter
+
+    def dots(label: str, kind: str, points: Sequence[Point], symbol: str, **style: Any) -> Options:
+        drawn = {"type": "scatter", "symbol": symbol, "symbolSize": 8, "silent": True, "data": _round(points)}
+        return common(label, kind) | drawn | {"itemStyle": style, "z": 5}
+
+    forecast_step = {} if baseline.band or proposed.band else {"step": "end"}
+    yield band("_spread", "spread", strip.spread, palette.measured, 0.18)
+    yield band("_sd", "sd", strip.band, palette.estimate, 0.22)
+    yield band(f"{name}, present plan, 80 %", "fan0", baseline.band, palette.baseline, 0.26)
+    yield band(f"{name}, with suggestion, 80 %", "fan1", proposed.band, palette.proposed, 0.26)
+    yield line(name, "measured", strip.measured, palette.measured) | _present(now, index == 0, palette)
+    yield line(f"{name}, setpoint", "setpoint", strip.setpoint, palette.setpoint, step="end", type=[6, 3])
+    yield line(f"{name}, estimate", "estimate", strip.estimate, palette.estimate)
+    yield line(
+        f"{name}, present plan", "plan0", baseline.middle, palette.baseline, type=[3, 3], **forecast_step
+    )
+    yield line(f"{name}, with suggestion", "plan1", proposed.middle, palette.proposed, **forecast_step)
+    yield dots("_bad", "bad", strip.bad, CROSS, color=palette.bad)
+    white = {"color": palette.ground, "borderColor": palette.measured, "borderWidth": 1.5}
+    yield dots(f"{name}, assay", "assay", strip.assays, "diamond", **white)
+
+
+def _present(now: float | None, labelled: bool, palette: Palette) -> Options:
+    """The line between what was and what is forecast."""
+    data = [] if now is None else [{"xAxis": round(now, 4)}]
+    label = {"show": labelled, "formatter": "now", "color": palette.faint, "fontSize": 11, "distance": 3}
+    style = {"color": palette.faint, "type": "solid", "width": 1}
+    return {"markLine": {"silent": True, "symbol": "none", "data": data, "label": label, "lineStyle": style}}
+
+
+def _round(rows: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
+    """Five digits are more than a screen can show, and half the bytes."""
+    return [[None if value is None else float(f"{value:.6g}") for value in row] for row in rows]
+
+
+def _values(strip: Strip, window: tuple[float, float]) -> list[float]:
+    """Every value that the window shows of a strip."""
+    fans = [fan for fan in (strip.baseline, strip.proposed) if fan is not None]
+    drawn: list[Sequence[tuple[float | None, ...]]] = [
+        strip.measured, strip.spread, strip.setpoint, strip.estimate, strip.band, strip.assays, strip.bad
+    ]  # fmt: skip
+    drawn += [part for fan in fans for part in (fan.middle, fan.band)]
+    return [
+        value
+        for rows in drawn
+        for hours, *values in rows
+        if hours is not None and window[0] <= hours <= window[1]
+        for value in values
+        if value is not None
+    ]
+
+
+def scale(values: Sequence[float], span: float) -> tuple[float, float, float]:
+    """Round ends of an axis and its step: what is shown, but never less than a small share of the normal span."""
+    if not values:
+        return 0.0, 1.0, 0.5
+    low, high = min(values), max(values)
+    lacking = QUIET * span - (high - low)
+    floor = 0.0 if low >= 0 else -math.inf
+    if lacking > 0:
+        low, high = max(floor, low - lacking / 2), high + lacking / 2
+    step = _nice((high - low) / 3.0)
+    return max(floor, math.floor(low / step) * step), math.ceil(high / step) * step, step
+
+
+def _nice(step: float) -> float:
+    if step <= 0 or not math.isfinite(step):
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(step))
+    return next(
+        (factor * power for factor in (1.0, 2.0, 2.5, 5.0, 10.0) if step <= factor * power * 1.0001), step
+    )

@@ -1,0 +1,97 @@
+"""The small parts that every panel is made of; changing one sends something to the browser only if it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
+
+
+class Text(TextElement):
+    """Words in an element of any tag; NiceGUI's label knows only one."""
+
+    def __init__(self, tag: str, text: str = "", classes: str = "") -> None:
+        super().__init__(tag=tag, text=text)
+        self.classes(classes)
+
+
+def box(classes: str, tag: str = "div") -> ui.element:
+    """An element that holds others."""
+    return ui.element(tag).classes(classes)
+
+
+def say(element: Text, text: str) -> None:
+    """Let the element hold these words."""
+    if element.text != text:
+        element.set_text(text)
+
+
+def mark(element: ui.element, name: str, on: bool) -> None:
+    """Give or take a class."""
+    if on and name not in element.classes:
+        element.classes(add=name)
+    elif not on and name in element.classes:
+        element.classes(remove=name)
+
+
+def place(element: ui.element, style: str) -> None:
+    """Set the inline style."""
+    if element.props.get("data-style") != style:
+        element.props["data-style"] = style
+        element.style(replace=style)
+
+
+def show(element: ui.element, on: bool) -> None:
+    """Show or hide."""
+    if element.visible != on:
+        element.set_visibility(on)
+
+
+def panel(title: str, classes: str = "") -> tuple[ui.element, Text]:
+    """A titled panel, and the words at the right of its title."""
+    with box(f"panel {classes}", "section") as outer, box("panel-title"):
+        Text("h2", title)
+        note = Text("span", classes="note")
+    return outer, note
+
+
+def head(*cells: str) -> None:
+    """A table's heading."""
+    with ui.element("thead"), ui.element("tr"):
+        for cell in cells:
+            Text("th", cell).props('scope="col"')
+
+
+class Gauge:
+    """A value's place in its normal span, as a mark on a bar."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self._low, self._high = low, high
+        with box("gauge").props('aria-hidden="true"'):
+            self._pointer = box("pointer")
+
+    def show(self, value: float | None) -> None:
+        """Move the mark; without a value there is none."""
+        show(self._pointer, value is not None)
+        if value is not None:
+            share = min(1.0, max(0.0, (value - self._low) / (self._high - self._low)))
+            place(self._pointer, f"left:{100 * share:.1f}%")
+
+
+class Lines:
+    """A list of sentences that grows and shrinks in place."""
+
+    def __init__(self, classes: str) -> None:
+        self._list = box(classes, "ul")
+        self._items: list[Text] = []
+
+    def show(self, sentences: Sequence[str]) -> None:
+        """Hold exactly these sentences."""
+        show(self._list, bool(sentences))
+        while len(self._items) > len(sentences):
+            self._items.pop().delete()
+        with self._list:
+            self._items += [Text("li") for _ in range(len(sentences) - len(self._items))]
+        for item, sentence in zip(self._items, sentences, strict=True):
+            say(item, sentence)

@@ -1,0 +1,123 @@
+"""How numbers, units, times and qualities are written for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+ABSENT = "–"  # noqa: RUF001, an en dash where there is no value
+MARKS = {"good": "✓", "uncertain": "▲", "bad": "✕"}
+ACRONYMS = {"ph": "pH", "co2": "CO2"}
+
+
+def decimals(resolution: float) -> int:
+    """The decimals that show a step of this size."""
+    if not math.isfinite(resolution) or resolution <= 0:
+        return 2
+    return min(8, max(0, math.ceil(-math.log10(resolution) - 1e-9)))
+
+
+def decimals_of_span(low: float, high: float) -> int:
+    """The decimals for a variable of this normal span: a thousandth of it is worth showing."""
+    return decimals((high - low) / 1000.0)
+
+
+def number(value: float | None, places: int) -> str:
+    """The value with that many decimals and a true minus sign, or a dash when there is none."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    text = f"{value:.{places}f}"
+    if text.startswith("-"):
+        text = text[1:] if float(text) == 0 else "−" + text[1:]  # noqa: RUF001
+    return text
+
+
+def belief(value: float | None, sd: float | None) -> tuple[str, str]:
+    """An estimate and its standard deviation, both with two digits of the latter."""
+    if value is None or sd is None or sd <= 0 or not math.isfinite(sd):
+        return number(value, 3), ABSENT
+    places = min(6, max(0, 1 - math.floor(math.log10(sd))))
+    return number(value, places), number(sd, places)
+
+
+def signed(value: float | None, places: int) -> str:
+    """A difference: always with its sign."""
+    text = number(value, places)
+    return f"+{text}" if value is not None and value > 0 else text
+
+
+def unit(text: str) -> str:
+    """A unit as it is printed: °C for degC, a middle dot for the product."""
+    return text.replace("degC", "°C").replace(".", "·")
+
+
+def title(name: str, text: str = "") -> str:
+    """What a variable is called: its own text, or its name in words."""
+    if text:
+        return text
+    words = [ACRONYMS.get(word, word) for word in name.split("_")]
+    first = words[0]
+    return " ".join([first if first in ACRONYMS.values() else first.capitalize(), *words[1:]])
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time from the wire."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def hours(time: str | datetime | None, start: datetime | None) -> float | None:
+    """Elapsed fermentation hours at a time."""
+    when = moment(time) if isinstance(time, str) else time
+    return None if when is None or start is None else (when - start).total_seconds() / 3600.0
+
+
+def elapsed(value: float | None) -> str:
+    """Elapsed fermentation time in hours, as on the time axis."""
+    return ABSENT if value is None else f"{number(value, 1)} h"
+
+
+def clock(value: float | None) -> str:
+    """Elapsed fermentation time in hours and minutes."""
+    if value is None:
+        return ABSENT
+    minutes = round(value * 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def ago(seconds: float | None) -> str:
+    """An age in the largest unit that fits."""
+    if seconds is None:
+        return "at an unknown time"
+    if seconds < 1.5:
+        return "now"
+    if seconds < 120:
+        return f"{seconds:.0f} s ago"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min ago"
+    return f"{seconds / 3600:.1f} h ago"
+
+
+def correction(log_multiplier: float | None) -> float | None:
+    """What a logarithmic multiplier changes, in percent."""
+    return None if log_multiplier is None else 100.0 * (math.exp(log_multiplier) - 1.0)
+
+
+def sentence(text: str) -> str:
+    """The text with a capital and a full stop."""
+    text = text.strip()
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+
+
+def names(plant: Mapping[str, Any]) -> dict[str, str]:
+    """What every variable and state of the plant is called."""
+    listed = [*plant["states"], *plant["variables"]]
+    return {entry["name"]: title(entry["name"], entry.get("text", "")) for entry in listed}
+
+
+def units(plant: Mapping[str, Any]) -> dict[str, str]:
+    """The printed unit of every variable and state of the plant."""
+    return {entry["name"]: unit(entry["unit"]) for entry in [*plant["states"], *plant["variables"]]}

@@ -1,0 +1,124 @@
+"""The worker that runs Lava dies alone, leaves nothing behind, and is missed with a clear sentence."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from controller.neurocore import wire
+from controller.neurocore.backend import LavaBackend, NeuroCoreLost, open_backend
+
+PAYLOAD, NO_ERROR = np.full(8, 200), np.zeros(2, dtype=int)
+
+
+def wait_until(condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def small(**options) -> LavaBackend:
+    return LavaBackend(units=8, outputs=2, seed=0, **options)
+
+
+def test_two_cycles_leave_no_process(group):
+    for _ in range(2):
+        backend = small()
+        backend.step(PAYLOAD, NO_ERROR)
+        assert len(group(backend.pid)) > 3, "Lava's processes belong to the worker's group"
+        backend.close()
+        backend.close()
+        assert group(backend.pid) == []
+
+
+def test_a_killed_worker_raises_and_takes_its_children_along(group):
+    with small() as backend:
+        backend.step(PAYLOAD, NO_ERROR)
+        os.kill(backend.pid, signal.SIGKILL)
+        with pytest.raises(NeuroCoreLost, match=rf"process {backend.pid}\) ended by signal 9 at step"):
+            backend.step(PAYLOAD, NO_ERROR)
+        wait_until(lambda: group(backend.pid) == [])
+        with pytest.raises(NeuroCoreLost, match="has ended already"):
+            backend.weights()
+
+
+def test_a_worker_that_hangs_is_given_up_in_time(group):
+    with small(step_timeout_s=0.5) as backend:
+        os.kill(backend.pid, signal.SIGSTOP)
+        with pytest.raises(NeuroCoreLost, match=r"gave no answer to step within 0\.5 s"):
+            backend.step(PAYLOAD, NO_ERROR)
+        wait_until(lambda: group(backend.pid) == [])
+
+
+def test_a_failure_inside_the_worker_is_told_and_ends_it(group):
+    with small() as backend:
+        with pytest.raises(NeuroCoreLost, match="failed at dance: ValueError: no such command"):
+            backend._ask(wire.Frame({"command": "dance"}))
+        wait_until(lambda: group(backend.pid) == [])
+
+
+def test_the_worker_ignores_ctrl_c():
+    with small() as backend:
+        os.killpg(backend.pid, signal.SIGINT)
+        time.sleep(0.2)
+        assert backend.step(PAYLOAD, NO_ERROR).tolist() == [0, 0]
+
+
+def test_the_worker_and_its_children_end_when_their_owner_is_killed(group):
+    program = (
+        "import time\nfrom controller.neurocore.backend import LavaBackend\n"
+        "backend = LavaBackend(units=8, outputs=2, seed=0)\nprint(backend.pid, flush=True)\ntime.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as owner:
+        line = owner.stdout.readline()
+        assert re.fullmatch(r"\d+\n", line), line
+        assert group(int(line))
+        owner.kill()
+    wait_until(lambda: group(int(line)) == [])
+
+
+def test_an_owner_that_forgets_to_close_still_ends_the_worker(group):
+    program = (
+        "from controller.neurocore.backend import LavaBackend\n"
+        "backend = LavaBackend(units=8, outputs=2, seed=0)\nprint(backend.pid)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert group(int(done.stdout)) == []
+
+
+def test_an_unknown_backend_names_those_that_exist():
+    with pytest.raises(ValueError, match="'loihi2'; there are lava-fixed, reference"):
+        open_backend("loihi2", 8, 2, 0)
+
+
+def misfits():
+    good, error = np.full(8, 200), np.zeros(2, dtype=int)
+    yield np.full(7, 200), error
+    yield good, np.zeros(3, dtype=int)
+    yield np.full(8, 255), error
+    yield np.full(8, -1), error
+    yield good, np.array([128, 0])
+
+
+@pytest.mark.parametrize("name", ["reference", "lava-fixed"])
+def test_payloads_errors_and_weights_that_do_not_fit_are_refused_and_harm_nothing(name):
+    backend = open_backend(name, 8, 2, 0)
+    try:
+        for payload, error in misfits():
+            with pytest.raises(ValueError, match="fit|must be in"):
+                backend.step(payload, error)
+        with pytest.raises(ValueError, match="do not fit"):
+            backend.restore(np.zeros((8, 2), dtype=int))
+        backend.restore(np.full((2, 8), 1000))
+        assert backend.weights().tolist() == [[255] * 8] * 2
+        assert backend.step(PAYLOAD, NO_ERROR).tolist() == [255 * 200 * 8 // 64] * 2
+    finally:
+        backend.close()

@@ -1,0 +1,134 @@
+"""NeuroCore as the loop sees it: insights, snapshots, another plant, and a worker that dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from controller.neurocore.backend import NeuroCoreLost
+from controller.neurocore.core import Calm, SnapshotMismatch, bioreactor_core, calmer, neuro_core, score
+from controller.records import Insight
+from twin.models.penicillin import MODEL
+
+LOGS = {"growth": 0.3, "uptake": -0.2, "production": 0.1, "oxygen": 0.2}
+
+
+def steps(core, snapshot, estimate, count, start=0):
+    return [
+        core.step(snapshot(k), estimate(k, states={"biomass": 4.0 + 0.05 * k}, logs=LOGS))
+        for k in range(start, start + count)
+    ]
+
+
+def test_an_insight_is_complete(snapshot, estimate):
+    core = bioreactor_core("reference", MODEL)
+    insight = steps(core, snapshot, estimate, 30)[-1]
+    assert isinstance(insight, Insight)
+    assert insight.backend == "reference"
+    assert insight.log_multipliers.keys() == LOGS.keys()
+    assert insight.contributions == {"weight": 1.0}
+    assert 0 <= insight.novelty <= 1
+    assert 0 < core.last_step_ms < 1000
+
+
+def test_a_snapshot_survives_json_and_another_core_goes_on_from_it(snapshot, estimate):
+    one, other = (bioreactor_core("reference", MODEL, seed=2) for _ in range(2))
+    steps(one, snapshot, estimate, 60)
+    state = json.loads(json.dumps(one.snapshot()))
+    other.restore(state)
+    assert other.snapshot() == one.snapshot()
+    probe = estimate(nis_dof=0)
+    a, b = one.step(snapshot(61), probe), other.step(snapshot(61), probe)
+    assert b.novelty == a.novelty
+    assert b.stability == a.stability
+    assert b.log_multipliers == pytest.approx(a.log_multipliers, abs=0.05)  # one lesson was under way in the first
+    assert any(abs(v) > 0.02 for v in b.log_multipliers.values())
+
+
+def test_a_snapshot_of_another_network_is_refused():
+    core = bioreactor_core("reference", MODEL, seed=0)
+    with pytest.raises(SnapshotMismatch, match="the snapshot's population is"):
+        bioreactor_core("reference", MODEL, seed=1).restore(core.snapshot())
+    with pytest.raises(SnapshotMismatch, match="the snapshot's learned is None"):
+        core.restore({})
+
+
+def test_unknown_multipliers_are_refused():
+    with pytest.raises(ValueError, match="not all of"):
+        neuro_core("reference", MODEL, ("growth", "haste"), {"biomass": (0.0, 20.0)})
+
+
+def test_any_model_is_served_with_a_stability_of_its_own(snapshot, estimate):
+    seen = []
+
+    def stability(shot, guess, novelty):
+        seen.append((shot, guess, novelty))
+        return 0.25, {"D": 0.5}
+
+    ranges = {"biomass": (0.0, 20.0)}
+    core = neuro_core("reference", MODEL, ("growth",), ranges, seed=4, stability=stability)
+    insight = core.step(snapshot(), estimate())
+    assert (insight.stability, insight.components) == (0.25, {"D": 0.5})
+    assert seen[0][2] == insight.novelty
+    assert insight.correction.multiplier_names == ("growth",)
+
+
+def test_a_calm_and_consistent_plant_is_stable_and_a_strange_one_is_not(snapshot, estimate):
+    core = bioreactor_core("reference", MODEL)
+    generator = np.random.default_rng(9)
+    for k in range(100):
+        z = generator.standard_normal(3)
+        guess = estimate(k, innovations=dict(zip("abc", z, strict=True)), nis=float(z @ z), nis_dof=3)
+        calm = core.step(snapshot(k), guess)
+    for k in range(100, 150):
+        guess = estimate(k, innovations={"a": 6.0, "b": 0.0, "c": 0.0}, nis=36.0, nis_dof=3)
+        strange = core.step(snapshot(k), guess)
+    assert calm.stability > 0.8
+    assert strange.stability < 0.1
+    assert strange.components.keys() == {"calm", "consistency"}
+
+
+def test_stability_is_its_stated_formula_and_stays_in_the_unit_interval(estimate):
+    value, components = score(Calm(novelty=0.2, nis_ratio=np.sqrt(8.0)))
+    assert components == pytest.approx({"calm": 0.8, "consistency": 0.5})
+    assert value == pytest.approx(0.6 * 0.8 + 0.4 * 0.5)
+    assert score(Calm(1.0, 1e9))[0] == 0.0
+    assert score(Calm(0.0, 0.0))[0] == 1.0
+
+
+def test_a_scan_without_readings_says_nothing_of_consistency(estimate):
+    before = Calm(0.5, 2.0)
+    assert calmer(before, 0.5, estimate(nis=99.0, nis_dof=0)).nis_ratio == 2.0
+    assert calmer(before, 0.5, replace(estimate(), nis=float("nan"))).nis_ratio == 2.0
+
+
+def test_lava_and_reference_give_the_same_insights(snapshot, estimate):
+    with bioreactor_core("lava-fixed", MODEL, seed=6) as live, bioreactor_core("reference", MODEL, seed=6) as fast:
+        for a, b in zip(steps(live, snapshot, estimate, 40), steps(fast, snapshot, estimate, 40), strict=True):
+            assert replace(a, backend="reference", correction=b.correction) == b
+            assert a.correction.weights == b.correction.weights
+
+
+def test_a_core_whose_worker_was_killed_is_rebuilt_from_its_last_snapshot(snapshot, estimate):
+    core = bioreactor_core("lava-fixed", MODEL, seed=6)
+    rebuilt = bioreactor_core("reference", MODEL, seed=6)
+    try:
+        steps(core, snapshot, estimate, 30)
+        kept = json.loads(json.dumps(core.snapshot()))
+        os.kill(core._backend.pid, signal.SIGKILL)
+        with pytest.raises(NeuroCoreLost, match="ended by signal 9"):
+            steps(core, snapshot, estimate, 1, start=30)
+        core.close()
+        core = bioreactor_core("lava-fixed", MODEL, seed=6)
+        for fresh in (core, rebuilt):
+            fresh.restore(kept)
+        assert core.snapshot() == kept
+        for a, b in zip(*(steps(c, snapshot, estimate, 12, start=30) for c in (core, rebuilt)), strict=True):
+            assert a.log_multipliers == b.log_multipliers
+    finally:
+        core.close()

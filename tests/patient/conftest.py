@@ -1,0 +1,36 @@
+"""What the patient's tests share: the score alone over rows, and whole patients run once a session."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from controller import scenario
+from controller.pharmacoloop.stability import CHANNELS, Watch, observe
+
+Rows = Sequence[Sequence[float | None]]
+Scored = Callable[[Rows], tuple[list[float], list[int]]]
+
+
+@pytest.fixture(scope="session")
+def scored() -> Scored:
+    """The scores of rows (stress, sleep, mood), and the samples at which a review is triggered."""
+
+    def fold(rows: Rows) -> tuple[list[float], list[int]]:
+        watch, scores, fired = Watch(), [], []
+        for k, row in enumerate(rows):
+            watch, value, components = observe(watch, dict(zip(CHANNELS, row, strict=True)))
+            scores.append(value)
+            if components["low"] or components["fall"]:
+                fired.append(k)
+        return scores, fired
+
+    return fold
+
+
+@pytest.fixture(scope="session")
+def patient() -> Callable[[str, int], scenario.Scenario]:
+    """A patient of an arm through the whole loop, each run once a session."""
+    return functools.cache(lambda arm, seed: scenario.run(arm, seed))

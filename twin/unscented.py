@@ -1,0 +1,183 @@
+"""The arithmetic of the unscented filter over lanes of sigma points (Julier & Uhlmann 2004; equal weights, no centre).
+
+The belief is over the states and the log multipliers together.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+from twin.integrate import LANES, floors, kernels
+from twin.model import Array, Model, compiled, parameter_values
+
+
+def predict(
+    model: Model, mean: Array, covariance: Array, inputs: Array, hours: float, jumps: bool, pull_h: float
+) -> tuple[Array, Array]:
+    """Mean and covariance after `hours` in which nothing is measured; with `jumps` the model's jump comes first."""
+    noise = np.array([s.noise_sd for s in model.states] + [m.noise_sd for m in model.multipliers])
+    u = np.repeat(inputs, LANES)
+    p = parameter_values(model)
+    low, high = limits(model)
+    for step_h in (model.step_h, model.step_h / 4):  # the shorter one when a far sigma point is too stiff
+        after, spread_after = _compiled(model)[0](
+            mean, covariance, u, p, noise, 1.0 / pull_h, low, high, floors(model), hours, step_h, jumps
+        )
+        if np.isfinite(after).all() and np.isfinite(spread_after).all():
+            return np.clip(after, low, high), spread_after
+    raise ArithmeticError(f"the model {model.name} does not stay finite over {hours:g} h with inputs {inputs}")
+
+
+def sight(model: Model, mean: Array, covariance: Array, inputs: Array) -> tuple[Array, Array]:
+    """The sigma points, and what each would show at the outputs."""
+    low, high = limits(model)
+    u = np.repeat(inputs, LANES)
+    points, sights = _compiled(model)[1](mean, covariance, u, parameter_values(model), low, high)
+    return points, sights
+
+
+def correct(
+    model: Model, mean: Array, covariance: Array, points: Array, sights: Array, residual: Array, noise: Array
+) -> tuple[Array, Array, Array]:
+    """Mean and covariance after a measurement of variance `noise`, and the covariance of its innovation.
+
+    A statistical linearisation in Joseph's form, which keeps the covariance positive.
+    """
+    spread = sights - sights.mean(axis=0)
+    cross = (points - mean).T @ spread / len(points)
+    innovation = spread.T @ spread / len(points) + np.diag(noise)
+    gain = np.linalg.solve(innovation, cross.T).T
+    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-300))  # states differ by orders of magnitude
+    correlation = covariance / np.outer(scale, scale)
+    slope = np.linalg.lstsq(correlation, cross / scale[:, None], rcond=1e-12)[0].T / scale
+    rest = np.eye(len(mean)) - gain @ slope
+    error = innovation - slope @ covariance @ slope.T
+    after = rest @ covariance @ rest.T + gain @ error @ gain.T
+    return np.clip(mean + gain @ residual, *limits(model)), (after + after.T) / 2, innovation
+
+
+@functools.cache
+def limits(model: Model) -> tuple[Array, Array]:
+    """The least and the greatest value of every state and log multiplier."""
+    bounds = [m.bound for m in model.multipliers]
+    low = [0.0 if s.positive else -np.inf for s in model.states] + [-b for b in bounds]
+    return np.array(low), np.array([np.inf for _ in model.states] + bounds)
+
+
+# Free names of the kernels below, bound for each model by `_kernels`.
+NX = NM = NY = 0
+leap: Any = None
+advance: Any = None
+look: Any = None
+
+
+def _spread(mean: Array, covariance: Array) -> Array:
+    """The 2 n sigma points of weight 1/(2 n) at sqrt(n) standard deviations; a pivot lost to rounding becomes zero."""
+    n = mean.size
+    root = np.zeros((n, n))
+    points = np.empty((2 * n, n))
+    for j in range(n):
+        pivot = covariance[j, j]
+        for k in range(j):
+            pivot -= root[j, k] ** 2
+        root[j, j] = np.sqrt(pivot) if pivot > 1e-14 * covariance[j, j] else 0.0
+        for i in range(j + 1, n):
+            rest = 0.5 * (covariance[i, j] + covariance[j, i])
+            for k in range(j):
+                rest -= root[i, k] * root[j, k]
+            root[i, j] = rest / root[j, j] if root[j, j] > 0.0 else 0.0
+    for j in range(n):
+        for i in range(n):
+            points[j, i] = mean[i] + np.sqrt(n) * root[i, j]
+            points[n + j, i] = mean[i] - np.sqrt(n) * root[i, j]
+    return points
+
+
+spread: Any = numba.njit(_spread, cache=True)
+
+
+def _fill(points: Array, block: int, low: Array, high: Array, x: Array, m: Array) -> None:
+    """One block of sigma points into lanes: states within their limits, multipliers as factors."""
+    for lane in range(LANES):
+        row = min(block * LANES + lane, points.shape[0] - 1)
+        for i in range(NX):
+            x[i * LANES + lane] = max(points[row, i], low[i])
+        for i in range(NM):
+            m[i * LANES + lane] = np.exp(min(max(points[row, NX + i], low[NX + i]), high[NX + i]))
+
+
+fill: Any = None
+
+
+def _predict(
+    mean: Array,
+    covariance: Array,
+    u: Array,
+    p: Array,
+    noise: Array,
+    pull_per_h: float,
+    low: Array,
+    high: Array,
+    floor: Array,
+    hours: float,
+    step_h: float,
+    jumps: bool,
+) -> tuple[Array, Array]:
+    """Mean and covariance after `hours`, in stages of at most 60 steps between which the sigma points are renewed."""
+    n = mean.size
+    x = np.empty(NX * LANES)
+    m = np.empty(NM * LANES)
+    stages = int(np.ceil(hours / (60 * step_h) - 1e-9))
+    for stage in range(stages):
+        length = hours / stages
+        steps = max(1, int(np.ceil(length / step_h - 1e-9)))
+        points = spread(mean, covariance)
+        for block in range((2 * n + LANES - 1) // LANES):
+            fill(points, block, low, high, x, m)
+            if jumps and stage == 0:
+                leap(x, u)
+            advance(x, u, p, m, floor, length / steps, steps)
+            for lane in range(min(LANES, 2 * n - block * LANES)):
+                for i in range(NX):
+                    points[block * LANES + lane, i] = x[i * LANES + lane]
+                for i in range(NX, n):
+                    points[block * LANES + lane, i] *= np.exp(-length * pull_per_h)
+        mean = np.zeros(n)
+        for row in range(2 * n):
+            mean += points[row] / (2 * n)
+        points -= mean
+        covariance = points.T @ points / (2 * n)
+        for i in range(n):
+            covariance[i, i] += noise[i] ** 2 * length
+    return mean, covariance
+
+
+def _sight(mean: Array, covariance: Array, u: Array, p: Array, low: Array, high: Array) -> tuple[Array, Array]:
+    """The sigma points, and what each would show."""
+    n = mean.size
+    x = np.empty(NX * LANES)
+    m = np.empty(NM * LANES)
+    y = np.empty(NY * LANES)
+    points = spread(mean, covariance)
+    sights = np.empty((2 * n, NY))
+    for block in range((2 * n + LANES - 1) // LANES):
+        fill(points, block, low, high, x, m)
+        look(x, u, p, m, y)
+        for lane in range(min(LANES, 2 * n - block * LANES)):
+            for i in range(NY):
+                sights[block * LANES + lane, i] = y[i * LANES + lane]
+    return points, sights
+
+
+@functools.cache
+def _compiled(model: Model) -> tuple[Any, Any]:
+    made = kernels(model)
+    sizes = {name: made[name] for name in ("NX", "NM", "NY")}
+    sizes["fill"] = compiled(_fill, **sizes)
+    predict = compiled(_predict, leap=made["leap"], advance=made["advance"], **sizes)
+    return predict, compiled(_sight, look=made["look"], **sizes)
