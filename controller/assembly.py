@@ -46,7 +46,7 @@ def assemble(settings: Settings) -> Assembly:
         plant=plant,
         engine=engine,
         envelope=envelope,
-        nominal={i.name: i.nominal for i in model.inputs},
+        recipe=settings.recipe,
         latch=penicillin.FEED_LATCH,
         suggestion_valid=timedelta(seconds=settings.loop.suggestion_valid_s),
         minimum_gain_percent=settings.loop.minimum_gain_percent,

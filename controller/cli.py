@@ -7,6 +7,7 @@ import json
 import logging
 import shutil
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,7 +59,7 @@ def main() -> None:
 @app.command()
 def demo(
     plant: Annotated[str, typer.Option(help="Which plant to simulate.")] = "penicillin",
-    speed: Annotated[str, typer.Option(help="Process seconds per second, or max (lockstep).")] = "600",
+    speed: Annotated[str, typer.Option(help="Process seconds per second, or max (lockstep).")] = "300",
     hours: Annotated[float | None, typer.Option(help="Stop at this age of the batch.")] = None,
     headless: Annotated[bool, typer.Option(help="No console; the loop runs in auto.")] = False,
     seed: Annotated[int, typer.Option(help="Which simulated batch.")] = 7,
@@ -99,7 +100,26 @@ def plant(
         truth=truth,
         lease_s=settings.supervisor.lease_s,
     )
-    until_stopped(server.serve(options))
+    try:
+        until_stopped(_announced(server.serve, options))
+    except (OSError, ValueError) as fault:
+        raise Refusal(f"the simulated plant cannot run at {options.endpoint}: {fault}") from fault
+
+
+async def _announced(serve: Callable[[Any, asyncio.Event], Coroutine[Any, Any, None]], options: Any) -> None:
+    """Serve until cancelled, and print one line once clients can connect."""
+    ready = asyncio.Event()
+    serving = asyncio.create_task(serve(options, ready))
+    waiting = asyncio.create_task(ready.wait())
+    try:
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.is_set():
+            print(f"plant ready {options.endpoint}", flush=True)
+        await serving
+    finally:
+        waiting.cancel()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
 
 
 @app.command()

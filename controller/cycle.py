@@ -95,6 +95,7 @@ class Outlook:
     proposed: Forecast | None
     verdict: Verdict
     open: bool  # awaits an operator's answer
+    rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts)
 
     outlook = memory.outlook
     if ladder.mode is not Mode.OFF and _due(outlook, snapshot, ladder, memory, parts):
-        outlook = _look_ahead(estimate, insight, snapshot, situation, memory.standing, parts)
+        outlook = _kept(memory.outlook, _look_ahead(estimate, insight, snapshot, situation, memory.standing, parts))
     standing, dropped = _still_standing(memory.standing, ladder.mode, obstacles, snapshot, situation, parts)
     if dropped and standing is None and ladder.mode is Mode.AUTO:
         ladder = replace(ladder, mode=Mode.ADVISORY, reason=f"demoted from auto: {dropped[0]}")
@@ -187,6 +188,21 @@ def _look_ahead(
     return Outlook(snapshot.time, baseline, proposal, proposed, verdict, open=answerable)
 
 
+def _kept(before: Outlook | None, now: Outlook) -> Outlook:
+    """The new outlook with the suggestion people already know, when it asks for the same moves and is still valid.
+
+    It keeps its name, so that what was read can be accepted, and what was rejected is not asked again.
+    """
+    if before is None or not (before.open or before.rejected):
+        return now
+    known, fresh = before.proposal, now.proposal
+    if not isinstance(known, Suggestion) or not isinstance(fresh, Suggestion) or now.made_at >= known.expires_at:
+        return now
+    if (known.kind, known.moves) != (fresh.kind, fresh.moves) or (not known.moves and known.reason != fresh.reason):
+        return now
+    return replace(now, proposal=known, open=now.open and not before.rejected, rejected=before.rejected)
+
+
 def _still_standing(
     standing: Command | None,
     mode: Mode,
@@ -208,7 +224,7 @@ def _still_standing(
     for move in standing.moves:
         phases = next((x.phases for x in parts.envelope.limits if x.variable == move.variable), ())
         if situation.phase not in phases:
-            return None, (f"{move.variable} was given back: the batch is in {situation.phase or 'no phase'}",)
+            return None, (f"{move.variable} was given back: the phase is {situation.phase or 'unknown'}",)
         in_force = situation.setpoints.get(move.variable, move.value)
         if abs(in_force - move.value) > 1e-6 * max(abs(move.value), abs(in_force)):
             return None, (
@@ -260,7 +276,8 @@ def _answer(
     if not outlook.open or _expired(outlook, snapshot):
         return outlook, standing, Ruling(intent, False, f"suggestion {proposal.id} is not open any more")
     if intent.kind == "reject":
-        return replace(outlook, open=False), standing, Ruling(intent, True, "rejected; nothing is written")
+        rejected = replace(outlook, open=False, rejected=True)
+        return rejected, standing, Ruling(intent, True, "rejected; nothing is written")
     if parts.plant.advisory_only:
         return replace(outlook, open=False), standing, Ruling(intent, True, "noted; nothing is ever written")
     if mode not in (Mode.ADVISORY, Mode.AUTO):

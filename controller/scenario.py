@@ -25,6 +25,8 @@ from controller.safety import Envelope
 from controller.supervisor import Gates, Ladder
 from plant_sim.patient import HOURS_PER_SAMPLE, Arm, simulate
 from twin.engine import TwinEngine
+from twin.estimate import Tuning
+from twin.forecast import Outlook
 from twin.models import patient
 from twin.signals import Plant, Quality, Reading, Role, Snapshot, Variable
 
@@ -47,6 +49,10 @@ PLANT = Plant(
 ENVELOPE = Envelope(limits=(), bounds=(), evidence=("stress", "sleep", "mood"))
 GATES = Gates(novelty_max=0.95, nis_ratio_max=4.0, patience=3)  # of a mode that an advisory plant never has
 CADENCE = Cadence(plan_every=SAMPLING, command_valid=SAMPLING)
+# A wild report is set aside once; said twice it is believed, for a relapse is sudden too (design).
+TUNING = Tuning(patience=1)
+# One look every sampling interval. A response is the patient's own and does not fade as a batch's quirks do (design).
+OUTLOOK = Outlook(fade_h=24.0 * 30, points=29)
 # What the response may depend on, and where it is coded (design); 60 mg in the body is above all label doses.
 RANGES = {"effect": (0.0, 1.0), "tolerance": (0.0, 1.0), "central": (0.0, 60.0)}
 
@@ -175,7 +181,7 @@ def decide(samples: Sequence[Sample], treatment: Treatment, backend: str) -> lis
 
 @functools.cache
 def _engine(pk: patient.Pharmacokinetics) -> TwinEngine:
-    return TwinEngine(PLANT, patient.model(pk))
+    return TwinEngine(PLANT, patient.model(pk), TUNING, OUTLOOK)
 
 
 def _snapshot(sample: Sample) -> Snapshot:

@@ -30,6 +30,7 @@ from controller.tables import (
     LoopTable,
     Name,
     NeuroCoreTable,
+    Number,
     PlantTable,
     ServiceTable,
     SupervisorTable,
@@ -55,6 +56,7 @@ class Settings:
     historian: HistorianTable
     limits: dict[Name, LimitTable]
     envelope: dict[Name, EnvelopeTable] = Field(default_factory=dict)
+    recipe: dict[Name, Number] = Field(default_factory=dict)
     batch: BatchTable = Field(default_factory=BatchTable)
     loop: LoopTable = Field(default_factory=LoopTable)
     gates: GatesTable = Field(default_factory=GatesTable)
@@ -122,12 +124,16 @@ class Settings:
             )
         for name, limit in self.limits.items():
             require(name in moved, f"[limits.{name}] is about no manipulated variable{instead(name, moved)}")
+            require(name in self.recipe, f"[recipe] lacks {name}: what the plant's own recipe sets it to; add it")
             low, high = moved[name].low, moved[name].high
             require(
                 low <= limit.low and limit.high <= high,
                 f"[limits.{name}] {limit.low:g} to {limit.high:g} leaves the span {low:g} to {high:g} of the variable; "
                 "narrow the limits or widen the span",
             )
+
+        for name in self.recipe:
+            require(name in moved, f"[recipe] names {name!r}, no manipulated variable{instead(name, moved)}")
 
     def _times_fit(self) -> None:
         scan_s = self.connection.scan_s
@@ -229,7 +235,7 @@ def _sentence(fault: ValidationError, data: dict[str, Any]) -> str:
     if kind == "missing":
         return f"{where} lacks the key {key!r}; add it" if key else f"the table {where} is missing; add it"
     wanted = _WANTED.get(kind, first["msg"].lower()).format(**first.get("ctx", {}))
-    return f"{where} {key} must be {wanted}, and it is {found!r}".replace("  ", " ")
+    return f"{where} {key} must be {wanted}, and it is {found!r}".strip()
 
 
 def _where(loc: tuple[int | str, ...], data: dict[str, Any]) -> tuple[str, tuple[int | str, ...]]:

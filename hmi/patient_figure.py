@@ -6,6 +6,7 @@ Both take the scenario as plain data, as it stands in the command's JSON.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def _day(interval: Mapping[str, Any]) -> float:
 
 
 def _values(scenario: Scenario, key: str) -> list[float]:
-    return [float("nan") if i[key] is None else float(i[key]) for i in scenario["intervals"]]
+    return [math.nan if i[key] is None else float(i[key]) for i in scenario["intervals"]]
 
 
 def _plain(axis: Axes, scenario: Scenario, days: Sequence[float]) -> None:
@@ -148,20 +149,22 @@ def _draw_score(axis: Axes, scenario: Scenario, days: Sequence[float]) -> None:
                 zorder=5,
             )
     if scenario["suggestions"]:
-        legend = axis.legend(
-            title="Review registered", loc="upper left", frameon=False, labelcolor=INK, fontsize=9.5, ncols=2
-        )
+        legend = axis.legend(title="Review registered", loc="upper left", labelcolor=INK, fontsize=9.5, ncols=3)
+        legend.get_frame().set(edgecolor="none", alpha=1.0)
         legend.get_title().set_color(QUIET)
         legend.set_alignment("left")
     axis.set_ylim(0.0, 1.0)
     axis.set_ylabel("Stability score\n(0–1)", color=INK)
+    if days[-1] > 8.5:
+        axis.axvline(8.0, color=QUIET, linewidth=0.9)
+        axis.text(8.06, 0.95, "after day 7", fontsize=9, color=QUIET)
     _label_origins(axis, scenario, days)
 
 
 def _label_origins(axis: Axes, scenario: Scenario, days: Sequence[float]) -> None:
     names = {
         "published": "Table 1, published",
-        "generated": "generated, not observed",
+        "generated": "generated (open circles), not observed",
         "file": "from the file given",
     }
     edge = _boundary(scenario, days)
@@ -186,7 +189,11 @@ def _draw_channel(
 ) -> None:
     values = _values(scenario, channel)
     axis.axhspan(*target, color=GOOD, linewidth=0)
-    axis.plot(days, values, color=colour, linewidth=1.3, marker="o", markersize=3.2)
+    observed = [
+        v if i["origin"] != "generated" else math.nan for v, i in zip(values, scenario["intervals"], strict=True)
+    ]
+    axis.plot(days, values, color=colour, linewidth=1.3, marker="o", markersize=4.2, markerfacecolor="white")
+    axis.plot(days, observed, "o", color=colour, markersize=4.2)  # filled: not generated
     known = [v for v in values if v == v] or [limits[0]]
     axis.set_ylim(min(limits[0], *known), max(limits[1], *known))
     axis.set_ylabel(label, color=INK, fontsize=9)
@@ -207,7 +214,7 @@ def _draw_drug(axis: Axes, scenario: Scenario, days: Sequence[float]) -> None:
     top = max([*concentration, 10.0]) * 1.25
     axis.plot([day for day, _ in doses], [0.04 * top] * len(doses), "|", color=INK, markersize=9, mew=1.6)
     axis.set_ylim(0.0, top)
-    axis.set_ylabel("Twin’s estimate\n(ng/mL)", color=INK, fontsize=9)
+    axis.set_ylabel("Concentration\n(ng/mL), estimate", color=INK, fontsize=9)
     if doses:
         amounts = sorted({mg for _, mg in doses})
         text = f"| a dose of {' or '.join(f'{mg:g}' for mg in amounts)} mg"

@@ -62,7 +62,7 @@ def activities(population: Population, x: Mapping[str, float] | Sequence[float])
     """The activity of every unit at a state, in (0, 1]; a vector is in the order of `population.states`."""
     if isinstance(x, Mapping):
         x = [x[name] for name in population.states]
-    centres = np.asarray(population.centres, dtype=np.float64).reshape(-1, len(population.states))
+    centres = np.asarray(population.centres, dtype=np.float64).reshape(len(population.centres), len(population.states))
     low = np.asarray(population.low)
     with np.errstate(over="ignore"):  # far away is simply silent
         z = (np.asarray(x, dtype=np.float64) - low) / (np.asarray(population.high) - low)
@@ -73,7 +73,8 @@ def activities(population: Population, x: Mapping[str, float] | Sequence[float])
 
 def evaluate(correction: Correction, x: Mapping[str, float] | Sequence[float]) -> dict[str, float]:
     """The log multipliers at a state; finite and within their bounds for any finite state."""
-    weights = np.asarray(correction.weights).reshape(len(correction.multiplier_names), -1)
+    shape = (len(correction.multiplier_names), len(correction.population.centres))
+    weights = np.asarray(correction.weights, dtype=np.float64).reshape(shape)
     bounds = np.asarray(correction.bounds)
     value = np.clip(correction.scale * (weights @ activities(correction.population, x)), -bounds, bounds)
     return {name: float(v) for name, v in zip(correction.multiplier_names, value, strict=True)}
@@ -91,7 +92,7 @@ def surface(correction: Correction, states: Sequence[str], multipliers: Sequence
         np.array([list(states).index(name) for name in population.states], dtype=np.int64),
         np.array(population.low, dtype=np.float64),
         np.array(population.high, dtype=np.float64),
-        np.array(population.centres, dtype=np.float64).reshape(-1, len(population.states)),
+        np.array(population.centres, dtype=np.float64).reshape(len(population.centres), len(population.states)),
         population.width,
         correction.scale * weights,
         bounds,
@@ -109,7 +110,7 @@ def _log_multipliers(
     bounds: Array,
     out: Array,
 ) -> None:
-    """out = the log multipliers at the state x; the arrays are the fields of a Surface."""
+    """Out = the log multipliers at the state x; the arrays are the fields of a Surface."""
     out[:] = 0.0
     for unit in range(centres.shape[0]):
         square = 0.0

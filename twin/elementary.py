@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 import numba
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped,unused-ignore]
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -22,7 +22,11 @@ ROOT_HALF_BITS = 0x3FE6A09E667F3BCD
 MANTISSA = 0x000FFFFFFFFFFFFF
 
 
-@intrinsic  # type: ignore[misc,unused-ignore]
+def _intrinsic(function: Any) -> Any:
+    return intrinsic(function)
+
+
+@_intrinsic
 def _bits(context: Any, x: Any) -> Any:
     def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.IntType(64))
@@ -30,7 +34,7 @@ def _bits(context: Any, x: Any) -> Any:
     return types.int64(types.float64), code
 
 
-@intrinsic  # type: ignore[misc,unused-ignore]
+@_intrinsic
 def _from_bits(context: Any, x: Any) -> Any:
     def code(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.DoubleType())
@@ -44,7 +48,7 @@ def inlined(function: Any) -> Any:
 
 
 @inlined
-def exp(x: float) -> float:
+def exp(x: Any) -> Any:
     """e^x by x = n ln 2 + r and Taylor's series to r^12; saturates where a float64 would over- or underflow."""
     x = 709.0 if x > 709.0 else x
     x = -708.0 if x < -708.0 else x
@@ -68,8 +72,8 @@ def exp(x: float) -> float:
 
 
 @inlined
-def log(x: float) -> float:
-    """ln x by x = m 2^k with m in [sqrt(1/2), sqrt(2)) and ln m = 2 artanh((m - 1)/(m + 1))."""
+def log(x: Any) -> Any:
+    """Ln x by x = m 2^k with m in [sqrt(1/2), sqrt(2)) and ln m = 2 artanh((m - 1)/(m + 1))."""
     offset = _bits(x) - ROOT_HALF_BITS
     m = _from_bits((offset & MANTISSA) + ROOT_HALF_BITS)
     s = (m - 1.0) / (m + 1.0)
@@ -90,7 +94,7 @@ def log(x: float) -> float:
 
 
 @inlined
-def tanh(x: float) -> float:
+def tanh(x: Any) -> Any:
     """The hyperbolic tangent, by e^(-2 |x|)."""
     t = exp(-2.0 * abs(x))
     y = (1.0 - t) / (1.0 + t)
@@ -98,12 +102,12 @@ def tanh(x: float) -> float:
 
 
 @inlined
-def fmax(a: float, b: float) -> float:
+def fmax(a: Any, b: Any) -> Any:
     """The larger of two numbers; not-a-number in `a` stays visible."""
     return b if a < b else a
 
 
 @inlined
-def sqrt(x: float) -> float:
+def sqrt(x: Any) -> Any:
     """The square root."""
     return math.sqrt(x)

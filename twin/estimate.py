@@ -45,7 +45,7 @@ class Estimate:
     def sd(self, name: str) -> float:
         """The standard deviation of the state or log multiplier of that name."""
         index = (self.names + self.multiplier_names).index(name)
-        return float(self.covariance[index][index]) ** 0.5
+        return math.sqrt(self.covariance[index][index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,13 @@ def _predicted(filter: Filter, estimate: Estimate, time: datetime, jumps: bool) 
     model = filter.model
     hours = (time - estimate.time).total_seconds() / 3600
     mean, covariance = unscented.predict(
-        model, _mean(estimate), np.array(estimate.covariance), _acting(model, estimate), hours, jumps, filter.tuning.pull_h
+        model,
+        _mean(estimate),
+        np.array(estimate.covariance),
+        _acting(model, estimate),
+        hours,
+        jumps,
+        filter.tuning.pull_h,
     )
     return _with(estimate, mean, covariance, time=time)
 

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin.correction import Correction, evaluate, surface
+from twin.correction import log_multipliers as correct
+from twin.estimate import Estimate
+from twin.integrate import LANES, floors, kernels, pack, unpack
+from twin.model import Array, Model, compiled, parameter_values
+
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +72,279 @@ class Forecast:
     objective: tuple[float, ...]  # at plan.end, one entry a member
     objective_name: str
     objective_unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How the future is imagined; all design."""
+
+    fade_h: float = 48.0  # in this time, what the estimate says beyond the learned correction falls to 1/e
+    points: int = 60  # at most so many output times
+    hold_steps: int = 24  # integration steps between two looks at the correction and at the latch
+    seed: int = 20260101  # of the common random numbers
+
+
+def forecast(
+    model: Model,
+    estimate: Estimate,
+    correction: Correction,
+    plan: Plan,
+    members: int = 32,
+    outlook: Outlook | None = None,
+) -> Forecast:
+    """The future under a plan. Member 0 starts from the mean, the others from draws of the covariance.
+
+    The log multipliers are c(x(t)) + (theta - c(x))_now exp(-t/fade), c being the correction; one of which the
+    correction says nothing keeps its value. To this comes what each member was drawn to differ by, and the random
+    walk that the filter believes in, one draw a member, growing until it would have faded too.
+    """
+    outlook = outlook or Outlook()
+    course = _course(model, estimate, plan, outlook)
+    states, outputs, worth = _run(model, estimate, correction, plan, members, outlook, course)
+    bands = {state.name: _band(states[:, :, i]) for i, state in enumerate(model.states)}
+    for i, output in enumerate(model.outputs):
+        bands.setdefault(output.name, _band(outputs[:, :, i]))
+    times = tuple(estimate.time + timedelta(hours=h) for h in course.saved_h.tolist())
+    objective = tuple(worth.tolist())
+    return Forecast(estimate.time, plan, times, bands, objective, model.objective_name, model.objective_unit)
+
+
+def objectives(
+    model: Model,
+    estimate: Estimate,
+    correction: Correction,
+    plan: Plan,
+    members: int = 16,
+    outlook: Outlook | None = None,
+) -> tuple[float, ...]:
+    """The objective of each member at the plan's end: the same numbers that `forecast` gives, without the bands."""
+    outlook = outlook or Outlook()
+    course = _course(model, estimate, plan, outlook)
+    return tuple(_run(model, estimate, correction, plan, members, outlook, course)[2].tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """The plan as arrays: stretches between hours[k] and hours[k + 1], each with its inputs."""
+
+    hours: Array
+    inputs: Array  # (stretches, inputs)
+    begins: Flags  # whether a step of the plan begins with the stretch, so that the model jumps
+    saves: Flags  # whether the state at hours[k] is an output
+    saved_h: Array
+
+
+def _course(model: Model, estimate: Estimate, plan: Plan, outlook: Outlook) -> _Course:
+    end_h = max(0.0, (plan.end - estimate.time).total_seconds() / 3600)
+    saved = np.linspace(0.0, end_h, outlook.points) if end_h > 0.0 else np.zeros(1)
+    starts = [(step.start - estimate.time).total_seconds() / 3600 for step in plan.steps]
+    begins = {0.0} | {h for h in starts if 0.0 < h < end_h}
+    hours = np.unique(np.array([*saved, *begins]))
+    rows = []
+    for hour in hours[:-1]:
+        acting = dict(estimate.inputs)
+        for step in (plan.steps[i] for i, h in enumerate(starts) if h <= hour):
+            acting = {**estimate.inputs, **step.inputs}
+        rows.append([acting[item.name] for item in model.inputs])
+    inputs = np.array(rows, dtype=np.float64).reshape(len(rows), len(model.inputs))
+    return _Course(hours, inputs, np.isin(hours[:-1], list(begins)), np.isin(hours, saved), saved)
+
+
+def _draws(model: Model, estimate: Estimate, members: int, outlook: Outlook) -> tuple[Array, Array]:
+    """Starting points (members, states + multipliers), and how each member's multipliers drift per sqrt(h).
+
+    Member k is the same whatever the number of members. Draws come in pairs of opposite sign, so that the members
+    scatter about the mean and not about a chance offset.
+    """
+    n, nm = len(estimate.mean) + len(estimate.log_multipliers), len(estimate.log_multipliers)
+    rng = np.random.default_rng(outlook.seed)
+    half = rng.standard_normal((members // 2 + 1, n + nm))
+    normal = np.zeros((members, n + nm))
+    normal[1::2] = half[: len(normal[1::2])]
+    normal[2::2] = -half[: len(normal[2::2])]
+    covariance = np.array(estimate.covariance)
+    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    value, vector = np.linalg.eigh(covariance / np.outer(scale, scale))
+    root = scale[:, None] * vector * np.sqrt(np.maximum(value, 0.0))
+    start = np.array(estimate.mean + estimate.log_multipliers) + normal[:, :n] @ root.T
+    return start, normal[:, n:] * np.array([m.noise_sd for m in model.multipliers])
+
+
+def _run(
+    model: Model,
+    estimate: Estimate,
+    correction: Correction,
+    plan: Plan,
+    members: int,
+    outlook: Outlook,
+    course: _Course,
+) -> tuple[Array, Array, Array]:
+    """States and outputs (members, times, ...) and the objective at the end (members)."""
+    nx, names = len(model.states), [m.name for m in model.multipliers]
+    start, drift = _draws(model, estimate, members, outlook)
+    own = start[:, nx:] - np.array(estimate.log_multipliers)
+    learned = evaluate(correction, dict(zip(estimate.names, estimate.mean, strict=True)))
+    beyond = np.array(estimate.log_multipliers) - np.array([learned.get(name, 0.0) for name in names])
+    field = surface(correction, [s.name for s in model.states], names)
+    for step_h in (model.step_h, model.step_h / 4):  # the shorter one when an unlikely member is too stiff
+        states, outputs, worth = _kernel(model)(
+            pack(np.maximum(start[:, :nx], floors(model)[::LANES])),
+            pack(own),
+            pack(drift),
+            beyond,
+            np.array([float(name in learned) for name in names]),
+            outlook.fade_h,
+            course.hours,
+            course.inputs,
+            course.begins,
+            course.saves,
+            *_latch(model, estimate, plan.latch),
+            parameter_values(model),
+            floors(model),
+            np.array([m.bound for m in model.multipliers]),
+            step_h,
+            outlook.hold_steps,
+            field.where,
+            field.low,
+            field.high,
+            field.centres,
+            field.width,
+            field.weights,
+            field.bounds,
+        )
+        found = unpack(states, members), unpack(outputs, members), worth.reshape(-1)[:members]
+        if all(np.isfinite(part).all() for part in found):
+            return found
+    raise ArithmeticError(f"the model {model.name} does not stay finite until {plan.end} under this plan")
+
+
+def _latch(model: Model, estimate: Estimate, latch: Latch | None) -> tuple[int, int, float, bool]:
+    """Input, state, threshold, and whether it is open; an input that already flows was released before."""
+    if latch is None:
+        return 0, 0, 0.0, True
+    at_input = [i.name for i in model.inputs].index(latch.input)
+    at_state = [s.name for s in model.states].index(latch.state)
+    return at_input, at_state, latch.below, estimate.inputs[latch.input] > 0.0
+
+
+def _band(values: Array) -> Band:
+    low95, low80, median, high80, high95 = np.quantile(values, (0.025, 0.1, 0.5, 0.9, 0.975), axis=0).tolist()
+    return Band(tuple(median), tuple(low80), tuple(high80), tuple(low95), tuple(high95))
+
+
+# Free names of the kernels below, bound for each model by `_kernel`.
+NX = NU = NM = NY = 0
+leap: Any = None
+advance: Any = None
+look: Any = None
+worth: Any = None
+factors: Any = None
+
+
+def _factors(
+    x: Array,
+    hour: float,
+    own: Array,
+    drift: Array,
+    beyond: Array,
+    fades: Array,
+    fade_h: float,
+    bound: Array,
+    where: Array,
+    low: Array,
+    high: Array,
+    centres: Array,
+    width: float,
+    weights: Array,
+    bounds: Array,
+    m: Array,
+) -> None:
+    """M = the multipliers of every lane at this hour, as factors."""
+    one = np.empty(NX)
+    theta = np.empty(NM)
+    for lane in range(LANES):
+        for i in range(NX):
+            one[i] = x[i * LANES + lane]
+        correct(one, where, low, high, centres, width, weights, bounds, theta)
+        for i in range(NM):
+            at = i * LANES + lane
+            kept = beyond[i] * np.exp(-hour * fades[i] / fade_h)
+            t = theta[i] + kept + own[at] + drift[at] * np.sqrt(min(hour, fade_h))
+            m[at] = np.exp(min(max(t, -bound[i]), bound[i]))
+
+
+def _ensemble(
+    starts: Array,
+    owns: Array,
+    drifts: Array,
+    beyond: Array,
+    fades: Array,
+    fade_h: float,
+    hours: Array,
+    inputs: Array,
+    begins: Flags,
+    saves: Flags,
+    latch_input: int,
+    latch_state: int,
+    latch_below: float,
+    latch_open: bool,
+    p: Array,
+    floor: Array,
+    bound: Array,
+    step_h: float,
+    hold_steps: int,
+    where: Array,
+    low: Array,
+    high: Array,
+    centres: Array,
+    width: float,
+    weights: Array,
+    bounds: Array,
+) -> tuple[Array, Array, Array]:
+    blocks, points = starts.shape[0], int(saves.sum())
+    states = np.empty((blocks, points, NX * LANES))
+    outputs = np.empty((blocks, points, NY * LANES))
+    objective = np.empty((blocks, LANES))
+    u, m, y = np.empty(NU * LANES), np.empty(NM * LANES), np.empty(NY * LANES)
+    for block in range(blocks):
+        x = starts[block].copy()
+        closed = np.full(LANES, not latch_open)
+        point = 0
+        for k in range(hours.size):
+            stretch = min(k, inputs.shape[0] - 1)  # at the end, what was done last
+            for i in range(NU):
+                u[i * LANES : (i + 1) * LANES] = inputs[stretch, i]
+            holds, steps, h = 0, 0, 0.0
+            if k < hours.size - 1:
+                length = hours[k + 1] - hours[k]
+                holds = max(1, int(np.ceil(length / (hold_steps * step_h) - 1e-9)))
+                steps = max(1, int(np.ceil(length / holds / step_h - 1e-9)))
+                h = length / holds / steps
+            for hold in range(max(1, holds)):
+                hour = hours[k] + hold * steps * h
+                for lane in range(LANES):
+                    closed[lane] = closed[lane] and x[latch_state * LANES + lane] >= latch_below
+                    u[latch_input * LANES + lane] = 0.0 if closed[lane] else inputs[stretch, latch_input]
+                factors(
+                    x, hour, owns[block], drifts[block], beyond, fades, fade_h, bound,
+                    where, low, high, centres, width, weights, bounds, m,
+                )  # fmt: skip
+                if hold == 0 and saves[k]:
+                    look(x, u, p, m, y)
+                    states[block, point] = x
+                    outputs[block, point] = y
+                    point += 1
+                if hold == 0 and k < hours.size - 1 and begins[k]:
+                    leap(x, u)
+                if holds > 0:
+                    advance(x, u, p, m, floor, h, steps)
+        worth(x, objective[block])
+    return states, outputs, objective
+
+
+@functools.cache
+def _kernel(model: Model) -> Any:
+    made = kernels(model)
+    sizes = {name: made[name] for name in ("NX", "NU", "NM", "NY")}
+    used = {name: made[name] for name in ("leap", "advance", "look", "worth")}
+    return compiled(_ensemble, factors=compiled(_factors, correct=correct, **sizes), **used, **sizes)

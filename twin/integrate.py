@@ -41,7 +41,7 @@ def _pick(a: Array, lane: int) -> Any:
 
 
 def _each(x: Array, u: Array, p: Array, m: Array, out: Array) -> None:
-    """out = function(x, u, p, m) in every lane."""
+    """Out = function(x, u, p, m) in every lane."""
     constants = to_fixed_tuple(p, NP)
     for lane in range(LANES):
         value = function(x_at(x, lane), u_at(u, lane), constants, m_at(m, lane))

@@ -177,7 +177,8 @@ def _stay(x: Vector, u: Vector) -> Vector:
 
 
 def _copy(function: Callable[..., Any], names: Mapping[str, Any]) -> FunctionType:
-    assert isinstance(function, FunctionType)
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"{function} is not a Python function, so its free names cannot be bound")
     world = function.__globals__ | dict(names)
     return FunctionType(function.__code__, world, function.__name__, function.__defaults__, function.__closure__)
 

@@ -6,7 +6,6 @@ The belief is over the states and the log multipliers together.
 from __future__ import annotations
 
 import functools
-import math
 from typing import Any
 
 import numba

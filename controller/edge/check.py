@@ -1,4 +1,4 @@
-"""What `neurotwin check` shows: every configured tag, and with a connection what the plant holds there and thinks of it."""
+"""What `neurotwin check` shows: every configured tag, and with a connection what the plant holds there."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _row(tag: Tag, value: str, quality: str, verdict: str) -> dict[str, Any]:
     return {
         "tag": name,
         "node": tag.node,
-        "unit": tag.unit,
+        "unit": tag.unit if KINDS[tag.key] is Kind.NUMBER else "",
         "value": value,
         "quality": quality,
         "verdict": verdict,

@@ -61,6 +61,7 @@ class HistorianFault(Exception):
     """The historian's file cannot be used: which one, why, and what mends it."""
 
     def __init__(self, path: Path, problem: str, mend: str) -> None:
+        problem = " ".join(problem.split())  # a check speaks in several lines
         super().__init__(f"{path} {problem}; {mend}")
         self.path = path
         self.problem = problem

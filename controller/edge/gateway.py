@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from controller.edge.handbook import handbook
 from controller.edge.loopback import Loopback
 from controller.edge.source import AssayView, EventView, PlantView, Source, StatusView, TrendView
 from controller.edge.views import DecisionView, ForecastView, Number, View, decision_view, forecast_view
@@ -209,10 +210,11 @@ async def events(source: TheSource, limit: Annotated[int, Query(ge=1, le=500)] =
 
 
 @router.get("/stream", summary="One event a turn", response_class=StreamingResponse)
-async def stream(source: TheSource) -> StreamingResponse:
+async def stream(source: TheSource, request: Request) -> StreamingResponse:
     """Server-sent events named `turn`, whose data is a TurnView; comments keep a quiet line open."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_messages(source), media_type="text/event-stream", headers=headers)
+    messages = _messages(source, request.app.state.closing)
+    return StreamingResponse(messages, media_type="text/event-stream", headers=headers)
 
 
 @router.post(
@@ -280,15 +282,16 @@ def _utc(time: datetime | None) -> datetime | None:
     return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
 
 
-async def _messages(source: Source) -> AsyncIterator[str]:
-    """The event stream as text; ends with the source's, and closes it when the listener goes."""
-    turns = source.subscribe()
+async def _messages(source: Source, closing: asyncio.Event) -> AsyncIterator[str]:
+    """The event stream as text; ends with the source or the server, and closes the former's iterator."""
+    turns, closed = source.subscribe(), asyncio.ensure_future(closing.wait())
     pending: asyncio.Future[datetime] | None = None
     yield ": neurotwin\n\n"
     try:
-        while True:
+        while not closed.done():
             pending = pending or asyncio.ensure_future(anext(turns))
-            await asyncio.wait({pending}, timeout=KEEP_ALIVE_S)
+            either: set[asyncio.Future[Any]] = {pending, closed}
+            await asyncio.wait(either, timeout=KEEP_ALIVE_S, return_when=asyncio.FIRST_COMPLETED)
             if not pending.done():
                 yield ": alive\n\n"
                 continue
@@ -297,6 +300,7 @@ async def _messages(source: Source) -> AsyncIterator[str]:
     except StopAsyncIteration:
         return
     finally:
+        closed.cancel()
         if pending is not None:
             pending.cancel()
             await asyncio.wait({pending})
@@ -307,6 +311,11 @@ async def _messages(source: Source) -> AsyncIterator[str]:
 def _turn(source: Source, time: datetime) -> TurnView:
     status, decision = _status(source), source.latest()
     return TurnView(time=time, scans=status.scans, mode=status.mode, open=decision is not None and decision.open)
+
+
+def hang_up(app: FastAPI) -> None:
+    """End the open streams; a server that is told to stop waits for them. To be called on its event loop."""
+    app.state.closing.set()
 
 
 def application(source: Source) -> FastAPI:
@@ -321,6 +330,8 @@ def application(source: Source) -> FastAPI:
     )
     app.state.source = source
     app.state.docket = Docket()
+    app.state.closing = asyncio.Event()
     app.include_router(router)
+    app.add_route("/docs", handbook, include_in_schema=False)
     app.add_middleware(Loopback)
     return app

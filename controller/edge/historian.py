@@ -40,13 +40,14 @@ class Historian(History):
 
     def __init__(self, path: Path | str, outbox: bool = False, outbox_limit: int = OUTBOX_LIMIT) -> None:
         path = Path(path)
-        self._lock_file = _lock(path)
+        lock_file = _lock(path)
         try:
             self._writing = open_writer(path)
             super().__init__(path)
         except BaseException:
-            os.close(self._lock_file)
+            os.close(lock_file)
             raise
+        self._lock_file: int | None = lock_file
         self._write_lock = threading.Lock()
         self._queued = outbox
         self._outbox_limit = outbox_limit
@@ -63,7 +64,9 @@ class Historian(History):
         with self._write_lock:
             super().close()
             self._writing.close()
-            os.close(self._lock_file)
+            if self._lock_file is not None:
+                os.close(self._lock_file)
+                self._lock_file = None
 
     def record(self, decision: Decision, core_state: Mapping[str, object] | None = None) -> None:
         """Store one turn with its samples and assays: all of it, or nothing and a HistorianFault."""

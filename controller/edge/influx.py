@@ -21,6 +21,7 @@ import structlog
 from influxdb_client import InfluxDBClient, WritePrecision
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
 from controller.edge import outbox
@@ -75,6 +76,10 @@ class Verdict(StrEnum):
     BAD_ROWS = "bad rows"
     NOT_ALLOWED = "not allowed"
     AWAY = "away"
+    AGAIN = "again"  # stored, but rows before these must be sent again first
+
+
+WENT_WELL = frozenset({Verdict.STORED, Verdict.AGAIN})
 
 
 class Answer(NamedTuple):
@@ -94,12 +99,18 @@ class Sender:
         self._token = token
         parts = urlsplit(url)
         self.address = f"{parts.scheme}://{parts.hostname}:{parts.port or {'https': 443}.get(parts.scheme, 80)}"
-        self._pool = self._client.api_client.rest_client.pool_manager.connection_from_url(url)
+        self.connections = 0  # ever opened or tried: grows when the server has let go of the last one
+        pool = self._client.api_client.rest_client.pool_manager.connection_from_url(url)
+        pool.ConnectionCls = self._counting(pool.ConnectionCls)
 
-    @property
-    def connections(self) -> int:
-        """How many connections were ever opened or tried; it grows when the server has let go of the last one."""
-        return int(self._pool.num_connections)
+    def _counting(self, kind: type[HTTPConnection]) -> type[HTTPConnection]:
+        """The same class of connection, but counted: urllib3 renews a dropped one without a word."""
+
+        def connect(connection: HTTPConnection) -> None:
+            self.connections += 1
+            kind.connect(connection)
+
+        return type(kind.__name__, (kind,), {"connect": connect})
 
     def send(self, lines: list[str]) -> Answer:
         """Write these rows and wait for the answer."""
@@ -155,11 +166,9 @@ class Forwarder:
         self._ending = threading.Event()  # send what can be sent, then end
         self._halt = threading.Event()  # end now
         self._thread = threading.Thread(target=self._run, name="influx", daemon=True)
-        # What the server may have lost: rows after `_owed`, or None. At the start the past is not known.
-        self._owed: int | None = None
-        self._failed = True
-        self._connections = 0
-        self._sent_twice = 0  # rows up to here were sent again already, and are not for a mere new connection
+        self._connections = 0  # of the sender, at the last write that went well
+        self._failed = True  # since then; at the start the past is not known
+        self._sent_twice = 0  # rows up to here are not sent again for a mere new connection
 
     @classmethod
     def of(cls, settings: Settings, historian: History) -> Self:
@@ -232,31 +241,17 @@ class Forwarder:
         """Send one batch, or wait; True when there was nothing that could be sent."""
         try:
             with faults_of(self._path):
-                if self._owed is not None:
-                    self._take_back(db, self._owed)
                 rows = outbox.waiting(db, self._batch_rows)
                 answer = self._deliver(db, rows) if rows else None
-                if answer is not None and self._owed is None:
+                if answer is not None and answer.verdict is Verdict.STORED:
                     outbox.prune(db, self._resend_s)
         except HistorianFault as fault:  # a full disk or a busy file: as good as a server that is away
             answer = Answer(Verdict.AWAY, str(fault))
         self._tell(answer)
-        if answer is not None and answer.verdict is Verdict.STORED:
+        if answer is not None and answer.verdict in WENT_WELL:
             return False
         self._ending.wait(POLL_S if answer is None else pause_s)
         return True
-
-    def _take_back(self, db: sqlite3.Connection, owed: int) -> None:
-        """Let the rows be sent again that a crash of the server may have cost.
-
-        A connection that merely changed is reason enough once for each row, else a server that closes every
-        connection would get the same rows for ever.
-        """
-        back_to = owed if self._failed else max(owed, self._sent_twice)
-        with transaction(db):
-            self._sent_twice = outbox.position(db)
-            outbox.rewind(db, min(back_to, self._sent_twice))
-        self._owed, self._failed = None, False
 
     def _deliver(self, db: sqlite3.Connection, rows: list[outbox.Row]) -> Answer:
         """Send rows, halving them around the ones that the server refuses, until those stand alone and are parked."""
@@ -264,32 +259,45 @@ class Forwarder:
             return Answer(Verdict.AWAY, "closing")
         answer = self._sender.send([line for _, line in rows])
         if answer.verdict is Verdict.STORED:
-            self._stored(db, rows[-1][0])
-        elif answer.verdict is Verdict.BAD_ROWS and len(rows) > 1:
+            return self._stored(db, rows[-1][0])
+        if answer.verdict is Verdict.BAD_ROWS and len(rows) > 1:
             half = len(rows) // 2
             answer = self._deliver(db, rows[:half])
             return self._deliver(db, rows[half:]) if answer.verdict is Verdict.STORED else answer
-        elif answer.verdict is Verdict.BAD_ROWS:
+        if answer.verdict is Verdict.BAD_ROWS:
             with transaction(db):
                 outbox.park(db, rows[0], answer.text)
             log.warning("a row was refused and set aside", answer=answer.text)
             return Answer(Verdict.STORED)
-        else:
-            self._failed = True
+        self._failed = True
         return answer
 
-    def _stored(self, db: sqlite3.Connection, last: int) -> None:
+    def _stored(self, db: sqlite3.Connection, last: int) -> Answer:
+        """Acknowledge; but after a new connection go back first, to what a crash of the server may have cost.
+
+        A connection that merely changed is reason enough once for each row, else a server that closes every
+        connection would get the same rows for ever.
+        """
+        renewed = self._sender.connections != self._connections
         with transaction(db):
-            if self._sender.connections != self._connections:
-                self._connections = self._sender.connections
-                owed = outbox.floor(db, self._resend_s)
-                self._owed = owed if self._owed is None else min(owed, self._owed)
-            outbox.acknowledge(db, last)
+            here = outbox.position(db)
+            back_to = outbox.floor(db, self._resend_s) if renewed else here
+            if not self._failed:
+                back_to = max(back_to, min(here, self._sent_twice))
+            if back_to < here:
+                outbox.rewind(db, back_to)
+            else:
+                outbox.acknowledge(db, last)
+        self._connections, self._failed = self._sender.connections, False
+        if back_to == here:
+            return Answer(Verdict.STORED)
+        self._sent_twice = here
+        return Answer(Verdict.AGAIN)
 
     def _tell(self, answer: Answer | None) -> None:
         """Keep the state, and log when it changes."""
         before = self._state
-        if answer is None or answer.verdict is Verdict.STORED:
+        if answer is None or answer.verdict in WENT_WELL:
             self._state = State.FORWARDING
         elif answer.verdict is Verdict.NOT_ALLOWED:
             self._state, self._error = State.STOPPED, answer.text

@@ -29,6 +29,7 @@ WORKER = "controller.neurocore.lava.worker"
 BUILD_TIMEOUT_S = 60.0  # imports Lava and compiles the network; 2-3 s on an idle machine
 STEP_TIMEOUT_S = 20.0  # a scan takes about 10 ms
 STOP_TIMEOUT_S = 5.0
+GROUP_TIMEOUT_S = 1.0
 
 Integers = NDArray[np.integer[Any]]
 
@@ -98,7 +99,7 @@ class LavaBackend:
             head = {"command": "build", "units": units, "outputs": outputs, "seed": seed}
             self._ask(wire.Frame(head), BUILD_TIMEOUT_S)
         except BaseException:
-            self._end_group()
+            self._bury()
             raise
 
     @property
@@ -132,7 +133,7 @@ class LavaBackend:
                 self._ask(wire.Frame({"command": "stop"}), STOP_TIMEOUT_S)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._worker.wait(STOP_TIMEOUT_S)
-        self._end_group()
+        self._bury()
 
     def __enter__(self) -> Self:
         return self
@@ -142,11 +143,11 @@ class LavaBackend:
     ) -> None:
         self.close()
 
-    def _end_group(self) -> None:
+    def _bury(self) -> None:
         if self._worker.poll() != 0:  # 0: it has ended its children itself, and the group's number may be another's
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._worker.pid, signal.SIGKILL)
-        self._worker.wait()
+            self._worker.kill()
+            self._worker.wait()
+            _end_group(self._worker.pid)
         for stream in (self._worker.stdin, self._worker.stdout, self._errors):
             if stream is not None:
                 with contextlib.suppress(OSError):
@@ -164,10 +165,10 @@ class LavaBackend:
             answer = wire.read(lambda size: self._receive(size, deadline))
         except (OSError, EOFError, wire.BrokenFrame, ValueError) as error:
             obituary = self._obituary(frame.head["command"], timeout_s, error)
-            self._end_group()
+            self._bury()
             raise NeuroCoreLost(obituary) from error
         if not answer.head["ok"]:
-            self._end_group()
+            self._bury()
             raise NeuroCoreLost(f"NeuroCore's worker failed at {frame.head['command']}: {answer.head['error']}.")
         return answer
 
@@ -199,6 +200,16 @@ class LavaBackend:
         self._errors.seek(0)
         last = self._errors.read().decode(errors="replace").strip().rsplit("\n", 1)[-1]
         return f"NeuroCore's worker (process {self.pid}) {ended} at {command}" + (f": {last}" if last else ".")
+
+
+def _end_group(leader: int) -> None:
+    """End what is left of a killed worker's group, after a while in which its shared memory is freed by its tracker."""
+    deadline = time.monotonic() + GROUP_TIMEOUT_S
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        while time.monotonic() < deadline:
+            os.killpg(leader, 0)
+            time.sleep(0.02)
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _pipe(stream: IO[bytes] | None) -> int:

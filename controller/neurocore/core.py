@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ WEIGHTS_EVERY = 6  # scans: Lava hands out weights one by one (10 ms), so a Corr
 CALM_MEMORY = 0.9  # weight of the past in the smoothed stability terms: about ten scans (design)
 CALM_WEIGHTS = (0.6, 0.4)  # of calm and consistency (design)
 NIS_RATIO_LOST = 8.0  # innovations this much larger than expected: no consistency left (design)
+STANDSTILL = "the estimate is no newer than at the last scan"
 
 # The states that a bioreactor's corrections depend on, and where they are coded (design). Above 5 g/L of sugar the
 # rates no longer depend on it; 2500 mg/L of precursor is past the onset of inhibition at 2400.
@@ -71,6 +73,7 @@ class NeuroCore:
         self._novelty = novelty.NOTHING_SEEN
         self._calm = Calm()
         self._scans = 0
+        self._time: datetime | None = None
         self._lessons = [0] * len(learner.names)
         self._error: rates.Integers = np.zeros(len(learner.names), dtype=np.int64)
         self._correction = rates.correction(learner, population, backend.weights())
@@ -79,11 +82,17 @@ class NeuroCore:
     def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
         """Take one scan in: learn from it when it is fit for that, and say how the plant differs from the model."""
         started = time.perf_counter()
-        self._novelty = novelty.observe(self._novelty, estimate.innovations)
+        fresh = self._time is None or estimate.time > self._time
+        if fresh:
+            outliers = rates.set_aside(self._learner, snapshot, estimate)
+            self._novelty = novelty.observe(self._novelty, estimate.innovations, outliers)
         read_out = self._send(estimate)
-        why_not = rates.obstacle(self._learner, snapshot, estimate, self._novelty.level)
+        why_not = STANDSTILL
+        if fresh:
+            why_not = rates.obstacle(self._learner, snapshot, estimate, self._novelty.level)
         if not why_not:
             self._prepare_lesson(read_out, estimate)
+        self._time = estimate.time
         self._scans += 1
         if self._scans % WEIGHTS_EVERY == 0:
             self._correction = rates.correction(self._learner, self._population, self._backend.weights())
@@ -189,14 +198,14 @@ def neuro_core(
 ) -> NeuroCore:
     """A NeuroCore for any model: the multipliers to learn, and the states they depend on with their ranges.
 
-    `variables`, when given, add spans and ages to the quality that decides whether a reading is learned from.
+    `variables`, when given, add what a reading's quality cannot tell: its age, its span, a sensor at its limit, and
+    that the estimate set a reading aside as an outlier.
     """
     multipliers = [m for name in learned for m in model.multipliers if m.name == name]
     if len(multipliers) != len(learned):
         raise ValueError(f"{model.name} has multipliers {[m.name for m in model.multipliers]}, not all of {learned}")
     population = coding.population(ranges, seed)
-    signals = frozenset((*(o.name for o in model.outputs), *(i.name for i in model.inputs)))
-    learner = rates.design(population, multipliers, signals, variables)
+    learner = rates.design(population, multipliers, model, variables)
     backend = open_backend(backend_name, len(population.centres), len(multipliers), seed)
     return NeuroCore(backend, learner, population, stability)
 

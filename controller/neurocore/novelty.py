@@ -16,7 +16,7 @@ when readings are noisier than predictions.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ from twin.estimate import Innovation
 
 SMOOTHING = 0.2
 LARGEST_Z = 8.0  # one wild reading must not be remembered for tens of scans (design)
+OUTLIER_Z = 5.0  # the gate of the filter (design)
 _EXPONENT = math.log(0.5) / math.log(0.01)
 
 
@@ -49,13 +50,20 @@ class Novelty:
 NOTHING_SEEN = Novelty({})
 
 
-def observe(state: Novelty, innovations: Mapping[str, Innovation]) -> Novelty:
-    """Take in the innovations of one instant; without a usable one everything stays as it was."""
-    fresh = {
-        name: _advanced(state.averages.get(name, Average(0.0, 0.0)), innovation.residual / innovation.sd)
+def observe(state: Novelty, innovations: Mapping[str, Innovation], outliers: Sequence[str] = ()) -> Novelty:
+    """Take in the innovations of one instant; without a usable one everything stays as it was.
+
+    `outliers` are readings that the filter did not use because they lay too far away: it gives no innovation for
+    them, so each counts as OUTLIER_Z on the side on which it has been.
+    """
+    usable = {
+        name: innovation.residual / innovation.sd
         for name, innovation in innovations.items()
         if math.isfinite(innovation.residual) and math.isfinite(innovation.sd) and innovation.sd > 0
     }
+    before = {name: state.averages.get(name, Average(0.0, 0.0)) for name in (*usable, *outliers)}
+    usable |= {name: math.copysign(OUTLIER_Z, before[name].mean) for name in outliers}
+    fresh = {name: _advanced(before[name], z) for name, z in usable.items()}
     if not fresh:
         return state
     terms = {name: average.mean**2 / average.variance for name, average in fresh.items()}

@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.neurocore.coding import PAYLOAD_FULL, overlap
+from twin import evidence
 from twin.correction import Correction, Population
 from twin.estimate import Estimate
-from twin.model import Multiplier
+from twin.model import Model, Multiplier
 from twin.signals import Role, Snapshot, Variable
 
 Integers = NDArray[np.integer[Any]]
@@ -47,7 +48,8 @@ class RateLearner:
     sd_max: tuple[float, ...]  # of the target
     log_per_count: float
     error_scale: float  # an error of this size, in log units, is sent as 127
-    signals: frozenset[str]  # readings the filter lives on; all those present must be fit to learn from
+    outputs: frozenset[str]  # readings that the filter compares with the model,
+    inputs: frozenset[str]  # and those that drive it; all those present must be fit to learn from
     variables: Mapping[str, Variable] = field(default_factory=dict)  # their spans and largest ages, where known
     novelty_max: float = NOVELTY_MAX
 
@@ -55,10 +57,10 @@ class RateLearner:
 def design(
     population: Population,
     multipliers: Sequence[Multiplier],
-    signals: frozenset[str],
+    model: Model,
     variables: Sequence[Variable] = (),
 ) -> RateLearner:
-    """A learner of these multipliers whose scales fit the population."""
+    """A learner of these multipliers of the model, whose scales fit the population."""
     total, squares = overlap(population)
     counts_full = PAYLOAD_FULL * WEIGHT_FULL * total / READ_OUT_DIVISOR
     log_per_count = max(m.bound for m in multipliers) / (REACH * counts_full)
@@ -69,8 +71,9 @@ def design(
         sd_max=tuple(SD_SHARE * m.initial_sd for m in multipliers),
         log_per_count=log_per_count,
         error_scale=ERROR_FULL * counts_per_error * log_per_count / RATE,
-        signals=signals,
-        variables={v.name: v for v in variables if v.name in signals},
+        outputs=frozenset(o.name for o in model.outputs),
+        inputs=frozenset(i.name for i in model.inputs),
+        variables={v.name: v for v in variables},
     )
 
 
@@ -116,10 +119,10 @@ def obstacle(learner: RateLearner, snapshot: Snapshot, estimate: Estimate, novel
     if estimate.nis_dof == 0:
         return "no reading could be used for the estimate"
     for name in snapshot.readings:
-        if name in learner.signals:
-            fault = _fault(learner.variables.get(name), name, snapshot)
-            if fault:
-                return fault
+        if name in learner.outputs | learner.inputs and (fault := _fault(learner, name, snapshot)):
+            return fault
+    if outliers := set_aside(learner, snapshot, estimate):
+        return f"{', '.join(outliers)} was set aside by the estimate as an outlier"
     if novelty > learner.novelty_max:
         return f"the readings are unusual: novelty {novelty:.3f} above {learner.novelty_max:g}"
     if not any(_certain(learner, estimate, k) for k in range(len(learner.names))):
@@ -128,24 +131,32 @@ def obstacle(learner: RateLearner, snapshot: Snapshot, estimate: Estimate, novel
     return ""
 
 
+def set_aside(learner: RateLearner, snapshot: Snapshot, estimate: Estimate) -> tuple[str, ...]:
+    """Outputs with a reading that is fit, which the estimate did not use all the same; needs known variables."""
+    return tuple(
+        name
+        for name in snapshot.readings
+        if name in learner.outputs
+        and name in learner.variables
+        and learner.variables[name].role is Role.MEASURED
+        and name not in estimate.innovations
+        and not _fault(learner, name, snapshot)
+    )
+
+
 def _certain(learner: RateLearner, estimate: Estimate, k: int) -> bool:
     value = dict(zip(estimate.multiplier_names, estimate.log_multipliers, strict=True))[learner.names[k]]
     return bool(np.isfinite(value)) and estimate.sd(learner.names[k]) < learner.sd_max[k]
 
 
-def _fault(variable: Variable | None, name: str, snapshot: Snapshot) -> str:
+def _fault(learner: RateLearner, name: str, snapshot: Snapshot) -> str:
     """Why this reading is not fit to learn from, or ""."""
-    reading = snapshot.readings[name]
+    reading, variable = snapshot.readings[name], learner.variables.get(name)
+    if variable is not None and (fault := evidence.why_not(variable, snapshot)):
+        return fault
     if not reading.usable or reading.value is None:
         return f"{name} is {reading.quality.name.lower()}" + (f": {reading.reason}" if reading.reason else "")
-    if reading.time is None:
-        return f"the age of {name} is unknown"
-    if variable is None:
-        return ""
-    age_s = (snapshot.time - reading.time).total_seconds()
-    if age_s > variable.max_age_s:
-        return f"{name} is stale: {age_s:.0f} s old, at most {variable.max_age_s:.0f} s"
-    saturated = variable.role is Role.MEASURED and reading.value >= variable.high  # a pump may well be at its limit
-    if saturated or not variable.low <= reading.value <= variable.high:
-        return f"{name} is saturated: {reading.value:g} at the end of [{variable.low:g}, {variable.high:g}]"
+    # A pump may well run at its limit; a sensor at its limit says nothing.
+    if variable is not None and variable.role is Role.MEASURED and reading.value >= variable.high:
+        return f"{name} is saturated: it reads {reading.value:g} of at most {variable.high:g} {variable.unit}"
     return ""

@@ -36,12 +36,12 @@ class Forecaster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BioreactorLoop:
-    """Feed and precursor moves for one reactor. `nominal` are the recipe's values for inputs not running yet."""
+    """Feed and precursor moves for one reactor. `recipe` is what the plant's own recipe sets, once it does."""
 
     plant: Plant
     engine: Forecaster
     envelope: Envelope
-    nominal: Mapping[str, float]
+    recipe: Mapping[str, float]
     latch: Latch | None
     suggestion_valid: timedelta
     minimum_gain_percent: float
@@ -80,7 +80,7 @@ class BioreactorLoop:
         for limit in self.envelope.limits:
             waiting = self.latch is not None and self.latch.input == limit.variable and self._waiting(estimate)
             known = situation.setpoints.get(limit.variable)
-            present[limit.variable] = self.nominal[limit.variable] if waiting or known is None else known
+            present[limit.variable] = self.recipe[limit.variable] if waiting or known is None else known
         return present
 
     def _waiting(self, estimate: Estimate) -> bool:

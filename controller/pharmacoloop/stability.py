@@ -114,11 +114,13 @@ class StabilityWatch:
     def __call__(self, snapshot: Snapshot, estimate: Estimate, novelty: float) -> tuple[float, Mapping[str, float]]:
         """The score and its components after this snapshot."""
         readings = {name: r.value if r.usable else None for name, r in snapshot.readings.items()}
-        self._watch, value, components = observe(self._watch, readings)
+        self._watch, value, components = observe(self._watch, readings, novelty)
         return value, components
 
 
-def observe(watch: Watch, readings: Mapping[str, float | None]) -> tuple[Watch, float, Mapping[str, float]]:
+def observe(
+    watch: Watch, readings: Mapping[str, float | None], novelty: float | None = None
+) -> tuple[Watch, float, Mapping[str, float]]:
     """Take one sample in: the score, its components D, V, N, A, and what a review needs to know besides.
 
     `low` and `fall` say which rule fired now (`fall` by how much), `red_flag_mood` and `red_flag_activation` are 1
@@ -126,7 +128,7 @@ def observe(watch: Watch, readings: Mapping[str, float | None]) -> tuple[Watch, 
     what was swallowed.
     """
     plausible = {c: _plausible(c, readings.get(c)) for c in CHANNELS}
-    stability, score = advance(watch.stability, plausible)
+    stability, score = advance(watch.stability, plausible, novelty)
     if score is None:
         trigger, firing = replace(watch.trigger, since_last=watch.trigger.since_last + 1), None
     else:

@@ -1,1 +1,1 @@
-"""The operator console: a web page a reactor, which speaks JSON to the controller's gateway and nothing else."""
+"""The operator console: one web page a reactor, which speaks JSON to the controller's gateway."""

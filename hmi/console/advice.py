@@ -22,6 +22,7 @@ class SuggestionCard:
     def __init__(self, plant: Json, answer: Callable[[str, Json], None]) -> None:
         self._names, self._variables = words.names(plant), {v["name"]: v for v in plant["variables"]}
         self._proposal: Json | None = None
+        self._answered: str | None = None
         self._moves: list[tuple[str, ...]] = []
         outer, self._note = panel("Suggestion", "suggestion")
         with outer:
@@ -43,14 +44,18 @@ class SuggestionCard:
             self._callback(kind, self._proposal)
 
     def rule(self, text: str) -> None:
-        """Show what became of the last answer given here."""
-        say(self._ruling, text)
+        """Show what became of the last answer given here, until there is another suggestion."""
+        self._answered = None if self._proposal is None else self._proposal["id"]
+        say(self._ruling, f"Your answer: {text}")
 
     def show(self, decision: Json | None, start: datetime | None, reachable: bool) -> None:
         """Hold the proposal of the latest turn."""
         proposal = None if decision is None else decision["proposal"]
         offered = proposal is not None and proposal["type"] == "suggestion"
         self._proposal = proposal if offered else None
+        if self._proposal is not None and self._answered not in {None, self._proposal["id"]}:
+            self._answered = None
+            say(self._ruling, "")
         for part in (self._table, self._effect):
             show(part, offered)
         if decision is None or proposal is None:
@@ -122,11 +127,7 @@ def _standing(decision: Json, proposal: Json, start: datetime | None) -> str:
     command = decision["command"]
     if decision["open"]:
         expiry, now = words.moment(proposal["expires_at"]), words.moment(decision["time"])
-        left = (
-            ""
-            if expiry is None or now is None
-            else f" ({words.clock((expiry - now).total_seconds() / 3600)} left)"
-        )
+        left = "" if expiry is None or now is None else f" ({words.clock((expiry - now).total_seconds() / 3600)} left)"
         return f"open until {words.elapsed(words.hours(expiry, start))}{left}"
     if command is not None and command["id"] == proposal["id"]:
         until = words.elapsed(words.hours(command["valid_until"], start))
@@ -170,10 +171,7 @@ class InsightCard:
 
     def _most(self, contributions: Mapping[str, float | None]) -> str:
         largest = sorted(contributions.items(), key=lambda item: -(item[1] or 0.0))[:3]
-        listed = (
-            f"{self._names.get(name, words.title(name))} {100 * (share or 0):.0f} %"
-            for name, share in largest
-        )
+        listed = (f"{self._names.get(name, words.title(name))} {100 * (share or 0):.0f} %" for name, share in largest)
         return f"Novelty comes from: {', '.join(listed)}." if largest else ""
 
     def _show_rate(self, name: str, percent: float | None) -> None:

@@ -11,11 +11,9 @@ from hmi.console.strips import Fan, Point, Span, Strip
 from hmi.console.words import decimals
 
 Options = dict[str, Any]
-BOTTOM = 13.5  # percent of the chart's height for the time axis and the slider (design)
+BOTTOM = 14.0  # percent of the chart's height for the time axis and the slider (design)
 LABEL = 5.0  # percent for the name above each strip (design)
-QUIET = (
-    0.04  # an axis never shows less than this share of the normal span, so that noise stays noise (design)
-)
+QUIET = 0.04  # an axis never shows less than this share of the normal span, so that noise stays noise (design)
 CROSS = "path://M2 0L5 3L8 0L10 2L7 5L10 8L8 10L5 7L2 10L0 8L3 5L0 2Z"
 
 # A band is one polygon, drawn when its first point is; a missing bound ends it.
@@ -32,6 +30,9 @@ BAND = """(params, api) => {
     shape: { points: [...run.map(p => p[0]), ...run.map(p => p[1]).reverse()] } }));
   return { type: 'group', children };
 }"""
+
+# The ends of a zoomed axis are seldom round: only round hours are written.
+HOURS = "hours => Math.abs(hours * 10 - Math.round(hours * 10)) < 1e-6 ? String(Math.round(hours * 10) / 10) : ''"
 
 TOOLTIP = """params => {
   const safe = text => text.replace(/[&<>"]/g, c => '&#' + c.charCodeAt(0) + ';');
@@ -89,7 +90,7 @@ def _title(strip: Strip, top: float, palette: Palette) -> Options:
     return {
         "text": f"{strip.text}{unit}",
         "left": 4,
-        "top": f"{top + 0.4:.2f}%",
+        "top": f"{top + 1.2:.2f}%",
         "padding": 0,
         "textStyle": style,
     }
@@ -117,7 +118,13 @@ def _time_axis(index: int, last: bool, length: float, palette: Palette) -> Optio
         "nameLocation": "middle",
         "nameGap": 24,
         "nameTextStyle": {"color": palette.faint, "fontSize": 11},
-        "axisLabel": {"show": last, "color": palette.faint, "fontSize": 11, "hideOverlap": True},
+        "axisLabel": {
+            "show": last,
+            "color": palette.faint,
+            "fontSize": 11,
+            "hideOverlap": True,
+            ":formatter": HOURS,
+        },
         "axisTick": {"show": last, "lineStyle": {"color": palette.faint}},
         "axisLine": {"show": True, "onZero": False, "lineStyle": {"color": palette.faint}},
         "splitLine": {"show": True, "lineStyle": {"color": palette.grid}},
@@ -151,7 +158,7 @@ def _zoom(count: int, window: tuple[float, float] | None, palette: Palette) -> l
         common |= {"startValue": window[0], "endValue": window[1]}
     slider = {
         "type": "slider",
-        "bottom": 4,
+        "bottom": "2%",
         "height": 14,
         "left": 56,
         "right": 16,
@@ -224,11 +231,9 @@ def _series(strip: Strip, index: int, now: float | None, palette: Palette) -> It
     yield band(f"{name}, present plan, 80 %", "fan0", baseline.band, palette.baseline, 0.26)
     yield band(f"{name}, with suggestion, 80 %", "fan1", proposed.band, palette.proposed, 0.26)
     yield line(name, "measured", strip.measured, palette.measured) | _present(now, index == 0, palette)
-    yield line(f"{name}, setpoint", "setpoint", strip.setpoint, palette.setpoint, step="end", type=[6, 3])
+    yield line(f"{name}, setpoint", "setpoint", strip.setpoint, palette.setpoint, step="end", type=[6, 4]) | {"z": 4}
     yield line(f"{name}, estimate", "estimate", strip.estimate, palette.estimate)
-    yield line(
-        f"{name}, present plan", "plan0", baseline.middle, palette.baseline, type=[3, 3], **forecast_step
-    )
+    yield line(f"{name}, present plan", "plan0", baseline.middle, palette.baseline, type=[3, 3], **forecast_step)
     yield line(f"{name}, with suggestion", "plan1", proposed.middle, palette.proposed, **forecast_step)
     yield dots("_bad", "bad", strip.bad, CROSS, color=palette.bad)
     white = {"color": palette.ground, "borderColor": palette.measured, "borderWidth": 1.5}
@@ -266,15 +271,17 @@ def _values(strip: Strip, window: tuple[float, float]) -> list[float]:
 
 
 def scale(values: Sequence[float], span: float) -> tuple[float, float, float]:
-    """Round ends of an axis and its step: what is shown, but never less than a small share of the normal span."""
+    """Round ends of an axis and its step; it never spans less than a small share of the normal span."""
     if not values:
         return 0.0, 1.0, 0.5
     low, high = min(values), max(values)
     lacking = QUIET * span - (high - low)
+    if -0.1 * high < low < 0:  # the lower edge of a band around next to nothing
+        low = 0.0
     floor = 0.0 if low >= 0 else -math.inf
     if lacking > 0:
         low, high = max(floor, low - lacking / 2), high + lacking / 2
-    step = _nice((high - low) / 3.0)
+    step = _nice((high - low) / 4.0)
     return max(floor, math.floor(low / step) * step), math.ceil(high / step) * step, step
 
 
@@ -282,6 +289,4 @@ def _nice(step: float) -> float:
     if step <= 0 or not math.isfinite(step):
         return 1.0
     power = 10.0 ** math.floor(math.log10(step))
-    return next(
-        (factor * power for factor in (1.0, 2.0, 2.5, 5.0, 10.0) if step <= factor * power * 1.0001), step
-    )
+    return next((factor * power for factor in (1.0, 2.0, 5.0, 10.0) if step <= factor * power * 1.0001), step)

@@ -1,4 +1,4 @@
-"""The console's one line to the gateway: it follows the turns, keeps the last answers and says when nobody answers."""
+"""The console's one line to the gateway: it follows the turns and says when nobody answers."""
 
 from __future__ import annotations
 

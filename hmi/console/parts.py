@@ -1,4 +1,4 @@
-"""The small parts that every panel is made of; changing one sends something to the browser only if it differs."""
+"""The small parts that panels are made of; the browser hears of a change only if there is one."""
 
 from __future__ import annotations
 
@@ -37,9 +37,15 @@ def mark(element: ui.element, name: str, on: bool) -> None:
 
 def place(element: ui.element, style: str) -> None:
     """Set the inline style."""
-    if element.props.get("data-style") != style:
-        element.props["data-style"] = style
+    wanted = dict(rule.split(":", 1) for rule in style.split(";"))
+    if dict(element.style) != wanted:
         element.style(replace=style)
+
+
+def label(element: ui.element, text: str) -> None:
+    """Name the element for those who hear the page."""
+    if element.props.get("aria-label") != text:
+        element.props(f'aria-label="{text}"')
 
 
 def show(element: ui.element, on: bool) -> None:
@@ -48,11 +54,17 @@ def show(element: ui.element, on: bool) -> None:
         element.set_visibility(on)
 
 
-def panel(title: str, classes: str = "") -> tuple[ui.element, Text]:
-    """A titled panel, and the words at the right of its title."""
-    with box(f"panel {classes}", "section") as outer, box("panel-title"):
+def titled(title: str, classes: str = "") -> tuple[ui.element, ui.element, Text]:
+    """A panel, its title bar, and the words in that."""
+    with box(f"panel {classes}", "section") as outer, box("panel-title") as bar:
         Text("h2", title)
         note = Text("span", classes="note")
+    return outer, bar, note
+
+
+def panel(title: str, classes: str = "") -> tuple[ui.element, Text]:
+    """A titled panel, and the words at the right of its title."""
+    outer, _, note = titled(title, classes)
     return outer, note
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -126,7 +127,7 @@ def _rows(rows: Sequence[Sequence[Any]], start: datetime) -> list[Row]:
 
 
 def _gap(rows: Sequence[Row]) -> float:
-    steps = [b[0] - a[0] for a, b in zip(rows, rows[1:], strict=False)]
+    steps = [b[0] - a[0] for a, b in pairwise(rows)]
     return GAP * median(steps) if steps else math.inf
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from nicegui import ui
 
 from hmi.console import words
-from hmi.console.parts import Gauge, Text, box, head, mark, panel, say, show
+from hmi.console.parts import Gauge, Text, box, head, label, mark, panel, say, show
 
 Json = Mapping[str, Any]
 EVENTS = 30
@@ -20,6 +20,7 @@ SEVERITIES = {"info": "", "warning": "▲", "alarm": "✕"}
 @dataclass(frozen=True, slots=True)
 class _Row:
     row: ui.element
+    why: ui.element
     reason: Text
     gauge: Gauge
     value: Text
@@ -42,17 +43,17 @@ class Measured:
 
     def _add(self, entry: Json) -> None:
         with ui.element("tr") as row:
-            with ui.element("td"):
-                Text("div", words.title(entry["name"], entry["text"]), "name")
-                reason = Text("div", classes="reason")
+            Text("td", words.title(entry["name"], entry["text"]), "name")
             span = f"normal span {entry['low']:g} to {entry['high']:g} {words.unit(entry['unit'])}"
             with box("span-cell", "td").props(f'title="{span}"'):
                 gauge = Gauge(entry["low"], entry["high"])
             value = Text("td", words.ABSENT, "num")
             Text("td", words.unit(entry["unit"]), "unit")
             quality = Text("td", "", "quality")
+        with box("why", "tr") as why:
+            reason = Text("td", classes="reason").props("colspan=5")
         places = words.decimals_of_span(entry["low"], entry["high"])
-        self._rows[entry["name"]] = _Row(row, reason, gauge, value, quality, places)
+        self._rows[entry["name"]] = _Row(row, why, reason, gauge, value, quality, places)
 
     def show(self, decision: Json | None) -> None:
         """Hold the readings of the latest turn."""
@@ -67,14 +68,14 @@ class Measured:
         value, quality = (None, "bad") if reading is None else (reading["value"], reading["quality"])
         say(row.value, words.number(value, row.places))
         row.gauge.show(value)
-        plain = quality == "good"
-        say(row.quality, words.MARKS[quality] if plain else f"{words.MARKS[quality]} {quality}")
-        row.quality.props(f'aria-label="quality {quality}"')
+        say(row.quality, words.MARKS[quality])
+        label(row.quality, f"quality {quality}")
         why = "not received yet" if reading is None else reading["reason"]
-        say(row.reason, "" if plain else why)
-        show(row.reason, not plain and bool(why))
-        mark(row.row, "bad", quality == "bad")
-        mark(row.row, "uncertain", quality == "uncertain")
+        say(row.reason, f"{quality}: {why}" if why else quality)
+        show(row.why, quality != "good")
+        for part in (row.row, row.why):
+            mark(part, "bad", quality == "bad")
+            mark(part, "uncertain", quality == "uncertain")
 
 
 class Estimates:
@@ -117,9 +118,7 @@ def _assay(assay: Json | None, like: str, start: datetime | None) -> str:
     if assay is None:
         return words.ABSENT
     places = len(like.partition(".")[2])
-    return (
-        f"{words.number(assay['value'], places)} at {words.elapsed(words.hours(assay['sampled_at'], start))}"
-    )
+    return f"{words.number(assay['value'], places)} at {words.elapsed(words.hours(assay['sampled_at'], start))}"
 
 
 class Setpoints:
@@ -136,9 +135,9 @@ class Setpoints:
         with outer, box("values setpoints", "table"):
             head("", *(f"{words.title(e['name'], e['text'])}, {words.unit(e['unit'])}" for e in self._moved))
             with ui.element("tbody"):
-                for label in self.ROWS:
+                for caption in self.ROWS:
                     with ui.element("tr"):
-                        Text("td", label, "name")
+                        Text("td", caption, "name")
                         for entry in self._moved:
                             self._cells[entry["name"]].append(Text("td", words.ABSENT, "num"))
 
@@ -148,31 +147,30 @@ class Setpoints:
         for entry in self._moved:
             name = entry["name"]
             places = words.decimals_of_span(entry["low"], entry["high"])
-            cells = self._texts(setpoints.get(name), self._limits.get(name), places, start)
+            cells = _setpoint_texts(setpoints.get(name), self._limits.get(name), places, start)
             for cell, text in zip(self._cells[name], cells, strict=True):
                 say(cell, text)
         if status is not None:
             written, refused = status["commands_written"], status["commands_refused"]
             say(self._note, f"{written} written, {refused} refused")
 
-    @staticmethod
-    def _texts(setpoint: Json | None, limit: Json | None, places: int, start: datetime | None) -> list[str]:
-        bounds = words.ABSENT
-        if limit is not None:
-            bounds = f"{words.number(limit['low'], places)} to {words.number(limit['high'], places)}"
-        if setpoint is None:
-            return [words.ABSENT] * 5 + [bounds]
-        owner = {"supervisor": "NeuroTwin", "recipe": "local recipe"}.get(setpoint["owner"], words.ABSENT)
-        lease = words.elapsed(words.hours(setpoint["valid_until"], start))
-        values = [words.number(setpoint[key], places) for key in ("active", "remote", "local")]
-        return [values[0], owner, values[1], values[2], lease, bounds]
+
+def _setpoint_texts(setpoint: Json | None, limit: Json | None, places: int, start: datetime | None) -> list[str]:
+    """One column of the setpoint table, from top to bottom."""
+    bounds = words.ABSENT if limit is None else f"{limit['low']:g} to {limit['high']:g}"
+    if setpoint is None:
+        return [words.ABSENT] * 5 + [bounds]
+    owner = {"supervisor": "NeuroTwin", "recipe": "local recipe"}.get(setpoint["owner"], words.ABSENT)
+    lease = words.elapsed(words.hours(setpoint["valid_until"], start))
+    values = [words.number(setpoint[key], places) for key in ("active", "remote", "local")]
+    return [values[0], owner, values[1], values[2], lease, bounds]
 
 
 class Events:
     """The latest events, newest first."""
 
     def __init__(self) -> None:
-        self._shown: list[tuple[str, ...]] = []
+        self._shown: list[tuple[str, str, str, str]] = []
         outer, self._note = panel("Events", "events")
         with outer, box("scroll"), box("values", "table"):
             head("Time", "", "Kind", "What happened")

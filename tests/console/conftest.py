@@ -1,4 +1,4 @@
-"""A bench reactor behind a real gateway: its records are made by hand, so that each test knows what must be shown."""
+"""A bench reactor behind a real gateway: its records are made by hand, so tests know what must be shown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from controller.edge.gateway import application
+from controller.edge.gateway import application, hang_up
 from controller.records import (
     Abstention,
     Command,
@@ -49,11 +49,27 @@ CHROMIUM = Path("/usr/bin/chromium")
 
 # name, unit, low, high, role, text, value at t hours
 VARIABLES = [
-    ("dissolved_oxygen", "%", 0, 120, "measured", "Dissolved oxygen", lambda t: 100 - 62 * _s(t, 45, 9) + 3 * math.sin(t)),
+    (
+        "dissolved_oxygen",
+        "%",
+        0,
+        120,
+        "measured",
+        "Dissolved oxygen",
+        lambda t: 100 - 62 * _s(t, 45, 9) + 3 * math.sin(t),
+    ),
     ("ph", "pH", 2, 12, "measured", "pH", lambda t: 6.5 + 0.012 * math.sin(t * 2.1)),
     ("temperature", "degC", 0, 60, "measured", "Temperature", lambda t: 25.0 + 0.06 * math.sin(t * 3.3)),
     ("weight", "kg", 0, 200, "measured", "Broth weight", lambda t: 100 + 0.055 * t),
-    ("oxygen_uptake_rate", "g/(L.h)", 0, 60, "measured", "Oxygen uptake rate", lambda t: 0.1 + 1.4 * _s(t, 45, 8)),
+    (
+        "oxygen_uptake_rate",
+        "g/(L.h)",
+        0,
+        60,
+        "measured",
+        "Oxygen uptake rate",
+        lambda t: 0.1 + 1.4 * _s(t, 45, 8),
+    ),
     (
         "carbon_dioxide_evolution_rate",
         "mmol/(L.h)",
@@ -137,8 +153,8 @@ def _suggestion(hours: float) -> Suggestion:
         kind="setpoints",
         moves=(move,),
         plan=_forecast(hours, 0.06, 0.046).plan,
-        reason="Raising the sugar feed from 0.0420 to 0.0460 L/h is predicted to add 0.06 g/L penicillin by harvest; "
-        "oxygen stays above 30 % in 95 % of the forecasts.",
+        reason="Raising the sugar feed from 0.0420 to 0.0460 L/h is predicted to add 0.06 g/L penicillin by "
+        "harvest; oxygen stays above 30 % in 95 % of the forecasts.",
         effect=Effect("penicillin at harvest", "g/L", 1.444, 1.504, 0.060, 0.021, 0.098),
         bounded_by=("the feed may rise by 0.0040 L/h in one hour",),
     )
@@ -203,7 +219,12 @@ class Bench:
             {"time": at(96.0), "kind": "suggestion", "text": "S-0017: sugar feed 0.0420 to 0.0460 L/h"},
             {"time": at(92.1), "kind": "assay", "text": "biomass 15.9 g/L, sampled at 88.0 h"},
             {"time": at(61.0), "kind": "quality", "text": "dissolved oxygen is good again"},
-            {"time": at(60.0), "kind": "quality", "text": "dissolved oxygen bad: probe frozen", "severity": "warning"},
+            {
+                "time": at(60.0),
+                "kind": "quality",
+                "text": "dissolved oxygen bad: probe frozen",
+                "severity": "warning",
+            },
             {"time": at(44.0), "kind": "link", "text": "the plant is back"},
             {"time": at(40.0), "kind": "link", "text": "plant lost: connection refused", "severity": "alarm"},
             {"time": at(2.0), "kind": "mode", "text": "A. Keller: advisory, commissioning is finished"},
@@ -314,7 +335,10 @@ class Bench:
 
     def _judge(self, intent: Intent) -> Ruling:
         assert self.decision is not None
-        now, ruling = self.decision, Ruling(intent, False, "nothing is open: the suggestion has expired or was answered")
+        now, ruling = (
+            self.decision,
+            Ruling(intent, False, "nothing is open: the suggestion has expired or was answered"),
+        )
         if intent.kind == "mode" and intent.mode is not None:
             ruling = Ruling(intent, True, f"the mode is {intent.mode.value}")
             now = replace(now, mode=intent.mode, mode_reason=f"{intent.by}: {intent.reason}")
@@ -333,9 +357,7 @@ class Bench:
             refused = Abstention(now.time, f"{intent.by} rejected {suggestion.id}: {intent.reason}")
             return replace(now, proposal=refused, proposed=None, open=False)
         lease = now.time + timedelta(hours=1)
-        return replace(
-            now, open=False, command=Command(suggestion.id, suggestion.moves, now.time, lease, intent.by)
-        )
+        return replace(now, open=False, command=Command(suggestion.id, suggestion.moves, now.time, lease, intent.by))
 
     def notify(self) -> None:
         """Tell every listener that a turn was taken; may be called from any thread."""
@@ -361,18 +383,17 @@ class Served:
         self._socket = socket.create_server(("127.0.0.1", port))
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        config = uvicorn.Config(
-            application(bench), log_level="warning", ws="none", lifespan="off", timeout_graceful_shutdown=1
-        )
+        self._app = application(bench)
+        config = uvicorn.Config(self._app, log_level="warning", ws="none", lifespan="off")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
+        hang_up(self._app)
         self._server.should_exit = True
-        self._server.force_exit = True
-        self._thread.join(5)
-        self._socket.close()
+        self._thread.join(8)
+        assert not self._thread.is_alive(), "the gateway did not stop"
 
 
 @pytest.fixture

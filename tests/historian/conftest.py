@@ -204,7 +204,7 @@ class Server:
             assert time.monotonic() < deadline, f"{self._command[0]} did not answer within 30 s"
             time.sleep(0.05)
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
 

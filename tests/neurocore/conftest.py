@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from controller.neurocore.backend import LavaBackend
 from twin.estimate import Estimate, Innovation
+from twin.model import Model
 from twin.models.penicillin import MODEL
 from twin.signals import Quality, Reading, Snapshot
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SCAN = timedelta(minutes=5)
+QUIET = {"dissolved_oxygen": 0.1, "oxygen_uptake_rate": -0.1}
 
 
 @pytest.fixture
 def snapshot() -> Callable[..., Snapshot]:
-    def make(k: int = 0, qualities: Mapping[str, Quality] | None = None, **values: float) -> Snapshot:
+    def make(k: float = 0, qualities: Mapping[str, Quality] | None = None, **values: float) -> Snapshot:
         readings = {"dissolved_oxygen": ("%", 90.0), "oxygen_uptake_rate": ("g/(L.h)", 5.0), "feed": ("L/h", 0.04)}
         time = START + k * SCAN
         return Snapshot(
@@ -35,18 +37,18 @@ def snapshot() -> Callable[..., Snapshot]:
 
 @pytest.fixture
 def estimate() -> Callable[..., Estimate]:
-    names = tuple(s.name for s in MODEL.states)
-    multipliers = tuple(m.name for m in MODEL.multipliers)
-
     def make(
-        k: int = 0,
+        k: float = 0,
         states: Mapping[str, float] | None = None,
         logs: Mapping[str, float] | None = None,
         sd: float = 0.05,
         innovations: Mapping[str, float] | None = None,
         nis: float = 2.0,
         nis_dof: int = 2,
+        model: Model = MODEL,
     ) -> Estimate:
+        names = tuple(s.name for s in model.states)
+        multipliers = tuple(m.name for m in model.multipliers)
         usual = {"biomass": 10.0, "product": 0.8, "substrate": 0.4, "precursor": 1200.0}
         size = len(names) + len(multipliers)
         return Estimate(
@@ -57,18 +59,12 @@ def estimate() -> Callable[..., Estimate]:
             log_multipliers=tuple((logs or {}).get(name, 0.0) for name in multipliers),
             covariance=tuple(tuple(sd**2 if i == j else 0.0 for j in range(size)) for i in range(size)),
             inputs={"feed": 0.04},
-            innovations={name: Innovation(2.0 * z, 2.0) for name, z in (innovations or {"weight": 0.1}).items()},
+            innovations={name: Innovation(2.0 * z, 2.0) for name, z in (innovations or QUIET).items()},
             nis=nis,
             nis_dof=nis_dof,
         )
 
     return make
-
-
-@pytest.fixture(scope="module")
-def lava() -> Iterator[LavaBackend]:
-    with LavaBackend(units=40, outputs=4, seed=3) as backend:
-        yield backend
 
 
 @pytest.fixture
@@ -87,8 +83,6 @@ def group() -> Callable[[int], list[int]]:
 
 
 def _processes() -> Iterator[tuple[int, list[Any]]]:
-    from pathlib import Path
-
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             text = path.read_text()

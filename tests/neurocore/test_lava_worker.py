@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,13 +40,21 @@ def test_two_cycles_leave_no_process(group):
         assert group(backend.pid) == []
 
 
-def test_a_killed_worker_raises_and_takes_its_children_along(group):
+def shared_memory(processes) -> set[Path]:
+    maps = "".join(Path(f"/proc/{process}/maps").read_text() for process in processes)
+    return {Path(name) for name in re.findall(r"/dev/shm/psm_\w+", maps)}
+
+
+def test_a_killed_worker_raises_and_takes_its_children_and_shared_memory_along(group):
     with small() as backend:
         backend.step(PAYLOAD, NO_ERROR)
+        segments = shared_memory(group(backend.pid))
+        assert segments
         os.kill(backend.pid, signal.SIGKILL)
         with pytest.raises(NeuroCoreLost, match=rf"process {backend.pid}\) ended by signal 9 at step"):
             backend.step(PAYLOAD, NO_ERROR)
         wait_until(lambda: group(backend.pid) == [])
+        wait_until(lambda: not any(segment.exists() for segment in segments))
         with pytest.raises(NeuroCoreLost, match="has ended already"):
             backend.weights()
 
@@ -113,7 +122,7 @@ def test_payloads_errors_and_weights_that_do_not_fit_are_refused_and_harm_nothin
     backend = open_backend(name, 8, 2, 0)
     try:
         for payload, error in misfits():
-            with pytest.raises(ValueError, match="fit|must be in"):
+            with pytest.raises(ValueError, match=r"fit|must be in"):
                 backend.step(payload, error)
         with pytest.raises(ValueError, match="do not fit"):
             backend.restore(np.zeros((8, 2), dtype=int))

@@ -13,6 +13,7 @@ import pytest
 from controller.neurocore.backend import NeuroCoreLost
 from controller.neurocore.core import Calm, SnapshotMismatch, bioreactor_core, calmer, neuro_core, score
 from controller.records import Insight
+from twin.models import patient
 from twin.models.penicillin import MODEL
 
 LOGS = {"growth": 0.3, "uptake": -0.2, "production": 0.1, "oxygen": 0.2}
@@ -31,7 +32,7 @@ def test_an_insight_is_complete(snapshot, estimate):
     assert isinstance(insight, Insight)
     assert insight.backend == "reference"
     assert insight.log_multipliers.keys() == LOGS.keys()
-    assert insight.contributions == {"weight": 1.0}
+    assert insight.contributions == pytest.approx({"dissolved_oxygen": 0.5, "oxygen_uptake_rate": 0.5})
     assert 0 <= insight.novelty <= 1
     assert 0 < core.last_step_ms < 1000
 
@@ -42,7 +43,7 @@ def test_a_snapshot_survives_json_and_another_core_goes_on_from_it(snapshot, est
     state = json.loads(json.dumps(one.snapshot()))
     other.restore(state)
     assert other.snapshot() == one.snapshot()
-    probe = estimate(nis_dof=0)
+    probe = estimate(61, nis_dof=0)
     a, b = one.step(snapshot(61), probe), other.step(snapshot(61), probe)
     assert b.novelty == a.novelty
     assert b.stability == a.stability
@@ -63,19 +64,23 @@ def test_unknown_multipliers_are_refused():
         neuro_core("reference", MODEL, ("growth", "haste"), {"biomass": (0.0, 20.0)})
 
 
-def test_any_model_is_served_with_a_stability_of_its_own(snapshot, estimate):
+def test_a_patient_is_served_with_a_stability_of_its_own(snapshot, estimate):
     seen = []
 
     def stability(shot, guess, novelty):
         seen.append((shot, guess, novelty))
         return 0.25, {"D": 0.5}
 
-    ranges = {"biomass": (0.0, 20.0)}
-    core = neuro_core("reference", MODEL, ("growth",), ranges, seed=4, stability=stability)
-    insight = core.step(snapshot(), estimate())
-    assert (insight.stability, insight.components) == (0.25, {"D": 0.5})
-    assert seen[0][2] == insight.novelty
-    assert insight.correction.multiplier_names == ("growth",)
+    ranges = {"effect": (0.0, 1.0), "tolerance": (0.0, 1.0)}
+    core = neuro_core("reference", patient.MODEL, ("response",), ranges, seed=4, stability=stability)
+    insights = [
+        core.step(snapshot(k), estimate(k, states={"effect": 0.4, "tolerance": 0.6}, logs={"response": -0.5}, model=m))
+        for k, m in enumerate([patient.MODEL] * 60)
+    ]
+    assert (insights[-1].stability, insights[-1].components) == (0.25, {"D": 0.5})
+    assert seen[-1][2] == insights[-1].novelty
+    assert insights[-1].correction.multiplier_names == ("response",)
+    assert insights[-1].log_multipliers["response"] == pytest.approx(-0.5, abs=0.05)
 
 
 def test_a_calm_and_consistent_plant_is_stable_and_a_strange_one_is_not(snapshot, estimate):
@@ -132,3 +137,13 @@ def test_a_core_whose_worker_was_killed_is_rebuilt_from_its_last_snapshot(snapsh
             assert a.log_multipliers == b.log_multipliers
     finally:
         core.close()
+
+
+def test_an_estimate_that_is_no_newer_is_not_taken_in_twice(snapshot, estimate):
+    core = bioreactor_core("reference", MODEL)
+    strange = estimate(1, innovations={"dissolved_oxygen": 3.0})
+    first, second = core.step(snapshot(1), strange), core.step(snapshot(1), strange)
+    assert first.learned
+    assert second.novelty == first.novelty
+    assert second.why_not == "the estimate is no newer than at the last scan"
+    assert core.snapshot()["lessons"] == [1] * 4

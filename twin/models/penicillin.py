@@ -106,19 +106,20 @@ def objective(x: Vector) -> Any:
 MODEL = Model(
     name="penicillin",
     states=(
-        State("biomass", "g/L", 0.1, 0.02, 0.005),
+        State("biomass", "g/L", 0.1, 0.02, 0.003),
         State("product", "g/L", 0.0, 0.005, 0.001),
-        State("substrate", "g/L", 15.0, 1.5, 0.002),
+        State("substrate", "g/L", 15.0, 1.5, 0.0003),
         State("dissolved_oxygen", "%", 100.0, 2.0, 1.0),
         State("volume", "L", 100.0, 1.0, 0.01),
         State("precursor", "mg/L", 1400.0, 70.0, 8.0),
     ),
     multipliers=(
-        Multiplier("growth", 0.15, 0.012, 1.0),
-        Multiplier("uptake", 0.10, 0.006, 0.7),
+        Multiplier("growth", 0.15, 0.02, 1.0),
+        # Once fed, growth takes an eighth of the sugar: a feed a few per cent off its strength shows here, enlarged.
+        Multiplier("uptake", 0.10, 0.03, 1.0),
         Multiplier("production", 0.10, 0.008, 1.0),
         Multiplier("oxygen", 0.10, 0.004, 0.7),
-        Multiplier("transfer", 0.15, 0.03, 2.0),
+        Multiplier("transfer", 0.15, 0.03, 2.0),  # a thick broth may take up a fifth of what water does
     ),
     inputs=(
         Input("feed", "L/h", 0.0),
@@ -129,13 +130,13 @@ MODEL = Model(
         Input("agitator_power", "W", 30.0),
     ),
     outputs=(
-        Output("dissolved_oxygen", "%", 1.2),
-        Output("oxygen_uptake_rate", "g/(L.h)", 0.005, 0.006),
-        Output("carbon_dioxide_evolution_rate", "mmol/(L.h)", 5e-6, 0.006),
-        Output("weight", "kg", 0.02, 0.001),
-        Output("biomass", "g/L", 0.02, 0.05),
+        Output("dissolved_oxygen", "%", 1.2),  # 1 % of the span
+        Output("oxygen_uptake_rate", "g/(L.h)", 0.002, 0.005),
+        Output("carbon_dioxide_evolution_rate", "mmol/(L.h)", 2e-6, 0.005),
+        Output("weight", "kg", 0.01, 0.001),
+        Output("biomass", "g/L", 0.02, 0.05),  # a careful assay of a filamentous broth: 5 %
         Output("product", "g/L", 0.005, 0.05),
-        Output("substrate", "g/L", 0.005, 0.05),
+        Output("substrate", "g/L", 0.001, 0.05),
         Output("precursor", "mg/L", 10.0, 0.05),
     ),
     parameters=PARAMETERS,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from asyncua import ua
+from asyncua.ua.uaerrors import BadInvalidState
 
 from controller.edge.opcua.connection import Connection, LinkEvent, Session, TagReport
 from controller.edge.opcua.guard import Held, WriteOutcome, difference, not_renewable, objection, same
@@ -94,11 +95,8 @@ class PlantLink:
         session = await self._wire.ready()
         reached = self._scanner.now
         while session.advance is not None and seconds > 0.0:
-            simulation, method = session.advance
             stride = min(seconds, self._settings.connection.scan_s)
-            call = simulation.call_method(method, ua.Variant(stride, ua.VariantType.Double))
-            answer = await self._wire.ask(session, call)
-            reached = utc(answer) if isinstance(answer, datetime) else reached
+            reached = await self._wire.ask(session, _advance(session, stride)) or reached
             seconds -= stride
         return reached
 
@@ -222,6 +220,19 @@ class PlantLink:
             n: "" if code.is_good() else f"the plant refused it: {code.name}"
             for n, code in zip(values, codes, strict=True)
         }
+
+
+async def _advance(session: Session, seconds: float) -> datetime | None:
+    """One stride of a simulated plant; one that answers BadInvalidState keeps its own pace, and is not asked again."""
+    if session.advance is None:
+        return None
+    simulation, method = session.advance
+    try:
+        answer = await simulation.call_method(method, ua.Variant(seconds, ua.VariantType.Double))
+    except BadInvalidState:
+        session.advance = None
+        return None
+    return utc(answer) if isinstance(answer, datetime) else None
 
 
 def _or_nan(value: float | None) -> float:

@@ -1,0 +1,189 @@
+"""The dialogs by which a person asks the loop for something: a name, a reason, and the ruling in words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nicegui import ui
+
+from hmi.console import words
+from hmi.console.link import Answer, Link
+from hmi.console.parts import Text, box, mark, say, show
+
+Json = Mapping[str, Any]
+ASK_AGAIN_S = 0.5
+MODES = {
+    "off": ("OFF", "The loop reads and records; nothing is estimated for anybody and nothing is written."),
+    "shadow": (
+        "SHADOW",
+        "The loop predicts and records what it would do. Nothing is offered, nothing is written.",
+    ),
+    "advisory": (
+        "ADVISORY",
+        "The loop suggests; an operator accepts or rejects. Only what is accepted is written.",
+    ),
+    "auto": (
+        "AUTO",
+        "The loop writes setpoints by itself, within the limits, and says afterwards what it did.",
+    ),
+}
+GRANTED, REFUSED = "✓ Granted", "✕ Refused"
+
+
+class _Form:
+    """A dialog with name, reason, a line for the ruling, and its buttons."""
+
+    def __init__(self, link: Link, prefs: dict[str, Any], title: str, reason_label: str, verb: str) -> None:
+        self._link, self._prefs, self._verb = link, prefs, verb
+        with ui.dialog().props("no-backdrop-dismiss") as self.dialog, box("dialog"):
+            self.title = Text("h2", title)
+            self.body = box("dialog-body")
+            self.name = ui.input("Your name", value=prefs.get("name", "")).props("outlined dense maxlength=80")
+            self.reason = ui.input(reason_label).props("outlined dense maxlength=500")
+            self.ruling = Text("p", classes="ruling").props('role="status"')
+            with box("buttons"):
+                self.send = ui.button(verb, on_click=self._send).props("unelevated no-caps")
+                self.close = ui.button("Cancel", on_click=self.dialog.close).props("flat no-caps")
+
+    def objection(self) -> str:
+        """What is still missing, or ""."""
+        return "" if (self.name.value or "").strip() else "Please give your name."
+
+    def intent(self) -> dict[str, Any]:
+        """What is asked."""
+        raise NotImplementedError
+
+    def ruled(self, answer: Answer) -> None:
+        """What else is to be done with the ruling."""
+
+    async def _send(self) -> None:
+        objection = self.objection()
+        if objection:
+            self._tell(objection, True)
+            return
+        self._prefs["name"] = self.name.value.strip()
+        self.send.disable()
+        answer = await self._link.ask(self.intent())
+        while answer.status == "queued":
+            self._tell("Queued: it is judged in the next turn of the loop.", False)
+            await asyncio.sleep(ASK_AGAIN_S)
+            answer = await self._link.outcome(answer)
+        self._show_ruling(answer)
+
+    def _show_ruling(self, answer: Answer) -> None:
+        granted = answer.status == "granted"
+        told = {"granted": GRANTED, "refused": REFUSED}.get(answer.status, "✕ Not asked")
+        self._tell(f"{told}: {words.sentence(answer.reason)}", not granted)
+        show(self.send, not granted)
+        self.send.enable()
+        self.close.set_text("Close")
+        self.ruled(answer)
+
+    def _tell(self, text: str, wrong: bool) -> None:
+        say(self.ruling, text)
+        mark(self.ruling, "bad", wrong)
+
+
+class AnswerForm(_Form):
+    """Accept or reject one suggestion; it stays bound to the one that was open when it was opened."""
+
+    def __init__(
+        self,
+        link: Link,
+        prefs: dict[str, Any],
+        kind: str,
+        proposal: Json,
+        plant: Json,
+        done: Callable[[str], None],
+    ) -> None:
+        self._kind, self._proposal, self._done = kind, proposal, done
+        accepting = kind == "accept"
+        label = "Remark (optional)" if accepting else "Reason"
+        verb = "Accept" if accepting else "Reject"
+        super().__init__(link, prefs, f"{verb} suggestion {proposal['id']}", label, verb)
+        with self.body:
+            for move in proposal["moves"]:
+                Text("p", _move_sentence(move, plant))
+            if accepting and proposal["moves"]:
+                Text("p", "Safety checks it once more before it is written.", "small")
+
+    def objection(self) -> str:
+        """A name, and to reject a reason."""
+        missing = super().objection()
+        if not missing and self._kind == "reject" and len((self.reason.value or "").strip()) < 3:
+            missing = "Please give a reason: it is what the loop and the next shift learn from."
+        return missing
+
+    def intent(self) -> dict[str, Any]:
+        """The answer to this very suggestion."""
+        reason = (self.reason.value or "").strip()
+        asked = {"kind": self._kind, "by": self.name.value.strip(), "suggestion": self._proposal["id"]}
+        return asked | {"reason": reason}
+
+    def ruled(self, answer: Answer) -> None:
+        """Leave the ruling on the card too."""
+        told = {"granted": GRANTED, "refused": REFUSED}.get(answer.status, "✕ Not asked")
+        self._done(f"{told}: {words.sentence(answer.reason)}")
+
+
+class ModeForm(_Form):
+    """Change the mode, with a reason; AUTO asks a second time and says what it may do."""
+
+    def __init__(self, link: Link, prefs: dict[str, Any], plant: Json, mode: str) -> None:
+        super().__init__(link, prefs, "Change mode", "Reason", "Set mode")
+        self._confirmed, self._plant = False, plant
+        offered = {key: name for key, (name, _) in MODES.items() if key != "auto" or not plant["advisory_only"]}
+        with self.body:
+            self._mode = ui.toggle(offered, value=mode, on_change=self._explain).props("no-caps unelevated dense")
+            self._text = Text("p")
+            self._limits = [Text("p", line, "small") for line in _limit_lines(plant)]
+            if plant["advisory_only"]:
+                Text("p", "AUTO does not exist here: nothing is ever written for a patient.", "small")
+        self._explain()
+
+    def _explain(self) -> None:
+        self._confirmed = False
+        say(self._text, MODES[self._mode.value][1])
+        for line in self._limits:
+            show(line, self._mode.value == "auto")
+        self.send.set_text("Set mode")
+        self._tell("", False)
+
+    def objection(self) -> str:
+        """A name and a reason; for AUTO a second press as well."""
+        missing = super().objection()
+        if not missing and len((self.reason.value or "").strip()) < 3:
+            missing = "Please give a reason: it is recorded with the change."
+        if not missing and self._mode.value == "auto" and not self._confirmed:
+            self._confirmed = True
+            self.send.set_text("Yes, let it write")
+            missing = "AUTO writes to the plant without asking. Press again to confirm."
+        return missing
+
+    def intent(self) -> dict[str, Any]:
+        """The mode that is wanted."""
+        return {
+            "kind": "mode",
+            "by": self.name.value.strip(),
+            "mode": self._mode.value,
+            "reason": self.reason.value.strip(),
+        }
+
+
+def _move_sentence(move: Json, plant: Json) -> str:
+    names = words.names(plant)
+    entry = next((v for v in plant["variables"] if v["name"] == move["variable"]), None)
+    places = 4 if entry is None else words.decimals_of_span(entry["low"], entry["high"])
+    before, after = (words.number(move[key], places) for key in ("previous", "value"))
+    return f"{names.get(move['variable'], move['variable'])}: {before} → {after} {words.unit(move['unit'])}"
+
+
+def _limit_lines(plant: Json) -> list[str]:
+    """What AUTO may do at most, a line for each manipulated variable."""
+    names, units, lines = words.names(plant), words.units(plant), []
+    for name, limit in plant["limits"].items():
+        rate = "" if limit["rate_per_h"] is None else f", at most {limit['rate_per_h']:g} in an hour"
+        lines.append(f"{names.get(name, name)}: {limit['low']:g} to {limit['high']:g} {units.get(name, '')}{rate}.")
+    return lines

@@ -1,0 +1,151 @@
+"""The trend panel: what one person watches, over which window; its chart is updated in place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from time import monotonic
+from typing import Any
+
+from nicegui import events, ui
+
+from hmi.console import chart, strips, words
+from hmi.console.link import Link
+from hmi.console.palette import DARK, LIGHT
+from hmi.console.parts import Text, box, say, titled
+
+Json = Mapping[str, Any]
+EVERY_S = 2.0  # a trend is drawn anew at most this often (design)
+BUCKETS = 360  # a trend is that many points across, about one to two pixels each (design)
+MOST = 6  # strips that still can be read on one screen (design)
+WINDOWS = {"batch": "Whole batch", "48": "48 h", "24": "24 h", "8": "8 h", "own": "Zoomed"}
+FUTURE = 0.25  # share of a following window that shows what is to come (design)
+KEY = (
+    ("measured", "measured"),
+    ("setpoint", "setpoint"),
+    ("estimate", "estimate ± SD"),
+    ("assay", "assay"),
+    ("plan", "present plan, 80 %"),
+    ("suggested", "with suggestion, 80 %"),
+    ("lost", "bad quality"),
+)
+
+
+class Trends:
+    """Strips of the chosen variables. `prefs` remembers the choice for as long as the browser tab lives."""
+
+    def __init__(self, link: Link, plant: Json, prefs: dict[str, Any]) -> None:
+        self._link, self._plant, self._prefs = link, plant, prefs
+        self._seen: tuple[object, ...] = ()
+        self._drawn_at, self._placed = 0.0, False
+        self._drawing = asyncio.Lock()
+        self.dark = False
+        available = strips.choices(plant)
+        chosen = [name for name in prefs.get("chosen", []) if name in available] or strips.preferred(plant)
+        outer, title, self._note = titled("Trends", "trends")
+        with title:
+            self._window = ui.toggle(WINDOWS, value=prefs.get("window", "batch"), on_change=self._change_window).props(
+                "no-caps unelevated dense"
+            )
+        with outer:
+            self._chosen = ui.select(available, multiple=True, value=chosen, on_change=self._choose)
+            self._chosen.props('dense outlined use-chips options-dense :max-values="6" aria-label="Variables"')
+            self._chosen.classes("chosen")
+            with box("key"):
+                for name, text in KEY:
+                    with box("key-entry", "span"):
+                        box(f"swatch {name}", "i")
+                        Text("span", text)
+            self._chart = ui.echart({}).classes("chart")
+            self._chart.on("chart:datazoom", self._zoomed, throttle=0.3, leading_events=False)
+
+    def _choose(self) -> None:
+        self._prefs["chosen"] = list(self._chosen.value)[:MOST]
+        self._again()
+
+    def _change_window(self) -> None:
+        self._prefs["window"] = self._window.value
+        self._again()
+
+    def _again(self) -> None:
+        """Draw at the next tick, with the window put where it belongs."""
+        self._seen, self._placed = (), False
+
+    def change_ground(self, dark: bool) -> None:
+        """Draw in the colours of the other ground."""
+        self.dark, self._seen = dark, ()
+
+    def _zoomed(self, event: events.GenericEventArguments) -> None:
+        """Somebody zoomed or moved: keep it, and fetch what that window shows in its own detail."""
+        told = event.args[0] if isinstance(event.args, list) else event.args
+        moved = (told.get("batch") or [told])[0]
+        length = self._length()
+        if moved.get("start") is None or moved.get("end") is None:
+            return
+        self._prefs["own"] = [moved["start"] / 100.0 * length, moved["end"] / 100.0 * length]
+        self._prefs["window"] = "own"
+        self._window.value = "own"
+        self._seen, self._placed = (), True
+
+    def _length(self) -> float:
+        """The hours that the axis spans: the batch, or what there is of it when its length is not known."""
+        now = self._now() or 0.0
+        return max(float(self._plant["batch_length_h"] or 0.0), now * 1.02, 1.0)
+
+    def _start(self) -> datetime | None:
+        return None if self._link.status is None else words.moment(self._link.status["batch"]["start"])
+
+    def _now(self) -> float | None:
+        decision = self._link.decision
+        return None if decision is None else words.hours(decision["time"], self._start())
+
+    def _span(self, now: float) -> tuple[float, float]:
+        """The window in hours."""
+        length, kind = self._length(), self._window.value
+        if kind == "own" and "own" in self._prefs:
+            first, last = self._prefs["own"]
+            return max(0.0, first), min(length, last)
+        if kind in {"batch", "own"}:
+            return 0.0, length
+        width = min(float(kind), length)
+        last = min(length, max(width, now + FUTURE * width))
+        return last - width, last
+
+    async def refresh(self) -> None:
+        """Draw when there is something new, but not too often."""
+        start, now = self._start(), self._now()
+        if self._drawing.locked() or start is None or now is None:
+            say(self._note, "" if now is not None else "nothing recorded yet")
+            return
+        state = (self._link.decision or {}).get("time"), len(self._link.assays), self._link.away is None
+        if self._seen == state or (self._seen and monotonic() - self._drawn_at < EVERY_S):
+            return
+        async with self._drawing:
+            self._seen, self._drawn_at = state, monotonic()
+            await self._draw(start, now)
+
+    async def _draw(self, start: datetime, now: float) -> None:
+        chosen, window = list(self._chosen.value)[:MOST], self._span(now)
+        # A margin to either side, so that moving the window a little shows something at once.
+        margin = (window[1] - window[0]) / 2
+        first, last = max(0.0, window[0] - margin), min(now, window[1] + margin)
+        names = [series for name in chosen for series in strips.series_of(name)]
+        trend: Json = {}
+        if chosen and last > first:
+            edges = strips.at(start, first), strips.at(start, last + 1e-3)
+            buckets = max(1, round(BUCKETS * (last - first) / (window[1] - window[0])))
+            trend = await self._link.trend(names, *edges, min(buckets, 2000))
+            if not trend and self._link.away is not None:
+                return  # keep what is drawn: the banner says that it is old
+        forecasts = await self._link.forecasts()
+        drawn = [strips.strip(name, self._plant, start, trend, self._link.assays, forecasts) for name in chosen]
+        own = self._window.value == "own"
+        places = not (own and self._placed)
+        palette = DARK if self.dark else LIGHT
+        built = chart.options(drawn, now, self._length(), window, places, palette)
+        self._chart.options.clear()
+        self._chart.options.update(built)
+        self._chart.update()
+        self._placed = True
+        say(self._note, f"{words.elapsed(window[0])} to {words.elapsed(window[1])}")

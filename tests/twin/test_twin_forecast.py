@@ -1,0 +1,178 @@
+"""Forecasts: paired, honest about their spread, and moved by plans the way the culture would be."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from twin.correction import Correction, Population, none
+from twin.engine import TwinEngine
+from twin.forecast import Outlook, Plan, Step
+from twin.models.penicillin import FEED_LATCH, MODEL
+from twin.signals import Variable
+
+KEEP = none(())  # the correction says nothing, so that multipliers keep their estimates
+FADE = none([m.name for m in MODEL.multipliers])
+
+
+@pytest.fixture(scope="module")
+def fed(engine, kit):
+    """Sixty hours into a batch."""
+    return kit.followed(engine, kit.own_batch(1), until_h=60.0)[-1].now
+
+
+def _plan(estimate, hours=120.0, latch=None, **inputs):
+    return Plan((Step(estimate.time, inputs),), estimate.time + timedelta(hours=hours), latch)
+
+
+def test_identical_plans_differ_by_nothing_and_other_plans_member_by_member(engine, fed):
+    plan = _plan(fed, feed=0.042)
+    a, b = (engine.forecast(fed, KEEP, plan) for _ in range(2))
+    assert a == b
+    more = engine.forecast(fed, KEEP, _plan(fed, feed=0.044))
+    gain = np.array(more.objective) - np.array(a.objective)
+    assert gain.std() < 0.3 * np.array(a.objective).std()
+
+
+def test_objectives_are_those_of_the_forecast_whatever_the_number_of_members(engine, fed):
+    plan = _plan(fed, feed=0.04)
+    whole = engine.forecast(fed, KEEP, plan, members=32).objective
+    assert engine.objectives(fed, KEEP, plan, members=12) == whole[:12]
+    assert len(whole) == 32
+
+
+def test_more_precursor_never_hurts_below_the_window_and_hurts_above_it(engine, fed):
+    short = _plan(fed, precursor_feed=0.0)
+    base = np.array(engine.objectives(fed, KEEP, short))
+    for flow in (0.0003, 0.0006, 0.0012):
+        more = np.array(engine.objectives(fed, KEEP, _plan(fed, precursor_feed=flow)))
+        assert (more >= base - 1e-9).all()
+        base = more
+    flooded = np.array(engine.objectives(fed, KEEP, _plan(fed, precursor_feed=0.005)))
+    assert np.median(flooded) < np.median(base)
+
+
+def test_bands_are_nested_and_complete(engine, fed):
+    made = engine.forecast(fed, KEEP, _plan(fed))
+    assert set(made.bands) == {s.name for s in MODEL.states} | {o.name for o in MODEL.outputs}
+    assert len(made.times) <= 60
+    assert made.times[0] == fed.time
+    assert made.times[-1] == made.plan.end
+    for band in made.bands.values():
+        rows = np.array([band.low95, band.low80, band.median, band.high80, band.high95])
+        assert rows.shape == (5, len(made.times))
+        assert (np.diff(rows, axis=0) >= 0.0).all()
+    assert made.bands["biomass"].median[0] == pytest.approx(fed["biomass"], rel=0.02)
+
+
+def test_bands_hold_the_truth_about_as_often_as_they_say(engine, kit):
+    inside = {"biomass": [], "product": [], "precursor": []}
+    for seed in (31, 32, 33, 34):
+        record = kit.own_batch(seed)
+        for hours in (60.0, 110.0):
+            now = kit.followed(engine, record, until_h=hours)[-1].now
+            made = engine.forecast(now, KEEP, _plan(now, hours=200.0 - hours, feed=0.042, precursor_feed=0.0012))
+            index = [round((t - kit.START).total_seconds() / 300) for t in made.times[1:]]
+            for name, found in inside.items():
+                truth = record.truth[index, kit.NAMES.index(name)]
+                band = made.bands[name]
+                found.append(np.mean((truth >= band.low95[1:]) & (truth <= band.high95[1:])))
+    for name, found in inside.items():
+        assert np.mean(found) > 0.75, name
+
+
+def test_the_feed_stays_shut_until_sugar_is_used_up_and_then_stays_open(engine, kit):
+    early = kit.followed(engine, kit.own_batch(1), until_h=20.0)[-1].now
+    free = engine.forecast(early, KEEP, _plan(early, feed=0.042))
+    held = engine.forecast(early, KEEP, _plan(early, feed=0.042, latch=FEED_LATCH))
+    assert held.bands["volume"].median[10] < free.bands["volume"].median[10] - 0.5
+    assert held.bands["substrate"].median[-1] > 0.005  # it was opened: the culture does not starve
+    never = engine.forecast(early, KEEP, _plan(early, feed=0.0))
+    assert held.bands["biomass"].median[-1] > 1.2 * never.bands["biomass"].median[-1]
+
+
+def test_a_feed_that_already_flows_is_not_shut_again(engine, fed):
+    rich = replace(fed, mean=tuple(1.0 if n == "substrate" else v for n, v in zip(fed.names, fed.mean, strict=True)))
+    assert fed.inputs["feed"] > 0.0
+    latched = engine.forecast(rich, KEEP, _plan(rich, feed=0.042, latch=FEED_LATCH))
+    assert latched.objective == engine.forecast(rich, KEEP, _plan(rich, feed=0.042)).objective
+
+
+def test_steps_take_over_at_their_hour_and_what_they_do_not_name_is_kept(engine, fed):
+    later = fed.time + timedelta(hours=60)
+    end = fed.time + timedelta(hours=120)
+    first, then = Step(fed.time - timedelta(hours=1), {"feed": 0.035}), Step(later, {"feed": 0.045})
+    both = engine.forecast(fed, KEEP, Plan((first, then), end))
+    one = engine.forecast(fed, KEEP, Plan((first,), end))
+    before = sum(t < later for t in both.times)
+    assert both.bands["volume"].median[before - 1] == pytest.approx(one.bands["volume"].median[before - 1], rel=1e-6)
+    assert both.bands["volume"].median[-1] - one.bands["volume"].median[-1] == pytest.approx(0.6, rel=0.05)
+    named = engine.forecast(fed, KEEP, Plan((Step(fed.time, dict(fed.inputs)),), end))
+    assert named.objective == engine.forecast(fed, KEEP, Plan((Step(fed.time, {}),), end)).objective
+
+
+def _says(multiplier, value):
+    """A correction that is the same everywhere."""
+    everywhere = Population(("biomass",), (0.0,), (20.0,), ((float("nan"),),), 1.0)
+    return Correction((multiplier,), everywhere, ((value,),), 1.0, (0.5,))
+
+
+def test_the_correction_is_where_multipliers_end_up(engine, fed):
+    plan = _plan(fed, hours=150.0)
+    low, none_, high = (np.median(engine.objectives(fed, _says("production", v), plan)) for v in (-0.3, 0.0, 0.3))
+    assert low < 0.85 * none_
+    assert high > 1.15 * none_
+    # At once, the estimate counts and not the correction.
+    soon = [engine.objectives(fed, _says("production", v), _plan(fed, hours=0.5))[0] for v in (-0.3, 0.3)]
+    assert soon[0] == pytest.approx(soon[1], rel=1e-3)
+
+
+def test_a_multiplier_fades_only_where_a_correction_has_a_say(engine, fed):
+    strong = replace(
+        fed,
+        log_multipliers=tuple(
+            0.5 if n == "production" else v for n, v in zip(fed.multiplier_names, fed.log_multipliers, strict=True)
+        ),
+    )
+    plan = _plan(fed, hours=150.0)
+    kept, faded = (np.median(engine.objectives(strong, c, plan)) for c in (KEEP, FADE))
+    assert kept > 1.15 * faded
+
+
+def test_the_past_and_the_present_are_forecast_as_they_are(engine, fed):
+    made = engine.forecast(fed, KEEP, Plan((Step(fed.time, {}),), fed.time))
+    assert made.times == (fed.time,)
+    assert made.objective[0] == pytest.approx(fed["product"] * fed["volume"])
+
+
+def test_another_seed_gives_other_members(engine, kit, fed):
+    other = TwinEngine(kit.PLANT, MODEL, outlook=Outlook(seed=5))
+    plan = _plan(fed, hours=20.0)
+    a, b = engine.objectives(fed, KEEP, plan), other.objectives(fed, KEEP, plan)
+    assert a[0] == b[0]
+    assert a[1] != b[1]
+
+
+def test_a_forecast_of_the_whole_batch_is_quick(engine, kit):
+    early = kit.followed(engine, kit.own_batch(1), until_h=0.5)[-1].now
+    plan = _plan(early, hours=230.0, feed=0.042, latch=FEED_LATCH)
+    engine.forecast(early, KEEP, plan)
+    begun = time.process_time()
+    engine.forecast(early, KEEP, plan)
+    assert time.process_time() - begun < 1.0  # 0.15 s on an idle core
+
+
+def test_a_plant_in_other_units_is_refused(kit):
+    wrong = tuple(replace(v, unit="mL/h") if v.name == "feed" else v for v in kit.PLANT.variables)
+    with pytest.raises(ValueError, match="R1 gives feed in mL/h, the model penicillin in L/h"):
+        TwinEngine(replace(kit.PLANT, variables=wrong), MODEL)
+
+
+def test_a_plant_that_measures_nothing_of_the_model_is_refused(kit):
+    alone = (Variable("ph", "pH", 2.0, 12.0, kit.PLANT.variables[0].role),)
+    with pytest.raises(ValueError, match="measures nothing"):
+        TwinEngine(replace(kit.PLANT, variables=alone), MODEL)
