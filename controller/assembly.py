@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from controller.cycle import Cadence, Parts
+from controller.envelope import Bound, Envelope, Limit
 from controller.neurocore.core import NeuroCore, bioreactor_core
 from controller.pharmacoloop.bioreactor import BioreactorLoop
-from controller.safety import Bound, Envelope, Limit
 from controller.settings import Settings
 from controller.supervisor import Gates
 from twin.engine import TwinEngine

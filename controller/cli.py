@@ -45,7 +45,10 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("asyncua").setLevel(logging.ERROR)
     structlog.configure(
-        processors=[structlog.processors.TimeStamper("%H:%M:%S"), structlog.dev.ConsoleRenderer()],
+        processors=[
+            structlog.processors.TimeStamper("%H:%M:%S"),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     die_with_parent()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from controller.envelope import Envelope
 from controller.records import (
     Abstention,
     Command,
@@ -22,7 +23,7 @@ from controller.records import (
     Suggestion,
     Verdict,
 )
-from controller.safety import Envelope, admit, missing_evidence
+from controller.safety import admit, missing_evidence
 from controller.supervisor import Gates, Ladder, climb, watch
 from twin.correction import Correction
 from twin.estimate import Estimate, Track

@@ -25,8 +25,8 @@ import tomli_w
 from controller.assembly import assemble
 from controller.edge.historian import Historian
 from controller.edge.runner import Runner
-from controller.edge.source import Bucket
 from controller.edge.serve import control
+from controller.edge.source import Bucket
 from controller.lifeline import end, spawn
 from controller.records import Mode
 from controller.settings import default_config, load

@@ -15,13 +15,13 @@ from statistics import linear_regression
 from typing import Any
 
 from controller.cycle import Cadence, Memory, Parts, turn
+from controller.envelope import Envelope
 from controller.neurocore.core import neuro_core
 from controller.patient_file import Sample
 from controller.pharmacoloop.patient import DISCLAIMER, PatientLoop
 from controller.pharmacoloop.reviews import MIN_INTERVAL_DAYS, Treatment
 from controller.pharmacoloop.stability import PLAUSIBLE, StabilityWatch
 from controller.records import Decision, Effect, Mode, Situation, Suggestion
-from controller.safety import Envelope
 from controller.supervisor import Gates, Ladder
 from plant_sim.patient import HOURS_PER_SAMPLE, Arm, simulate
 from twin.engine import TwinEngine

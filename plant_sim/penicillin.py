@@ -132,7 +132,7 @@ class Initial(NamedTuple):
     pH: float = 5.0  # Birol 2002
     T: float = 298.0  # K; Birol 2002
     CO2: float = 0.5  # mmol/L, evolved so far; Birol 2002
-    Q: float = 0.0  # cal/L.L, heat generated so far
+    Q: float = 0.0  # cal, heat generated so far
     PAA: float = 1400.0  # mg/L; Goldrick 2015
     A: float = 0.0  # h, biomass-weighted age
     vis: float = 4.0  # cP; Goldrick 2015

@@ -85,14 +85,16 @@ class _ClientWrites(AttributeService):
         self._tags, self._take, self._taken = tags, take, taken
 
     async def write(self, params: ua.WriteParameters, user: User | None = None) -> list[ua.StatusCode]:
-        codes = []
+        codes, ours = [], False
         for item in params.NodesToWrite:
             tag = self._tags.get(item.NodeId) if item.AttributeId == AttributeIds.Value else None
             if tag is not None:
                 codes.append(self._take(tag, item.Value))
+                ours = True
             else:
                 codes += await super().write(ua.WriteParameters(NodesToWrite=[item]), user or User())
-        await self._taken()
+        if ours:
+            await self._taken()
         return codes
 
 
@@ -296,21 +298,26 @@ async def serve(options: Options, ready: asyncio.Event | None = None) -> None:
             await _run(plant, options)
 
 
-def _arguments(argv: list[str] | None) -> Options:
-    def speed(text: str) -> float | None:
-        if text == "max":
-            return None
-        if not (math.isfinite(float(text)) and float(text) > 0.0):
-            raise argparse.ArgumentTypeError(f"{text} is not a positive number, nor max")
-        return float(text)
+def _positive(text: str) -> float:
+    if not (math.isfinite(number := float(text)) and number > 0.0):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
 
+
+def _speed(text: str) -> float | None:
+    return None if text == "max" else _positive(text)
+
+
+def _arguments(argv: list[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="plant_sim.server", description=__doc__)
     parser.add_argument("--endpoint", default=ENDPOINT, help="where to serve (default %(default)s)")
     parser.add_argument("--seed", type=int, help="of what varies between batches (default: the nominal plant)")
     parser.add_argument("--nominal", action="store_true", help="the nominal plant with this seed's noise")
-    parser.add_argument("--speed", type=speed, help="process seconds per second; max (default): clients advance it")
-    parser.add_argument("--scan", type=float, default=60.0, help="process seconds between values (default 60)")
-    parser.add_argument("--lease", type=float, default=3600.0, help="process seconds a heartbeat lasts (default 3600)")
+    parser.add_argument("--speed", type=_speed, help="process seconds per second; max (default): clients advance it")
+    parser.add_argument("--scan", type=_positive, default=60.0, help="process seconds between values (default 60)")
+    parser.add_argument(
+        "--lease", type=_positive, default=3600.0, help="process seconds a heartbeat lasts (default 3600)"
+    )
     parser.add_argument("--checkpoint", type=Path, help="file to go on from after a restart")
     parser.add_argument("--truth", type=Path, help="CSV file of what really is in the vessel, for a judge")
     parser.add_argument("--start", type=datetime.fromisoformat, default=START, help="process time of inoculation")

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from controller.envelope import Bound, Envelope, Limit
 from controller.records import Effect, Insight, Mode, Move, Situation, Suggestion
-from controller.safety import Bound, Envelope, Limit
 from twin.correction import Correction, Population
 from twin.estimate import Estimate
 from twin.forecast import Band, Forecast, Plan, Step

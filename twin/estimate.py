@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from twin import evidence, unscented
+from twin import evidence
 from twin.model import Array, Model
 from twin.signals import Assay, Plant, Role, Snapshot
+from twin.unscented import Unscented, unscented
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,10 @@ class Filter:
     plant: Plant
     model: Model
     tuning: Tuning = field(default_factory=Tuning)
+    arithmetic: Unscented = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "arithmetic", unscented(self.model))
 
 
 Past = Sequence[tuple[Estimate, Snapshot]]
@@ -187,8 +192,7 @@ def _predicted(filter: Filter, estimate: Estimate, time: datetime, jumps: bool) 
     """The belief at a later time if nothing is measured until then."""
     model = filter.model
     hours = (time - estimate.time).total_seconds() / 3600
-    mean, covariance = unscented.predict(
-        model,
+    mean, covariance = filter.arithmetic.predict(
         _mean(estimate),
         np.array(estimate.covariance),
         _acting(model, estimate),
@@ -207,8 +211,8 @@ def _updated(filter: Filter, estimate: Estimate, snapshot: Snapshot, past: Past)
     estimate = replace(estimate, inputs=acting, innovations={}, nis=0.0, nis_dof=0)
     if not values:
         return estimate
-    mean, covariance = _mean(estimate), np.array(estimate.covariance)
-    points, sights = unscented.sight(model, mean, covariance, _acting(model, estimate))
+    mean = _mean(estimate)
+    points, sights = filter.arithmetic.sight(mean, np.array(estimate.covariance), _acting(model, estimate))
     rows = [k for k, output in enumerate(model.outputs) if output.name in values]
     outputs, sights = [model.outputs[k] for k in rows], sights[:, rows]
     expected = sights.mean(axis=0)
@@ -223,16 +227,14 @@ def _updated(filter: Filter, estimate: Estimate, snapshot: Snapshot, past: Past)
         return estimate
     noise = (noise + np.maximum(on_gate - variance, 0.0))[believed]
     residual = residual[believed]
-    mean, covariance, innovation = unscented.correct(
-        model, mean, covariance, points, sights[:, believed], residual, noise
-    )
+    mean, covariance, innovation, nis = filter.arithmetic.correct(mean, points, sights[:, believed], residual, noise)
     sd = np.sqrt(np.diag(innovation))
     return _with(
         estimate,
         mean,
         covariance,
         innovations={outputs[k].name: Innovation(float(residual[i]), float(sd[i])) for i, k in enumerate(believed)},
-        nis=float(residual @ np.linalg.solve(innovation, residual)),
+        nis=nis,
         nis_dof=len(believed),
     )
 

@@ -6,6 +6,7 @@ The belief is over the states and the log multipliers together.
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -15,57 +16,86 @@ from twin.integrate import LANES, floors, kernels
 from twin.model import Array, Model, compiled, parameter_values
 
 
-def predict(
-    model: Model, mean: Array, covariance: Array, inputs: Array, hours: float, jumps: bool, pull_h: float
-) -> tuple[Array, Array]:
-    """Mean and covariance after `hours` in which nothing is measured; with `jumps` the model's jump comes first."""
-    noise = np.array([s.noise_sd for s in model.states] + [m.noise_sd for m in model.multipliers])
-    u = np.repeat(inputs, LANES)
-    p = parameter_values(model)
-    low, high = limits(model)
-    for step_h in (model.step_h, model.step_h / 4):  # the shorter one when a far sigma point is too stiff
-        after, spread_after = _compiled(model)[0](
-            mean, covariance, u, p, noise, 1.0 / pull_h, low, high, floors(model), hours, step_h, jumps
-        )
-        if np.isfinite(after).all() and np.isfinite(spread_after).all():
-            return np.clip(after, low, high), spread_after
-    raise ArithmeticError(f"the model {model.name} does not stay finite over {hours:g} h with inputs {inputs}")
+@dataclass(frozen=True, slots=True)
+class Unscented:
+    """The arithmetic for one model: what a prediction and a correction need, compiled."""
 
+    name: str
+    parameters: Array
+    noise: Array  # per sqrt(h)
+    low: Array  # of states and log multipliers
+    high: Array
+    floor: Array  # of states, in lanes
+    step_h: float
+    predict_kernel: Any
+    sight_kernel: Any
 
-def sight(model: Model, mean: Array, covariance: Array, inputs: Array) -> tuple[Array, Array]:
-    """The sigma points, and what each would show at the outputs."""
-    low, high = limits(model)
-    u = np.repeat(inputs, LANES)
-    points, sights = _compiled(model)[1](mean, covariance, u, parameter_values(model), low, high)
-    return points, sights
+    def predict(
+        self, mean: Array, covariance: Array, inputs: Array, hours: float, jumps: bool, pull_h: float
+    ) -> tuple[Array, Array]:
+        """Mean and covariance after `hours` in which nothing is measured; with `jumps` the model's jump comes first."""
+        u = np.repeat(inputs, LANES)
+        for step_h in (self.step_h, self.step_h / 4):  # the shorter one when a far sigma point is too stiff
+            after, spread_after = self.predict_kernel(
+                mean,
+                covariance,
+                u,
+                self.parameters,
+                self.noise,
+                1.0 / pull_h,
+                self.low,
+                self.high,
+                self.floor,
+                hours,
+                step_h,
+                jumps,
+            )
+            if np.isfinite(after).all() and np.isfinite(spread_after).all():
+                return np.minimum(np.maximum(after, self.low), self.high), spread_after
+        raise ArithmeticError(f"the model {self.name} does not stay finite over {hours:g} h with inputs {inputs}")
 
+    def sight(self, mean: Array, covariance: Array, inputs: Array) -> tuple[Array, Array]:
+        """The sigma points, and what each would show at the outputs."""
+        u = np.repeat(inputs, LANES)
+        points, sights = self.sight_kernel(mean, covariance, u, self.parameters, self.low, self.high)
+        return points, sights
 
-def correct(
-    model: Model, mean: Array, covariance: Array, points: Array, sights: Array, residual: Array, noise: Array
-) -> tuple[Array, Array, Array]:
-    """Mean and covariance after a measurement of variance `noise`, and the covariance of its innovation.
+    def correct(
+        self, mean: Array, points: Array, sights: Array, residual: Array, noise: Array
+    ) -> tuple[Array, Array, Array, float]:
+        """Mean and covariance after a measurement of variance `noise`; the innovation's covariance and its NIS.
 
-    A statistical linearisation in Joseph's form, which keeps the covariance positive.
-    """
-    spread = sights - sights.mean(axis=0)
-    cross = (points - mean).T @ spread / len(points)
-    innovation = spread.T @ spread / len(points) + np.diag(noise)
-    gain = np.linalg.solve(innovation, cross.T).T
-    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-300))  # states differ by orders of magnitude
-    correlation = covariance / np.outer(scale, scale)
-    slope = np.linalg.lstsq(correlation, cross / scale[:, None], rcond=1e-12)[0].T / scale
-    rest = np.eye(len(mean)) - gain @ slope
-    error = innovation - slope @ covariance @ slope.T
-    after = rest @ covariance @ rest.T + gain @ error @ gain.T
-    return np.clip(mean + gain @ residual, *limits(model)), (after + after.T) / 2, innovation
+        The covariance is that of the corrected points, so rounding cannot make it negative.
+        """
+        shown = sights - sights.mean(axis=0)
+        deviations = points - mean
+        innovation = shown.T @ shown / len(points) + np.diag(noise)
+        solved = np.linalg.solve(innovation, np.column_stack((shown.T @ deviations / len(points), residual)))
+        gain = solved[:, :-1].T
+        left = deviations - shown @ gain.T
+        covariance = left.T @ left / len(points) + (gain * noise) @ gain.T
+        after = np.minimum(np.maximum(mean + gain @ residual, self.low), self.high)
+        return after, (covariance + covariance.T) / 2, innovation, float(residual @ solved[:, -1])
 
 
 @functools.cache
-def limits(model: Model) -> tuple[Array, Array]:
-    """The least and the greatest value of every state and log multiplier."""
+def unscented(model: Model) -> Unscented:
+    """The arithmetic for a model; compiled once a process, and kept on disk."""
+    made = kernels(model)
+    sizes = {name: made[name] for name in ("NX", "NM", "NY")}
+    sizes["fill"] = compiled(_fill, **sizes)
     bounds = [m.bound for m in model.multipliers]
-    low = [0.0 if s.positive else -np.inf for s in model.states] + [-b for b in bounds]
-    return np.array(low), np.array([np.inf for _ in model.states] + bounds)
+    return Unscented(
+        name=model.name,
+        parameters=parameter_values(model),
+        noise=np.array([s.noise_sd for s in model.states] + [m.noise_sd for m in model.multipliers]),
+        low=np.array([0.0 if s.positive else -np.inf for s in model.states] + [-b for b in bounds]),
+        high=np.array([np.inf for _ in model.states] + bounds),
+        floor=floors(model),
+        step_h=model.step_h,
+        predict_kernel=compiled(_predict, leap=made["leap"], advance=made["advance"], **sizes),
+        sight_kernel=compiled(_sight, look=made["look"], **sizes),
+    )
 
 
 # Free names of the kernels below, bound for each model by `_kernels`.
@@ -171,12 +201,3 @@ def _sight(mean: Array, covariance: Array, u: Array, p: Array, low: Array, high:
             for i in range(NY):
                 sights[block * LANES + lane, i] = y[i * LANES + lane]
     return points, sights
-
-
-@functools.cache
-def _compiled(model: Model) -> tuple[Any, Any]:
-    made = kernels(model)
-    sizes = {name: made[name] for name in ("NX", "NM", "NY")}
-    sizes["fill"] = compiled(_fill, **sizes)
-    predict = compiled(_predict, leap=made["leap"], advance=made["advance"], **sizes)
-    return predict, compiled(_sight, look=made["look"], **sizes)

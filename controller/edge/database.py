@@ -73,6 +73,8 @@ def faults_of(path: Path) -> Iterator[None]:
     """Turn what SQLite raises inside into one clear sentence about this file."""
     try:
         yield
+    except sqlite3.ProgrammingError:
+        raise  # a bug of ours, such as reading after close
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # extended codes keep it in the low byte
         problem, mend = _MENDS.get(code, ("cannot be used", "check that it was written by this program"))

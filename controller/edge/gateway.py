@@ -293,7 +293,8 @@ async def _messages(source: Source, closing: asyncio.Event) -> AsyncIterator[str
             either: set[asyncio.Future[Any]] = {pending, closed}
             await asyncio.wait(either, timeout=KEEP_ALIVE_S, return_when=asyncio.FIRST_COMPLETED)
             if not pending.done():
-                yield ": alive\n\n"
+                if not closed.done():
+                    yield ": alive\n\n"
                 continue
             time, pending = pending.result(), None
             yield f"event: turn\ndata: {_turn(source, time).model_dump_json()}\n\n"

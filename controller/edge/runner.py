@@ -123,7 +123,7 @@ class Runner:
             self.scan_period_s = (now - self.scanned_at).total_seconds()
         self.scan, self.decision, self.scanned_at = scan, decision, now
         self.counts.scans += 1
-        self.notice = decision.notes[-1] if decision.notes else self.notice
+        self.notice = decision.notes[-1] if decision.notes else ""
 
     def _turn(self, scan: Scan, situation: Situation) -> Decision:
         """Take the turn and record it; a NeuroCore that died is rebuilt from what it had learned."""

@@ -15,8 +15,8 @@ from typing import Protocol
 
 import numpy as np
 
+from controller.envelope import Bound, Envelope, Limit
 from controller.records import Abstention, Effect, Insight, Move, Situation, Suggestion
-from controller.safety import Bound, Envelope, Limit
 from twin.correction import Correction
 from twin.estimate import Estimate
 from twin.forecast import Forecast, Latch, Plan, Step
@@ -29,7 +29,7 @@ GAIN_QUANTILES = (0.1, 0.5, 0.9)  # the 80 % interval of the paired gain, and it
 class Forecaster(Protocol):
     """What the loop asks of the TwinEngine."""
 
-    def forecast(self, estimate: Estimate, correction: Correction, plan: Plan, members: int | None = None) -> Forecast:
+    def forecast(self, estimate: Estimate, correction: Correction, plan: Plan, members: int = ...) -> Forecast:
         """The ensemble's future under a plan."""
         ...
 

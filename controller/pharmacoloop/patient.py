@@ -23,6 +23,7 @@ DISCLAIMER = "Research use only. Advisory. Not a medical device. Never act on it
 
 HORIZON = timedelta(days=7)  # of every forecast; the shortest time after which a dose may be judged
 SAMPLING = timedelta(hours=6)
+NORMAL_80 = 1.2816  # half the central 80 % interval of a unit normal
 
 
 class Forecaster(Protocol):
@@ -65,11 +66,11 @@ class PatientLoop:
         """The plan that the advice means and what it changes; only what changes the doses taken has an effect."""
         if advice.kind == "dose" and advice.dose_mg is not None:
             changed = self.engine.forecast(estimate, insight.correction, self._plan(estimate, advice.dose_mg))
-            return changed.plan, _effect(baseline, changed, picture.response)
+            return changed.plan, _effect(baseline, changed, picture)
         if advice.kind == "adherence":
             taken = picture.findings["dose_mg_48h"] / expected_mg(picture) * self.treatment.dose_mg
             without = self.engine.forecast(estimate, insight.correction, self._plan(estimate, taken))
-            return baseline.plan, _effect(without, baseline, picture.response)
+            return baseline.plan, _effect(without, baseline, picture)
         return baseline.plan, None
 
     def _suggestion(
@@ -88,7 +89,7 @@ class PatientLoop:
             kind=advice.kind,
             moves=(),  # nothing is ever written for a patient
             plan=plan or baseline.plan,
-            reason=advice.reason,
+            reason=advice.reason + _told(effect),
             effect=effect,
             bounded_by=blocked,
         )
@@ -108,11 +109,12 @@ class PatientLoop:
 def _picture(estimate: Estimate, insight: Insight, baseline: Forecast, treatment: Treatment) -> Picture:
     now, pk = estimate.time, treatment.pk
     central = baseline.bands["central"].median
-    day = [x for t, x in zip(baseline.times, central, strict=True) if t <= now + timedelta(hours=24)]
+    day = [x for t, x in zip(baseline.times, central, strict=True) if t < now + timedelta(hours=24)]
+    last = [x for t, x in zip(baseline.times, central, strict=True) if t >= baseline.plan.end - timedelta(hours=24)]
     present = concentration_ng_per_ml(estimate, pk)
     predicted = 1000.0 * fmean(day) / pk.volume_l
+    settled = 1000.0 * fmean(last[1:] or last) / pk.volume_l
     log_response = estimate.log_multipliers[estimate.multiplier_names.index("response")]
-    sd = estimate.sd("response")
     return Picture(
         now=now,
         treatment=treatment,
@@ -122,21 +124,32 @@ def _picture(estimate: Estimate, insight: Insight, baseline: Forecast, treatment
         concentration=present,
         predicted=predicted,
         occupancy=occupancy(predicted),
-        rising=occupancy(predicted) > occupancy(present),
+        settled=occupancy(settled),
         activation=max(0.0, occupancy(present) - estimate["tolerance"]),
         stress=baseline.bands["stress"].median[0],
         response=math.exp(log_response),
-        response_high=math.exp(log_response + 1.645 * sd),
-        log_sds=(sd, estimate.sd("log_clearance")),
+        log_sds=(estimate.sd("response"), estimate.sd("log_clearance")),
         novelty=insight.novelty,
     )
 
 
-def _effect(without: Forecast, with_: Forecast, response: float) -> Effect:
-    """Mood at the end of the horizon, from the paired ensembles."""
-    gains = [MOOD_GAIN * response * (b - a) for a, b in zip(without.objective, with_.objective, strict=True)]
-    tenths = quantiles(gains, n=10, method="inclusive")
-    baseline = without.bands["mood"].median[-1]
-    return Effect(
-        "mood in 7 days", "points", baseline, baseline + tenths[4], tenths[4], gain_low=tenths[0], gain_high=tenths[8]
+def _told(effect: Effect | None) -> str:
+    if effect is None:
+        return ""
+    return (
+        f" Predicted: {effect.gain:+.2f} {effect.unit} of {effect.quantity}"
+        f" (80 %: {effect.gain_low:+.2f} to {effect.gain_high:+.2f})."
     )
+
+
+def _effect(without: Forecast, with_: Forecast, picture: Picture) -> Effect:
+    """Mood at the end of the horizon, from the paired ensembles.
+
+    The interval is that of the benefit, widened by the whole interval of the response: rather too wide than too narrow.
+    """
+    gains = [MOOD_GAIN * picture.response * (b - a) for a, b in zip(without.objective, with_.objective, strict=True)]
+    tenths = quantiles(gains, n=10, method="inclusive")
+    spread = math.exp(NORMAL_80 * picture.log_sds[0])
+    ends = [end * factor for end in (tenths[0], tenths[8]) for factor in (spread, 1 / spread)]
+    baseline = without.bands["mood"].median[-1]
+    return Effect("mood in 7 days", "points", baseline, baseline + tenths[4], tenths[4], min(ends), max(ends))

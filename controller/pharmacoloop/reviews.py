@@ -22,11 +22,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from twin.models.patient import E2, Pharmacokinetics
+from twin.models.patient import E2, MOOD_GAIN, Pharmacokinetics, occupancy
 
-# Escitalopram label: start 10, most 20 mg/d, step 5 to 10 mg, one week between steps.
+# Escitalopram label: start 10, most 20 mg/d, steps of 5 to 10 mg, one week between them.
 LABEL_CAP_MG = 20.0
-STEPS_MG = (10.0, 5.0)
+STEP_MG = 5.0
 MIN_INTERVAL_DAYS = 7.0
 ELDERLY_YEARS, ELDERLY_CAP_MG = 65.0, 10.0  # MHRA
 # DPWG 2021: mg/d for under and from 65 years.
@@ -34,10 +34,12 @@ PHENOTYPE_CAP_MG = {"PM": (10.0, 5.0), "IM": (15.0, 7.5)}
 RANGE_NG_PER_ML = (15.0, 80.0)  # AGNP 2017 as used by Courlet 2019
 PLATEAU = 0.80  # occupancy above which more drug brings little (Meyer 2004; Sorensen 2022)
 UNDERDOSED = 0.70  # occupancy; design
+RELEVANT_GAIN = 0.5  # points of mood, the least that counts; design
 QTC_BLOCK_MS = 500.0  # usual practice
 ECG_FROM_YEARS = 60.0  # an ECG first
 ADEQUATE_TRIAL_DAYS = 14.0  # at least 2 to 4 weeks at a therapeutic level
 NO_RESPONSE = 0.3  # of the reference response; design
+STILL_RISING = 0.01  # of occupancy; design
 ACTIVATION_HIGH = 0.3  # design
 STRESS_HIGH = 6.0  # two points above target; design
 SLEEP_FALL_H = 0.3  # of the level within 24 h; design
@@ -73,13 +75,22 @@ class Picture:
     concentration: float  # ng/mL now
     predicted: float  # ng/mL, mean of the next 24 h as prescribed
     occupancy: float  # of the predicted concentration
-    rising: bool
+    settled: float  # occupancy at the end of the horizon, as prescribed
     activation: float
     stress: float
     response: float
-    response_high: float  # upper end of its central 90 % interval
     log_sds: tuple[float, float]  # of response and clearance
     novelty: float
+
+    @property
+    def rising(self) -> bool:
+        """The drug is still building up."""
+        return self.settled > self.occupancy + STILL_RISING
+
+    @property
+    def response_high(self) -> float:
+        """The upper end of the response's central 90 % interval."""
+        return self.response * math.exp(1.645 * self.log_sds[0])
 
     @property
     def days_on_dose(self) -> float:
@@ -186,8 +197,8 @@ def _wait(p: Picture) -> Advice | None:
         return None
     return Advice(
         "monitoring",
-        f"{_trigger(p)}; stress is about {p.stress:.1f} and occupancy still rises to {100 * p.occupancy:.0f} %"
-        f" on day {math.floor(p.days) + 1}: keep the dose, watch, reassess on day 7.",
+        f"{_trigger(p)}; on day {math.floor(p.days) + 1} stress is about {p.stress:.1f} and occupancy still rises,"
+        f" from {100 * p.occupancy:.0f} to {100 * p.settled:.0f} %: keep the dose, watch, reassess on day 7.",
         timedelta(days=1),
     )
 
@@ -199,8 +210,7 @@ def _step_up(p: Picture) -> Advice | Blocked | None:
     objection = dose_objection(p)
     if objection:
         return Blocked(objection)
-    old = p.treatment.dose_mg
-    new = next(old + step for step in STEPS_MG if old + step <= cap_mg(p.treatment))
+    old, new = p.treatment.dose_mg, p.treatment.dose_mg + STEP_MG
     return Advice(
         "dose",
         f"{_trigger(p)}, after {p.days_on_dose:.0f} days on {old:g} mg occupancy is about"
@@ -215,15 +225,26 @@ def dose_objection(p: Picture) -> str:
     t = p.treatment
     if p.days_on_dose < MIN_INTERVAL_DAYS:
         return f"no increase before day {MIN_INTERVAL_DAYS:.0f} on a dose; this is {p.days_on_dose:.1f} days"
-    if t.dose_mg + min(STEPS_MG) > cap_mg(t):
+    if t.dose_mg + STEP_MG > cap_mg(t):
         return f"no increase from {t.dose_mg:g} mg: the most is {cap_mg(t):g} mg"
     if p.occupancy >= PLATEAU:
         return f"no increase: occupancy {100 * p.occupancy:.0f} % is on the plateau above {100 * PLATEAU:.0f} %"
+    if p.occupancy >= UNDERDOSED and gain_of_step(p) < RELEVANT_GAIN:
+        return (
+            f"no increase: {t.dose_mg + STEP_MG:g} mg would bring {gain_of_step(p):.2f} points of mood in the long run,"
+            f" less than {RELEVANT_GAIN:g}"
+        )
     if t.qtc_ms is not None and t.qtc_ms >= QTC_BLOCK_MS:
         return f"no increase: QTc {t.qtc_ms:.0f} ms is at or above {QTC_BLOCK_MS:.0f} ms"
     if t.qtc_ms is None and ((t.age_years or 0) >= ECG_FROM_YEARS or t.cyp2c19 == "PM"):
         return "no increase before an ECG, for age from 60 years or a poor metaboliser"
     return ""
+
+
+def gain_of_step(p: Picture) -> float:
+    """Points of mood that one step up brings once the benefit has followed; concentration is linear in the dose."""
+    raised = occupancy(p.predicted * (p.treatment.dose_mg + STEP_MG) / p.treatment.dose_mg)
+    return MOOD_GAIN * p.response * (raised - p.occupancy)
 
 
 def cap_mg(treatment: Treatment) -> float:

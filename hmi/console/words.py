@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-ABSENT = "–"  # noqa: RUF001, an en dash where there is no value
+ABSENT = "–"
 MARKS = {"good": "✓", "uncertain": "▲", "bad": "✕"}
 ACRONYMS = {"ph": "pH", "co2": "CO2"}
 
@@ -30,7 +30,7 @@ def number(value: float | None, places: int) -> str:
         return ABSENT
     text = f"{value:.{places}f}"
     if text.startswith("-"):
-        text = text[1:] if float(text) == 0 else "−" + text[1:]  # noqa: RUF001
+        text = text[1:] if float(text) == 0 else "−" + text[1:]
     return text
 
 

@@ -11,11 +11,10 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,7 +44,6 @@ from twin.signals import Assay, Quality, Reading, Snapshot
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW_H = 96.25
 END_H = 230.0
-CHROMIUM = Path("/usr/bin/chromium")
 
 # name, unit, low, high, role, text, value at t hours
 VARIABLES = [
@@ -376,24 +374,38 @@ class Bench:
 
 
 class Served:
-    """A gateway on a loopback port of its own, in a thread; it can be stopped and started again."""
+    """A gateway on a loopback port of its own, in a thread with its own event loop."""
 
     def __init__(self, bench: Bench, port: int = 0) -> None:
-        self.bench = bench
+        self.app = application(bench)
         self._socket = socket.create_server(("127.0.0.1", port))
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._app = application(bench)
-        config = uvicorn.Config(self._app, log_level="warning", ws="none", lifespan="off")
+        config = uvicorn.Config(self.app, log_level="warning", ws="none", lifespan="off")
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
+        assert self._started.wait(10)
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._started.set()
+        await self._server.serve(sockets=[self._socket])
 
     def stop(self) -> None:
-        hang_up(self._app)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(hang_up, self.app)
         self._server.should_exit = True
         self._thread.join(8)
         assert not self._thread.is_alive(), "the gateway did not stop"
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    server = Served(Bench())
+    yield server
+    server.stop()
 
 
 @pytest.fixture
@@ -402,14 +414,34 @@ def bench() -> Bench:
 
 
 @pytest.fixture
-def gateway(bench: Bench) -> Iterator[Served]:
-    served = Served(bench)
-    yield served
-    served.stop()
+def gateway(served: Served, bench: Bench) -> Served:
+    """The gateway over this test's own bench; whoever listens to the last one listens to this one now."""
+    bench.listeners = served.app.state.source.listeners
+    served.app.state.source = bench
+    return served
+
+
+@pytest.fixture
+def another_gateway() -> Iterator[Callable[..., Served]]:
+    """Gateways that a test may stop and start again."""
+    servers: list[Served] = []
+
+    def start(bench: Bench, port: int = 0) -> Served:
+        servers.append(Served(bench, port))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def console_process() -> Callable[[str], AbstractContextManager[str]]:
+    return started_console
 
 
 @contextmanager
-def console_process(gateway_url: str) -> Iterator[str]:
+def started_console(gateway_url: str) -> Iterator[str]:
     """A console as people start it, in a process of its own; the URL it says it is ready at."""
     command = [sys.executable, "-m", "hmi.console", "--gateway", gateway_url, "--port", "0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}

@@ -32,7 +32,7 @@ def test_the_state_carries_value_unit_quality_reason_and_age_of_every_reading(be
         snapshot.readings["dissolved_oxygen"],
         quality=Quality.BAD,
         reason="probe frozen",
-        time=snapshot.time.replace(hour=0),
+        time=snapshot.time.replace(minute=0),
     )
     readings = dict(snapshot.readings) | {"dissolved_oxygen": frozen}
     bench.decision = replace(bench.decision, snapshot=replace(snapshot, readings=readings))
@@ -240,12 +240,13 @@ def test_a_quiet_stream_is_kept_open_by_comments(client, monkeypatch):
         assert [line for line in (next(lines) for _ in range(4)) if line] == [": neurotwin", ": alive"]
 
 
-def test_an_open_stream_does_not_keep_the_server_from_stopping(bench, gateway, client):
-    with client.stream("GET", "/stream") as response:
+def test_an_open_stream_does_not_keep_the_server_from_stopping(bench, another_gateway):
+    server = another_gateway(bench)
+    with httpx.Client(trust_env=False) as client, client.stream("GET", f"{server.url}/api/v1/stream") as response:
         lines = response.iter_lines()
         next(lines)
         started = time.monotonic()
-        gateway.stop()
+        server.stop()
         assert list(lines) == [""]
     assert time.monotonic() - started < 2.0
 
@@ -261,7 +262,8 @@ def test_health_is_degraded_by_a_lost_link_and_by_missing_scans(bench, client):
 def test_every_route_is_documented_and_the_documentation_loads_nothing_from_elsewhere(gateway, client):
     described = client.get("/openapi.json").json()["paths"]
     assert {path.removeprefix("/api/v1") for path in described} == {
-        "/plant", "/state", "/forecast", "/trend", "/assays", "/events", "/stream", "/intents", "/intents/{key}", "/health",
+        "/plant", "/state", "/forecast", "/trend", "/assays", "/events", "/stream", "/intents",
+        "/intents/{key}", "/health",
     }  # fmt: skip
     for methods in described.values():
         for route in methods.values():

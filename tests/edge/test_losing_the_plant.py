@@ -53,6 +53,7 @@ def test_a_plant_that_comes_back_with_other_indexes_is_found_again_and_compared(
         assert len((await link.read()).snapshot.assays) == 1
         (outcome,) = await link.write([Move("feed", 0.040, "L/h", 0.042)], UNTIL)
         assert outcome.ok
+        plant.writes.clear()
         await asyncio.to_thread(plant.stop)
         assert "is not reachable" in await lost(link, 10.0)
         with pytest.raises(PlantLost):

@@ -16,6 +16,7 @@ import pytest
 from controller.edge.historian import Historian, HistorianFault
 from controller.edge.wire import encode
 from controller.records import Decision
+from twin.forecast import Forecast
 
 Make = Callable[..., Decision]
 ROOT = Path(__file__).parents[2]
@@ -139,6 +140,23 @@ def test_a_full_disk_is_named_and_costs_only_the_turn_that_did_not_fit(historian
     historian.check()
     assert len(historian.trend("R1", "B59x", ["process.variable_0"])["process.variable_0"]) == 1
     assert historian.batches("R1") == [*stored, "B59x"]
+
+
+def test_a_turn_that_could_not_be_stored_leaves_nothing_behind(
+    historian: Historian, decision: Make, forecast: Callable[..., Forecast]
+) -> None:
+    historian._writing.execute(
+        "CREATE TRIGGER trouble BEFORE INSERT ON core_state BEGIN SELECT RAISE(ABORT, 'trouble'); END"
+    )
+    made = decision(0, baseline=forecast(5))
+    with pytest.raises(HistorianFault, match="trouble"):
+        historian.record(made, {"n": 1})  # what NeuroCore learned is stored last, after samples and forecasts
+    assert historian.counts() == 0
+    historian._writing.execute("DROP TRIGGER trouble")
+    historian.record(made, {"n": 1})
+    [kept] = historian.decisions("R1", "B1")
+    assert kept.baseline == made.baseline
+    assert len(historian.trend("R1", "B1", ["process.variable_0"])["process.variable_0"]) == 1
 
 
 def test_a_newer_schema_is_refused_and_left_alone(path: Path, decision: Make) -> None:

@@ -65,3 +65,24 @@ def test_another_seed_rounds_otherwise():
         one.step(payload, error)
         other.step(payload, error)
     assert (one.weights() != other.weights()).any()
+
+
+def misfits():
+    good, error = np.full(40, 200), np.zeros(4, dtype=int)
+    yield np.full(39, 200), error
+    yield good, np.zeros(3, dtype=int)
+    yield np.full(40, 255), error
+    yield np.full(40, -1), error
+    yield good, np.array([128, 0, 0, 0])
+
+
+def test_what_does_not_fit_is_refused_by_both_and_harms_neither(pair):
+    for backend in pair:
+        for payload, error in misfits():
+            with pytest.raises(ValueError, match=r"do not fit|must be in"):
+                backend.step(payload, error)
+        with pytest.raises(ValueError, match="do not fit"):
+            backend.restore(np.zeros((40, 4), dtype=int))
+        backend.restore(np.full((4, 40), 1000))
+        assert backend.weights().tolist() == [[255] * 40] * 4
+        assert backend.step(np.full(40, 200), np.zeros(4, dtype=int)).tolist() == [255 * 200 * 40 // 64] * 4

@@ -106,7 +106,7 @@ def test_compiled_steps_follow_an_adaptive_stiff_integrator_through_every_state(
 @pytest.mark.parametrize(("feed", "exhausted"), [(0.0, 2), (0.042, 9)])
 def test_what_is_exhausted_stops_at_nothing(feed, exhausted):
     q = Parameters(alpha=0.5)  # oxygen runs out too
-    y = penicillin.inoculated(Initial(X=12.0, P=1.0, S=0.05, CL=0.4, PAA=20.0))
+    y = penicillin.inoculated(Initial(X=12.0, P=4.0, S=0.05, CL=0.4, PAA=20.0))
     for k in range(150):
         y = penicillin.advance(0.2 * k, y, Inputs(F=feed), q, 720.0)
         assert np.all(np.isfinite(y))

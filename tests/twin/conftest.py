@@ -1,4 +1,4 @@
-"""A plant for the penicillin model, and batches: the twin's own equations with other parameters, or the simulated plant."""
+"""A plant for the penicillin model, and batches: the twin's own equations changed, or the simulated plant."""
 
 from __future__ import annotations
 

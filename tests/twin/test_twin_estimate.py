@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from twin import unscented
 from twin.estimate import Filter, Tuning, assimilate, start
 from twin.models.penicillin import MODEL
 from twin.signals import Assay, Quality, Snapshot
@@ -79,15 +78,16 @@ def test_assays_help_and_rewinding_beats_taking_them_as_current(engine, kit):
 
 def test_every_multiplier_moves_with_something_that_is_measured(engine, kit):
     record = kit.own_batch(2)
-    for hours in (1.0, 60.0):
+    # Rich in sugar the culture makes next to no product, so its gain is small then, but not zero.
+    for hours, least in ((1.0, 1e-4), (60.0, 0.1)):
         now = kit.followed(engine, record, until_h=hours)[-1].now
         mean, covariance = np.array(now.mean + now.log_multipliers), np.array(now.covariance)
         u = np.array([now.inputs[i.name] for i in MODEL.inputs])
-        points, sights = unscented.sight(MODEL, mean, covariance, u)
+        points, sights = engine.filter.arithmetic.sight(mean, covariance, u)
         cross = (points - mean).T @ (sights - sights.mean(axis=0)) / len(points)
         scale = np.outer(np.sqrt(np.diag(covariance)), np.sqrt(sights.var(axis=0)) + 1e-12)
         for name, row in zip(now.multiplier_names, (cross / scale)[len(now.mean) :], strict=True):
-            assert np.abs(row).max() > 1e-3, name
+            assert np.abs(row).max() > least, name
 
 
 def test_the_prior_is_positive_and_correlated(kit):
@@ -118,7 +118,7 @@ def test_half_a_day_of_silence_is_bridged(engine, kit, seen):
     record = kit.own_batch(1)
     truth = dict(zip(kit.NAMES, record.truth[14 * 12], strict=True))
     assert now["biomass"] == pytest.approx(truth["biomass"], abs=4 * now.sd("biomass"))
-    assert now.sd("biomass") > 3 * track.now.sd("biomass")
+    assert now.sd("biomass") > 2 * track.now.sd("biomass")
 
 
 @pytest.mark.parametrize(

@@ -47,13 +47,15 @@ class PlantLink:
 
     async def connect(self, deadline_s: float | None = None, check: bool = True) -> None:
         """Keep trying until the plant answers, at most `deadline_s` (None: for ever), then verify its tags."""
-        end = math.inf if deadline_s is None else time.monotonic() + deadline_s
+        began = time.monotonic()
         while True:
             try:
                 await self._wire.ready()
                 break
             except PlantLost as fault:
-                if self._wire.closed or time.monotonic() + self._wire.delay_s >= end:
+                if self._wire.closed:
+                    raise
+                if deadline_s is not None and time.monotonic() + self._wire.delay_s >= began + deadline_s:
                     mend = f"gave up after {deadline_s:g} s: start the plant, or mend endpoint in [connection]"
                     raise PlantLost(f"{fault}; {mend}") from None
                 await asyncio.sleep(self._wire.delay_s)

@@ -1,0 +1,281 @@
+"""The console in a real browser, in front of a real gateway."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import replace
+
+import pytest
+
+from controller.records import Abstention, Mode
+from twin.signals import Quality
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+RULED_WITHIN_MS = 2000  # a second is wanted; shared machines are slow
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not os.path.exists(CHROMIUM):
+        reason = f"{CHROMIUM} is not there, so no page can be opened"
+        if os.environ.get("NEUROTWIN_REQUIRE_SERVERS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def console_url(served, console_process):
+    with console_process(served.url) as url:
+        yield url
+
+
+@pytest.fixture
+def context(browser):
+    context = browser.new_context(viewport={"width": 1366, "height": 768})
+    context.set_default_timeout(15000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context, gateway, console_url):
+    """The reactor's page over this test's own bench, once it shows that bench's batch."""
+    page = context.new_page()
+    page.faults = []
+    page.on("pageerror", lambda fault: page.faults.append(str(fault)))
+    page.on("request", lambda request: page.faults.append(request.url) if foreign(request.url, console_url) else None)
+    gateway.app.state.source.notify()
+    page.goto(f"{console_url}/reactor/R1")
+    page.get_by_text("PEN-0042").wait_for()
+    # The line to the gateway may still hold what the last test left.
+    page.locator(".suggestion").get_by_text("open until").wait_for()
+    yield page
+    assert page.faults == []
+
+
+def foreign(url, own):
+    return not url.startswith((own, own.replace("http", "ws"), "data:", "blob:"))
+
+
+def row(page, name):
+    return page.locator("tr").filter(has=page.locator("td", has_text=re.compile(f"^{name}$"))).first
+
+
+def cells(page, name):
+    return [text.strip() for text in row(page, name).locator("td").all_inner_texts()]
+
+
+def give(page, label, text):
+    page.get_by_label(label).fill(text)
+
+
+def press(page, text):
+    page.locator(".dialog").get_by_role("button", name=text).click()
+
+
+def shows(page, where, text, timeout=RULED_WITHIN_MS):
+    page.locator(where).get_by_text(text).first.wait_for(timeout=timeout)
+
+
+def window_shown(page):
+    """The hours that the trend's zoom shows, as the chart itself has them."""
+    return page.evaluate(
+        """() => { const id = document.querySelector('.chart').id.slice(1);
+        const zoom = getElement(id).chart.getOption().dataZoom[0]; return [zoom.startValue, zoom.endValue]; }"""
+    )
+
+
+def test_the_root_leads_to_the_only_reactor(context, gateway, console_url):
+    page = context.new_page()
+    page.goto(console_url)
+    page.wait_for_url("**/reactor/R1")
+
+
+def test_the_page_shows_values_units_quality_estimates_setpoints_and_mode(page):
+    assert cells(page, "Dissolved oxygen")[2:] == ["40.9", "%", "✓"]
+    assert cells(page, "Temperature")[2:] == ["24.98", "°C", "✓"]
+    assert cells(page, "Sugar feed")[2:] == ["0.0420", "L/h", "✓"]
+    assert cells(page, "Biomass")[1:] == ["17.12", "± 0.35", "g/L", "17.09 at 88.0 h"]
+    assert cells(page, "In force")[1:] == ["0.0420", "0.002100"]
+    assert cells(page, "Owner")[1:] == ["local recipe", "local recipe"]
+    assert page.locator(".mode-name").inner_text() == "ADVISORY"
+    assert page.get_by_text("96 h 15 min").is_visible()
+    assert page.get_by_text("A. Keller: commissioning is finished").first.is_visible()
+    assert "All readings good" in page.locator(".banner").inner_text()
+    assert cells(page, "Growth")[2] == "+8.0 %"
+    assert page.get_by_text("Research use only").count() == 0
+
+
+def test_the_page_shows_the_suggestion_with_its_effect_and_limits(page):
+    card = page.locator(".suggestion").inner_text()
+    assert "Raising the sugar feed from 0.0420 to 0.0460 L/h" in card
+    assert "Penicillin at harvest: 1.444 → 1.504 g/L" in card
+    assert "Gain +0.060 g/L (80 %: +0.021 to +0.098)" in card
+    assert "Limited: The feed may rise by 0.0040 L/h in one hour." in card
+    assert "open until 100.0 h (3 h 45 min left)" in card
+
+
+def test_bad_quality_is_told_by_sign_word_and_reason(page, bench):
+    snapshot = bench.decision.snapshot
+    oxygen = replace(snapshot.readings["dissolved_oxygen"], quality=Quality.BAD, reason="probe frozen")
+    readings = dict(snapshot.readings) | {"dissolved_oxygen": oxygen}
+    nothing = Abstention(bench.decision.time, "no suggestion while dissolved oxygen is bad")
+    bench.decision = replace(
+        bench.decision,
+        snapshot=replace(snapshot, readings=readings),
+        mode_reason="demoted from auto: the evidence is bad",
+        proposal=nothing,
+        open=False,
+    )
+    bench.notify()
+    shows(page, ".banner", "✕ Quality bad: Dissolved oxygen (probe frozen).")
+    shows(page, ".banner", "▲ Demoted from auto: the evidence is bad.")
+    assert cells(page, "Dissolved oxygen")[4] == "✕"
+    assert page.get_by_text("bad: probe frozen", exact=True).is_visible()
+    shows(page, ".suggestion", "No suggestion while dissolved oxygen is bad.")
+    assert page.get_by_role("button", name="Accept").count() == 0
+
+
+def test_accepting_reaches_the_loop_and_the_ruling_is_shown_in_words(page, bench):
+    page.get_by_role("button", name="Accept").click()
+    press(page, "Accept")
+    shows(page, ".dialog", "Please give your name.")
+    assert bench.intents == []
+    give(page, "Your name", "B. Ito")
+    press(page, "Accept")
+    shows(page, ".dialog", "✓ Granted: S-0017 is accepted.")
+    (intent,) = bench.intents
+    assert (intent.kind, intent.by, intent.suggestion) == ("accept", "B. Ito", "S-0017")
+    press(page, "Close")
+    shows(page, ".suggestion", "in force by B. Ito, lease until 97.2 h")
+    assert cells(page, "In force")[1:] == ["0.0460", "0.002100"]
+    assert cells(page, "Owner")[1:] == ["NeuroTwin", "local recipe"]
+    shows(page, ".events", "B. Ito: S-0017 is accepted")
+
+
+def test_rejecting_needs_a_reason(page, bench):
+    page.get_by_role("button", name="Reject").click()
+    give(page, "Your name", "B. Ito")
+    press(page, "Reject")
+    shows(page, ".dialog", "Please give a reason")
+    assert bench.intents == []
+    give(page, "Reason", "foam is rising")
+    press(page, "Reject")
+    shows(page, ".dialog", "✓ Granted: S-0017 is rejected.")
+    assert bench.intents[0].reason == "foam is rising"
+    shows(page, ".suggestion", "B. Ito rejected S-0017: foam is rising.")
+
+
+def test_a_refusal_is_shown_with_its_reason(page, bench):
+    page.get_by_role("button", name="Accept").click()
+    give(page, "Your name", "B. Ito")
+    bench.decision = replace(bench.decision, open=False)  # it expires while the dialog is open
+    press(page, "Accept")
+    shows(page, ".dialog", "✕ Refused: Nothing is open: the suggestion has expired or was answered.")
+
+
+def test_an_answer_that_has_to_wait_for_a_turn_says_so_and_then_what_became_of_it(page, bench):
+    bench.silent_turns = True
+    page.get_by_role("button", name="Accept").click()
+    give(page, "Your name", "B. Ito")
+    press(page, "Accept")
+    shows(page, ".dialog", "Queued: it is judged in the next turn", timeout=8000)
+    bench.silent_turns = False
+    shows(page, ".dialog", "✓ Granted")
+
+
+def test_auto_is_set_only_when_it_is_confirmed_a_second_time(page, bench):
+    page.get_by_role("button", name="Change mode").click()
+    page.locator(".dialog").get_by_role("button", name="AUTO").click()
+    shows(page, ".dialog", "Sugar feed: 0 to 0.08 L/h, at most 0.004 in an hour.")
+    give(page, "Your name", "A. Keller")
+    give(page, "Reason", "night shift")
+    press(page, "Set mode")
+    shows(page, ".dialog", "Press again to confirm.")
+    assert bench.intents == []
+    press(page, "Yes, let it write")
+    shows(page, ".dialog", "✓ Granted: The mode is auto.")
+    assert (bench.intents[0].mode, bench.intents[0].reason) == (Mode.AUTO, "night shift")
+    press(page, "Close")
+    shows(page, ".mode", "AUTO")
+
+
+def test_a_reload_keeps_what_this_person_looks_at_and_the_ground(page):
+    page.get_by_role("button", name="24 h").click()
+    page.get_by_label("Switch between light and dark").click()
+    shows(page, ".trends", "78.2 h to 102.2 h", timeout=8000)
+    page.reload()
+    shows(page, ".trends", "78.2 h to 102.2 h", timeout=15000)
+    assert "body--dark" in page.locator("body").get_attribute("class")
+    assert window_shown(page) == pytest.approx([78.25, 102.25], abs=0.02)
+
+
+def test_a_zoom_survives_the_updates_that_follow(page, bench):
+    shows(page, ".trends", "0.0 h to 230.0 h", timeout=8000)
+    chart = page.locator(".chart canvas").first
+    chart.wait_for()
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.keyboard.down("Control")
+    for _ in range(4):
+        page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    page.locator(".trends").get_by_role("button", name="Zoomed", pressed=True).or_(
+        page.locator(".trends .q-btn[aria-pressed=true]", has_text="Zoomed")
+    ).first.wait_for(timeout=8000)
+    zoomed = window_shown(page)
+    assert zoomed[1] - zoomed[0] < 200
+    later = bench.decision.time.replace(minute=20)
+    bench.decision = replace(bench.decision, time=later)
+    bench.notify()
+    page.get_by_text("96 h 20 min").wait_for()
+    time.sleep(3)  # the trend is drawn anew within two seconds
+    assert window_shown(page) == pytest.approx(zoomed, abs=0.01)
+
+
+def test_a_gateway_that_goes_away_is_told_at_once_and_its_return_is_noticed(
+    context, bench, another_gateway, console_process
+):
+    server = another_gateway(bench)
+    with console_process(server.url) as url:
+        page = context.new_page()
+        page.goto(f"{url}/reactor/R1")
+        page.get_by_text("PEN-0042").wait_for()
+        server.stop()
+        page.locator(".banner").get_by_text(re.compile("Controller not reachable since .* last received")).wait_for()
+        assert cells(page, "Temperature")[2] == "24.98"  # kept, and marked as old
+        assert "old" in page.locator(".columns").get_attribute("class")
+        assert page.get_by_role("button", name="Accept").count() == 0
+        page.reload()
+        page.locator(".banner").get_by_text(re.compile("Controller not reachable since")).wait_for()
+        another_gateway(bench, server.port)
+        page.locator(".banner").get_by_text("All readings good").wait_for()
+        assert page.get_by_role("button", name="Accept").is_visible()
+
+
+def test_a_patient_is_advisory_only_and_the_page_says_so(context, bench, another_gateway, console_process):
+    bench.advisory_only = True
+    with console_process(another_gateway(bench).url) as url:
+        page = context.new_page()
+        page.goto(url)
+        page.get_by_text("Research use only. Advisory. Not a medical device.").wait_for()
+        page.get_by_role("button", name="Change mode").click()
+        page.locator(".dialog").get_by_role("button", name="ADVISORY").wait_for()
+        assert page.locator(".dialog").get_by_role("button", name="AUTO").count() == 0
