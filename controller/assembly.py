@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,12 +19,12 @@ from twin.models import penicillin
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """The parts of one reactor's loop, and how to build its NeuroCore again from what it had learned."""
+    """The parts of one reactor's loop, and how to make its NeuroCore again."""
 
     model: Model
     parts: Parts
     core: NeuroCore
-    rebuild_core: Callable[[Mapping[str, object] | None], NeuroCore]
+    rebuild_core: Callable[[], NeuroCore]
 
 
 def assemble(settings: Settings) -> Assembly:
@@ -34,13 +34,10 @@ def assemble(settings: Settings) -> Assembly:
     engine = TwinEngine(plant, model)
     engine.warm_up()
 
-    def rebuild(state: Mapping[str, object] | None) -> NeuroCore:
-        core = bioreactor_core(settings.neurocore.backend, model, settings.neurocore.seed, plant)
-        if state is not None:
-            core.restore(state)
-        return core
+    def rebuild() -> NeuroCore:
+        return bioreactor_core(settings.neurocore.backend, model, settings.neurocore.seed, plant)
 
-    core = rebuild(None)
+    core = rebuild()
     envelope = envelope_of(settings)
     loop = BioreactorLoop(
         plant=plant,

@@ -132,8 +132,8 @@ class PlantServer:
         inner = self._server.iserver
         inner.attribute_service = _ClientWrites(inner.aspace, tags, self._take, self._taken)
 
-    async def publish(self) -> None:
-        """Show everything as it is now, and keep it."""
+    async def show(self) -> None:
+        """Show everything as it is now."""
         batch, now = self.batch, self.time
         for tag, seen in batch.signals.items():
             await self._show(tag, seen.value, _V.Double, now, _STATUS[seen.status])
@@ -147,17 +147,31 @@ class PlantServer:
         await self._show("BATCH.START", self._options.start, _V.DateTime, now)
         await self._show("BATCH.PHASE", batch.phase.value, _V.String, now)
         await self._show("SIMULATION.SPEED", self._options.speed or 0.0, _V.Double, now)
+        await self._show_supervision()
+
+    def keep(self) -> None:
+        """Log the truth of this instant, and save the batch."""
         if self.truth is not None:
-            self.truth.write(now.isoformat(), batch.elapsed_s / 3600.0, batch.truth())
-        await self._taken()
+            self.truth.write(self.time.isoformat(), self.batch.elapsed_s / 3600.0, self.batch.truth())
+        self._save()
 
     async def advance(self, seconds: float) -> None:
-        """Move process time on and publish."""
+        """Move process time on, show and keep."""
         self.batch.advance(seconds)
-        await self.publish()
+        await self.show()
+        self.keep()
 
     async def _taken(self) -> None:
-        """Show what clients wrote and what follows from it, and keep the batch."""
+        """Show what a client wrote and what follows from it, and save it."""
+        await self._show_supervision()
+        self._save()
+
+    def _save(self) -> None:
+        if self._options.checkpoint is not None:
+            memory = {"start": self._options.start.isoformat(), "batch": self.batch.memory()}
+            checkpoint.save(self._options.checkpoint, memory)
+
+    async def _show_supervision(self) -> None:
         batch, lease, now = self.batch, self.batch.lease, self.time
         for pump, active in batch.active_setpoints().items():
             valid_until_s = lease.valid_until_s[pump]
@@ -169,9 +183,6 @@ class PlantServer:
         await self._show("SUPERVISOR.LEASE_S", lease.lease_s, _V.Double, now)
         await self._show("SUPERVISOR.IN_CONTROL", batch.in_control(), _V.Boolean, now)
         await self._show("SUPERVISOR.LEASE_LAPSES", lease.lapses, _V.UInt32, now)
-        if self._options.checkpoint is not None:
-            memory = {"start": self._options.start.isoformat(), "batch": batch.memory()}
-            checkpoint.save(self._options.checkpoint, memory)
 
     def _take(self, tag: str, written: ua.DataValue) -> ua.StatusCode:
         """Accept or refuse one client write."""
@@ -287,12 +298,13 @@ async def serve(options: Options, ready: asyncio.Event | None = None) -> None:
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     server.allow_remote_admin(False)
     await plant.build()
-    with ExitStack() as stack:
-        if options.truth is not None:
-            hours = plant.batch.elapsed_s / 3600.0
-            plant.truth = stack.enter_context(checkpoint.TruthLog(options.truth, hours))
-        await plant.publish()
-        async with server:
+    await plant.show()
+    async with server:  # only who holds the port may write to the batch's files
+        with ExitStack() as stack:
+            if options.truth is not None:
+                hours = plant.batch.elapsed_s / 3600.0
+                plant.truth = stack.enter_context(checkpoint.TruthLog(options.truth, hours))
+            plant.keep()
             if ready is not None:
                 ready.set()
             await _run(plant, options)
@@ -308,32 +320,31 @@ def _speed(text: str) -> float | None:
     return None if text == "max" else _positive(text)
 
 
+def _utc(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
 def _arguments(argv: list[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="plant_sim.server", description=__doc__)
     parser.add_argument("--endpoint", default=ENDPOINT, help="where to serve (default %(default)s)")
     parser.add_argument("--seed", type=int, help="of what varies between batches (default: the nominal plant)")
     parser.add_argument("--nominal", action="store_true", help="the nominal plant with this seed's noise")
     parser.add_argument("--speed", type=_speed, help="process seconds per second; max (default): clients advance it")
-    parser.add_argument("--scan", type=_positive, default=60.0, help="process seconds between values (default 60)")
     parser.add_argument(
-        "--lease", type=_positive, default=3600.0, help="process seconds a heartbeat lasts (default 3600)"
+        "--scan", dest="scan_s", type=_positive, default=60.0, help="process seconds between values (default 60)"
+    )
+    parser.add_argument(
+        "--lease",
+        dest="lease_s",
+        type=_positive,
+        default=3600.0,
+        help="process seconds a heartbeat lasts (default 3600)",
     )
     parser.add_argument("--checkpoint", type=Path, help="file to go on from after a restart")
     parser.add_argument("--truth", type=Path, help="CSV file of what really is in the vessel, for a judge")
-    parser.add_argument("--start", type=datetime.fromisoformat, default=START, help="process time of inoculation")
-    given = parser.parse_args(argv)
-    start = given.start if given.start.tzinfo else given.start.replace(tzinfo=UTC)
-    return Options(
-        given.endpoint,
-        given.seed,
-        given.speed,
-        given.checkpoint,
-        given.truth,
-        given.lease,
-        given.scan,
-        start,
-        given.nominal,
-    )
+    parser.add_argument("--start", type=_utc, default=START, help="process time of inoculation")
+    return Options(**vars(parser.parse_args(argv)))
 
 
 async def _main(options: Options) -> None:

@@ -17,7 +17,7 @@ class Population:
     """Gaussian receptive fields over normalised states: feature i is exp(-sum over its states of ((z - c)/w)^2 / 2).
 
     `states` names what is coded; z = (x - low)/(high - low). Row i of `centres` holds one number a state, NaN where
-    the unit does not look at it. `gain` divides the weighted sum, so that integer weights give log multipliers.
+    the unit does not look at it.
     """
 
     states: tuple[str, ...]

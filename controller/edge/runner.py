@@ -18,7 +18,7 @@ from controller.cycle import Memory, Parts, turn
 from controller.edge.historian import Historian
 from controller.edge.opcua import PlantLink, PlantLost, Scan
 from controller.neurocore.backend import NeuroCoreLost
-from controller.neurocore.core import NeuroCore
+from controller.neurocore.core import NeuroCore, SnapshotMismatch
 from controller.records import Command, Decision, Intent, Mode, Ruling, Situation
 from controller.settings import Settings
 from controller.supervisor import Ladder
@@ -42,14 +42,14 @@ class Counts:
 
 
 class Runner:
-    """One reactor's controller. `rebuild_core` gives a fresh NeuroCore from what an earlier one had learned."""
+    """One reactor's controller. `rebuild_core` makes a NeuroCore that has learned nothing yet."""
 
     def __init__(
         self,
         settings: Settings,
         parts: Parts,
         core: NeuroCore,
-        rebuild_core: Callable[[Mapping[str, object] | None], NeuroCore],
+        rebuild_core: Callable[[], NeuroCore],
         link: PlantLink,
         historian: Historian,
     ) -> None:
@@ -147,7 +147,9 @@ class Runner:
     def _restart_core(self) -> None:
         state = self.historian.core_state(self.parts.plant.name)
         self.core.close()
-        self.core = self._rebuild_core(state)
+        self.core = self._rebuild_core()
+        if state is not None:
+            self.core.restore(state)
         self.parts = replace(self.parts, core=self.core)
 
     async def _next_scan(self) -> Scan:
@@ -247,7 +249,7 @@ class Runner:
         name = self.parts.plant.name
         state = self.historian.core_state(name)
         if state is not None:
-            self.core.restore(state)
+            self._restore(scan, state)
         last = self.historian.last_decision(name, scan.batch)
         if last is None or last.time > scan.snapshot.time:
             return
@@ -264,6 +266,13 @@ class Runner:
         )
         self._written = standing
         self.historian.event(scan.snapshot.time, name, scan.batch, "loop", "the batch is resumed")
+
+    def _restore(self, scan: Scan, state: Mapping[str, object]) -> None:
+        try:
+            self.core.restore(state)
+        except SnapshotMismatch as mismatch:
+            told = f"what NeuroCore had learned is set aside, it starts anew: {mismatch}"
+            self.historian.event(scan.snapshot.time, self.parts.plant.name, scan.batch, "loop", told)
 
     def _situation(self, scan: Scan, intents: tuple[Intent, ...]) -> Situation:
         start = scan.batch_start or scan.snapshot.time

@@ -99,7 +99,7 @@ def test_on_the_plateau_more_drug_is_always_refused(occupancy: float) -> None:
 def test_between_underdosed_and_plateau_an_increase_must_promise_something() -> None:
     """At 74 % more drug brings a tenth of a point: below the range of concentrations, and still not worth it."""
     picture = _picture(occupancy=14.5 / 19.5, predicted=14.5)
-    assert "0.08 points of mood in the long run, less than 0.5" in dose_objection(picture)
+    assert "0.10 points of mood in the long run, less than 0.5" in dose_objection(picture)
     assert dose_objection(replace(picture, response=4.0)) == ""
 
 

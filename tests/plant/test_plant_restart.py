@@ -120,14 +120,16 @@ def test_a_checkpoint_that_does_not_fit_is_refused_in_one_sentence(tmp_path, end
     assert f"the plant cannot run: {sentence}" in capsys.readouterr().err
 
 
-def test_an_occupied_port_is_refused_in_one_sentence(capsys):
+def test_an_occupied_port_is_refused_in_one_sentence_and_touches_no_file(capsys, tmp_path: Path):
+    files = ["--checkpoint", str(tmp_path / "plant.json"), "--truth", str(tmp_path / "truth.csv")]
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        assert main(["--endpoint", f"opc.tcp://127.0.0.1:{other.getsockname()[1]}/neurotwin"]) == 2
+        assert main(["--endpoint", f"opc.tcp://127.0.0.1:{other.getsockname()[1]}/neurotwin", *files]) == 2
     said = capsys.readouterr()
     assert "address already in use" in said.err
     assert "ready" not in said.out
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf", "fast"])
