@@ -22,6 +22,8 @@ from controller.edge.opcua import PlantLost, PlantMismatch
 from controller.edge.serve import control
 from controller.lifeline import die_with_parent, until_stopped
 from controller.neurocore.backend import NeuroCoreLost
+from controller.patient_file import PatientFileFault
+from controller.pharmacoloop.patient import DISCLAIMER
 from controller.records import Mode
 from controller.settings import SettingsFault, default_config, load
 
@@ -54,7 +56,7 @@ def main() -> None:
     die_with_parent()
     try:
         app()
-    except (SettingsFault, PlantMismatch, PlantLost, HistorianFault, NeuroCoreLost, Refusal) as fault:
+    except (SettingsFault, PlantMismatch, PlantLost, HistorianFault, NeuroCoreLost, PatientFileFault, Refusal) as fault:
         print(f"neurotwin: {fault}", file=sys.stderr)
         raise SystemExit(2) from None
 
@@ -145,6 +147,77 @@ def console(config: Config) -> None:
     settings = load(config)
     gateway = f"http://{settings.gateway.host}:{settings.gateway.port}"
     page.run(gateway, settings.console.host, settings.console.port)
+
+
+@app.command("patient")
+def patient_scenario(
+    arm: Annotated[str, typer.Option(help="Which kind of patient; --arms all for every kind.")] = "responder",
+    seed: Annotated[int, typer.Option(help="Which simulated patient.")] = 0,
+    arms: Annotated[str, typer.Option(help="Kinds, separated by commas, or all; with --seeds.")] = "",
+    seeds: Annotated[str, typer.Option(help="A:B runs seeds A to B-1 of every kind and reports fractions.")] = "",
+    data: Annotated[Path | None, typer.Option(help="Your own rows (CSV: time, stress, sleep, mood).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to put the figure and the table.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the SSRI reference scenario. Research use only; advisory; not a medical device."""
+    from controller import scenario
+    from controller.patient_file import rows_from_csv
+    from hmi import patient_figure
+
+    if seeds:
+        chosen = patient_arms(arms or arm)
+        shares = scenario.run_seeds(chosen, seeds_of(seeds), progress=_dots)
+        report = {"disclaimer": DISCLAIMER, "seeds": seeds, "arms": shares}
+        print(json.dumps(report) if as_json else f"{demonstration.told(shares)}\n{DISCLAIMER}")
+        return
+    if data is not None:
+        result = scenario.run(data.name, rows=rows_from_csv(data))
+    else:
+        result = scenario.run(patient_arms(arm)[0], seed)
+    content = result.as_json()
+    folder = out or (None if as_json else Path("var") / "patient")
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        patient_figure.draw(content, folder / "patient.png")
+        patient_figure.write_table(content, folder / "patient.csv")
+    if as_json:
+        print(json.dumps(content))
+        return
+    shown([patient_row(i, content["suggestions"]) for i in content["intervals"]], False)
+    print(f"\n{folder}/patient.png and patient.csv written.\n{DISCLAIMER}")
+
+
+def patient_row(interval: dict[str, Any], suggestions: list[dict[str, Any]]) -> dict[str, str]:
+    """One line of the patient's table; what was not reported is a dash."""
+    kinds = [s["kind"] for s in suggestions if s["index"] == interval["index"]]
+    numbers = {name: "-" if interval[name] is None else f"{interval[name]:.2f}" for name in ("stress", "sleep", "mood")}
+    when = {"day": str(interval["day"]), "hour": f"{interval['hour']:g}"}
+    return {**when, **numbers, "score": f"{interval['score']:.3f}", "suggestion": ", ".join(kinds)}
+
+
+def patient_arms(text: str) -> list[str]:
+    """The kinds of patient that this names."""
+    from plant_sim.patient import Arm
+
+    known = [str(a) for a in Arm]
+    chosen = known if text == "all" else [name.strip() for name in text.split(",")]
+    for name in chosen:
+        if name not in known:
+            raise Refusal(f"no patient is called {name!r}; there are: {', '.join(known)}")
+    return chosen
+
+
+def seeds_of(text: str) -> range:
+    """The seeds that A:B names."""
+    first, _, last = text.partition(":")
+    if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
+        raise Refusal(f"--seeds {text}: give A:B with A below B, such as 500:520")
+    return range(int(first), int(last))
+
+
+def _dots(done: int, of: int) -> None:
+    sys.stderr.write(f"\r{done} of {of} patients" + ("\n" if done == of else ""))
+    sys.stderr.flush()
 
 
 @app.command()

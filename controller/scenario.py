@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import linear_regression
@@ -142,12 +142,21 @@ def run(
     )
 
 
-def run_seeds(arms: Iterable[str], seeds: Iterable[int], backend: str = "reference") -> dict[str, dict[str, float]]:
-    """For each arm the fractions of seeds in which the scenario's claims hold."""
+def run_seeds(
+    arms: Sequence[str],
+    seeds: Iterable[int],
+    backend: str = "reference",
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, dict[str, float]]:
+    """For each arm the fractions of seeds in which the scenario's claims hold; `progress` hears (done, of)."""
     seeds = list(seeds)
-    result = {}
+    result: dict[str, dict[str, float]] = {}
     for arm in arms:
-        rows = [_claims(run(arm, seed, backend=backend)) for seed in seeds]
+        rows = []
+        for seed in seeds:
+            rows.append(_claims(run(arm, seed, backend=backend)))
+            if progress is not None:
+                progress(len(result) * len(seeds) + len(rows), len(arms) * len(seeds))
         shares = {claim: math.fsum(row[claim] for row in rows) / len(rows) for claim in rows[0]} if rows else {}
         result[arm] = {"seeds": len(seeds), **shares}
     return result

@@ -235,7 +235,8 @@ def _sentence(fault: ValidationError, data: dict[str, Any]) -> str:
     if kind == "missing":
         return f"{where} lacks the key {key!r}; add it" if key else f"the table {where} is missing; add it"
     wanted = _WANTED.get(kind, first["msg"].lower()).format(**first.get("ctx", {}))
-    return f"{where} {key} must be {wanted}, and it is {found!r}".strip()
+    place = " ".join(part for part in (where, key) if part)
+    return f"{place} must be {wanted}, and it is {found!r}"
 
 
 def _where(loc: tuple[int | str, ...], data: dict[str, Any]) -> tuple[str, tuple[int | str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -141,7 +141,7 @@ def _course(model: Model, estimate: Estimate, plan: Plan, outlook: Outlook) -> _
     begins = {0.0} | {h for h in starts if 0.0 < h < end_h}
     hours = np.unique(np.array([*saved, *begins]))
     rows = []
-    for hour in hours[:-1]:
+    for hour in hours[: max(1, len(hours) - 1)]:
         acting = dict(estimate.inputs)
         for step in (plan.steps[i] for i, h in enumerate(starts) if h <= hour):
             acting = {**estimate.inputs, **step.inputs}
@@ -182,49 +182,35 @@ def _run(
     """States and outputs (members, times, ...) and the objective at the end (members)."""
     nx, names = len(model.states), [m.name for m in model.multipliers]
     start, drift = _draws(model, estimate, members, outlook)
+    start[:, :nx] = np.maximum(start[:, :nx], floors(model)[::LANES])
     own = start[:, nx:] - np.array(estimate.log_multipliers)
     learned = evaluate(correction, dict(zip(estimate.names, estimate.mean, strict=True)))
     beyond = np.array(estimate.log_multipliers) - np.array([learned.get(name, 0.0) for name in names])
-    field = surface(correction, [s.name for s in model.states], names)
+    # How fast each multiplier falls back to the correction, and at the end how fast any would.
+    fade = np.array([float(name in learned) for name in names] + [1.0]) / outlook.fade_h
+    members_, bound = (pack(start[:, :nx]), pack(own), pack(drift)), np.array([m.bound for m in model.multipliers])
+    stretches = (course.hours, course.inputs, course.begins, course.saves)
+    latch = _latch(model, estimate, plan)
+    field = astuple(surface(correction, [s.name for s in model.states], names))
     for step_h in (model.step_h, model.step_h / 4):  # the shorter one when an unlikely member is too stiff
-        states, outputs, worth = _kernel(model)(
-            pack(np.maximum(start[:, :nx], floors(model)[::LANES])),
-            pack(own),
-            pack(drift),
-            beyond,
-            np.array([float(name in learned) for name in names]),
-            outlook.fade_h,
-            course.hours,
-            course.inputs,
-            course.begins,
-            course.saves,
-            *_latch(model, estimate, plan.latch),
-            parameter_values(model),
-            floors(model),
-            np.array([m.bound for m in model.multipliers]),
-            step_h,
-            outlook.hold_steps,
-            field.where,
-            field.low,
-            field.high,
-            field.centres,
-            field.width,
-            field.weights,
-            field.bounds,
-        )
+        motion = (parameter_values(model), floors(model), step_h, outlook.hold_steps)
+        states, outputs, worth = _kernel(model)(members_, beyond, fade, bound, stretches, latch, field, motion)
         found = unpack(states, members), unpack(outputs, members), worth.reshape(-1)[:members]
         if all(np.isfinite(part).all() for part in found):
             return found
     raise ArithmeticError(f"the model {model.name} does not stay finite until {plan.end} under this plan")
 
 
-def _latch(model: Model, estimate: Estimate, latch: Latch | None) -> tuple[int, int, float, bool]:
+def _latch(model: Model, estimate: Estimate, plan: Plan) -> tuple[int, int, float, bool]:
     """Input, state, threshold, and whether it is open; an input that already flows was released before."""
+    latch = plan.latch
     if latch is None:
         return 0, 0, 0.0, True
+    planned = max((step.inputs.get(latch.input, 0.0) for step in plan.steps), default=0.0)
+    flows = estimate.inputs[latch.input] > 0.05 * planned  # design: less is a flow meter's noise about zero
     at_input = [i.name for i in model.inputs].index(latch.input)
     at_state = [s.name for s in model.states].index(latch.state)
-    return at_input, at_state, latch.below, estimate.inputs[latch.input] > 0.0
+    return at_input, at_state, float(latch.below), flows
 
 
 def _band(values: Array) -> Band:
@@ -239,105 +225,70 @@ advance: Any = None
 look: Any = None
 worth: Any = None
 factors: Any = None
+admit: Any = None
 
 
 def _factors(
-    x: Array,
-    hour: float,
-    own: Array,
-    drift: Array,
-    beyond: Array,
-    fades: Array,
-    fade_h: float,
-    bound: Array,
-    where: Array,
-    low: Array,
-    high: Array,
-    centres: Array,
-    width: float,
-    weights: Array,
-    bounds: Array,
-    m: Array,
+    x: Array, hour: float, own: Array, drift: Array, beyond: Array, fade: Array, bound: Array, field: Any, m: Array
 ) -> None:
-    """M = the multipliers of every lane at this hour, as factors."""
+    """Write the multipliers of every lane at this hour, as factors, into m."""
     one = np.empty(NX)
     theta = np.empty(NM)
     for lane in range(LANES):
         for i in range(NX):
             one[i] = x[i * LANES + lane]
-        correct(one, where, low, high, centres, width, weights, bounds, theta)
+        correct(one, *field, theta)
         for i in range(NM):
             at = i * LANES + lane
-            kept = beyond[i] * np.exp(-hour * fades[i] / fade_h)
-            t = theta[i] + kept + own[at] + drift[at] * np.sqrt(min(hour, fade_h))
+            kept = beyond[i] * np.exp(-hour * fade[i])
+            t = theta[i] + kept + own[at] + drift[at] * np.sqrt(hour if fade[NM] * hour < 1.0 else 1.0 / fade[NM])
             m[at] = np.exp(min(max(t, -bound[i]), bound[i]))
 
 
+def _admit(latch: Any, closed: Any, x: Array, wanted: Array, u: Array) -> None:
+    """Write the inputs of every lane into u: as wanted, but none through a latch that is still closed."""
+    latch_input, latch_state, below, _ = latch
+    for i in range(NU):
+        u[i * LANES : (i + 1) * LANES] = wanted[i]
+    for lane in range(LANES):
+        closed[lane] = closed[lane] and x[latch_state * LANES + lane] >= below
+        if closed[lane]:
+            u[latch_input * LANES + lane] = 0.0
+
+
 def _ensemble(
-    starts: Array,
-    owns: Array,
-    drifts: Array,
-    beyond: Array,
-    fades: Array,
-    fade_h: float,
-    hours: Array,
-    inputs: Array,
-    begins: Flags,
-    saves: Flags,
-    latch_input: int,
-    latch_state: int,
-    latch_below: float,
-    latch_open: bool,
-    p: Array,
-    floor: Array,
-    bound: Array,
-    step_h: float,
-    hold_steps: int,
-    where: Array,
-    low: Array,
-    high: Array,
-    centres: Array,
-    width: float,
-    weights: Array,
-    bounds: Array,
+    members: Any, beyond: Array, fade: Array, bound: Array, course: Any, latch: Any, field: Any, motion: Any
 ) -> tuple[Array, Array, Array]:
+    starts, owns, drifts = members
+    hours, inputs, begins, saves = course
+    p, floor, step_h, hold_steps = motion
     blocks, points = starts.shape[0], int(saves.sum())
     states = np.empty((blocks, points, NX * LANES))
     outputs = np.empty((blocks, points, NY * LANES))
     objective = np.empty((blocks, LANES))
-    u, m, y = np.empty(NU * LANES), np.empty(NM * LANES), np.empty(NY * LANES)
+    u, m = np.empty(NU * LANES), np.empty(NM * LANES)
     for block in range(blocks):
         x = starts[block].copy()
-        closed = np.full(LANES, not latch_open)
+        closed = np.full(LANES, not latch[3])
         point = 0
         for k in range(hours.size):
-            stretch = min(k, inputs.shape[0] - 1)  # at the end, what was done last
-            for i in range(NU):
-                u[i * LANES : (i + 1) * LANES] = inputs[stretch, i]
-            holds, steps, h = 0, 0, 0.0
-            if k < hours.size - 1:
-                length = hours[k + 1] - hours[k]
-                holds = max(1, int(np.ceil(length / (hold_steps * step_h) - 1e-9)))
-                steps = max(1, int(np.ceil(length / holds / step_h - 1e-9)))
-                h = length / holds / steps
-            for hold in range(max(1, holds)):
-                hour = hours[k] + hold * steps * h
-                for lane in range(LANES):
-                    closed[lane] = closed[lane] and x[latch_state * LANES + lane] >= latch_below
-                    u[latch_input * LANES + lane] = 0.0 if closed[lane] else inputs[stretch, latch_input]
-                factors(
-                    x, hour, owns[block], drifts[block], beyond, fades, fade_h, bound,
-                    where, low, high, centres, width, weights, bounds, m,
-                )  # fmt: skip
+            last = k == hours.size - 1
+            wanted = inputs[k - 1 if last and k > 0 else k]  # at the end, what was done last
+            length = 0.0 if last else hours[k + 1] - hours[k]
+            holds = max(1, int(np.ceil(length / (hold_steps * step_h) - 1e-9)))
+            steps = int(np.ceil(length / holds / step_h - 1e-9))
+            for hold in range(holds):
+                hour = hours[k] + hold * length / holds
+                admit(latch, closed, x, wanted, u)
+                factors(x, hour, owns[block], drifts[block], beyond, fade, bound, field, m)
                 if hold == 0 and saves[k]:
-                    look(x, u, p, m, y)
                     states[block, point] = x
-                    outputs[block, point] = y
+                    look(x, u, p, m, outputs[block, point])
                     point += 1
-                if hold == 0 and k < hours.size - 1 and begins[k]:
+                if hold == 0 and not last and begins[k]:
                     leap(x, u)
-                if holds > 0:
-                    advance(x, u, p, m, floor, h, steps)
+                if not last:
+                    advance(x, u, p, m, floor, length / holds / steps, steps)
         worth(x, objective[block])
     return states, outputs, objective
 
@@ -347,4 +298,5 @@ def _kernel(model: Model) -> Any:
     made = kernels(model)
     sizes = {name: made[name] for name in ("NX", "NU", "NM", "NY")}
     used = {name: made[name] for name in ("leap", "advance", "look", "worth")}
-    return compiled(_ensemble, factors=compiled(_factors, correct=correct, **sizes), **used, **sizes)
+    used |= {"factors": compiled(_factors, correct=correct, **sizes), "admit": compiled(_admit, **sizes)}
+    return compiled(_ensemble, **used, **sizes)

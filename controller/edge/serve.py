@@ -10,7 +10,7 @@ import structlog
 import uvicorn
 
 from controller.assembly import Assembly
-from controller.edge.gateway import application
+from controller.edge.gateway import application, hang_up
 from controller.edge.historian import Historian
 from controller.edge.influx import Forwarder
 from controller.edge.opcua import PlantLink
@@ -55,13 +55,17 @@ async def _gateway(runner: Runner, assembly: Assembly) -> AsyncIterator[None]:
     at = runner.settings.gateway
     with contextlib.closing(Historian.reader(runner.settings.historian_path())) as reader:
         report = Report(runner, assembly.model, reader)
-        config = uvicorn.Config(application(report), host=at.host, port=at.port, log_level="warning", lifespan="off")
+        app = application(report)
+        config = uvicorn.Config(
+            app, host=at.host, port=at.port, log_level="warning", lifespan="off", timeout_graceful_shutdown=2
+        )
         server = _Server(config)
         task = asyncio.create_task(server.serve())
         log.info("gateway ready", url=f"http://{at.host}:{at.port}/docs")
         try:
             yield
         finally:
+            hang_up(app)  # the streams would keep the server waiting
             server.should_exit = True
             await task
 

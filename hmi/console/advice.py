@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import ui
 
 from hmi.console import words
-from hmi.console.parts import Lines, Text, box, head, mark, panel, place, say, show
+from hmi.console.parts import Lines, Text, box, button, head, mark, panel, place, say, show
 
 Json = Mapping[str, Any]
 UNUSUAL = 0.7  # novelty above which the present is called unusual (design)
@@ -34,8 +34,8 @@ class SuggestionCard:
                 self._effect_text, self._gain = Text("div"), Text("div", classes="gain")
             self._bounds, self._refusals = Lines("bounds"), Lines("bounds bad")
             with box("buttons") as self._buttons:
-                ui.button("Accept", on_click=lambda: self._answer("accept")).props("unelevated no-caps")
-                ui.button("Reject", on_click=lambda: self._answer("reject")).props("outline no-caps")
+                button("Accept", lambda: self._answer("accept"), filled=True)
+                button("Reject", lambda: self._answer("reject"))
             self._ruling = Text("p", classes="ruling").props('role="status"')
         self._callback = answer
 

@@ -282,7 +282,8 @@ def scale(values: Sequence[float], span: float) -> tuple[float, float, float]:
     if lacking > 0:
         low, high = max(floor, low - lacking / 2), high + lacking / 2
     step = _nice((high - low) / 4.0)
-    return max(floor, math.floor(low / step) * step), math.ceil(high / step) * step, step
+    first, last = math.floor(low / step + 1e-6) * step, math.ceil(high / step - 1e-6) * step
+    return max(floor, round(first, 12)), round(last, 12), step
 
 
 def _nice(step: float) -> float:

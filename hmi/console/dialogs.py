@@ -10,7 +10,7 @@ from nicegui import ui
 
 from hmi.console import words
 from hmi.console.link import Answer, Link
-from hmi.console.parts import Text, box, mark, say, show
+from hmi.console.parts import Text, box, button, mark, say, show, toggle
 
 Json = Mapping[str, Any]
 ASK_AGAIN_S = 0.5
@@ -44,8 +44,8 @@ class _Form:
             self.reason = ui.input(reason_label).props("outlined dense maxlength=500")
             self.ruling = Text("p", classes="ruling").props('role="status"')
             with box("buttons"):
-                self.send = ui.button(verb, on_click=self._send).props("unelevated no-caps")
-                self.close = ui.button("Cancel", on_click=self.dialog.close).props("flat no-caps")
+                self.send = button(verb, self._send, filled=True)
+                self.close = button("Cancel", self.dialog.close)
 
     def objection(self) -> str:
         """What is still missing, or ""."""
@@ -136,7 +136,7 @@ class ModeForm(_Form):
         self._confirmed, self._plant = False, plant
         offered = {key: name for key, (name, _) in MODES.items() if key != "auto" or not plant["advisory_only"]}
         with self.body:
-            self._mode = ui.toggle(offered, value=mode, on_change=self._explain).props("no-caps unelevated dense")
+            self._mode = toggle(offered, mode, self._explain)
             self._text = Text("p")
             self._limits = [Text("p", line, "small") for line in _limit_lines(plant)]
             if plant["advisory_only"]:

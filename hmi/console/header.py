@@ -10,7 +10,7 @@ from nicegui import ui
 
 from hmi.console import words
 from hmi.console.alerts import Alert
-from hmi.console.parts import Text, box, mark, place, say, show
+from hmi.console.parts import Text, box, button, mark, place, say, show
 
 Json = Mapping[str, Any]
 RESEARCH = "Research use only. Advisory. Not a medical device."
@@ -42,8 +42,8 @@ class Header:
                 with _field("Mode"):
                     self._mode = Text("span", words.ABSENT, "mode-name")
                     self._why = Text("span", "", "aside why")
-                self._change = ui.button("Change mode", on_click=change_mode).props("outline no-caps dense")
-            self._ground = ui.button(icon="contrast", on_click=change_ground).props("flat dense round")
+                self._change = button("Change mode", change_mode)
+            self._ground = ui.button(icon="contrast", on_click=change_ground, color=None).props("flat dense round")
             self._ground.props('aria-label="Switch between light and dark"')
         if plant["advisory_only"]:
             Text("div", RESEARCH, "research")

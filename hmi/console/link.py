@@ -14,7 +14,7 @@ import httpx
 
 POLL_S = 2.0  # the state is asked for at least this often: a lost plant takes no turns (design)
 GAP_S = 0.25  # and at most this often, however fast a simulated plant runs (design)
-LISTS_EVERY_S = 1.0  # events and assays (design)
+ASSAYS_EVERY_S = 2.0  # they take hours to arrive (design)
 RETRY_S = 1.0  # between attempts to reach a gateway that is away (design)
 
 Json = dict[str, Any]
@@ -77,13 +77,13 @@ class Link:
 
     async def _keep_fresh(self) -> None:
         self.plant = await self._get("/plant")
-        listed = -LISTS_EVERY_S
+        listed = -ASSAYS_EVERY_S
         while True:
             self._stale.clear()
             state = await self._get("/state")
-            if monotonic() - listed >= LISTS_EVERY_S:
-                self.events, self.assays = await self._get("/events"), await self._get("/assays")
-                listed = monotonic()
+            self.events = await self._get("/events")
+            if monotonic() - listed >= ASSAYS_EVERY_S:
+                self.assays, listed = await self._get("/assays"), monotonic()
             self.status, self.decision = state["status"], state["decision"]
             self.away_since, self._heard_at = None, monotonic()
             self.version += 1

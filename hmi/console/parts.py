@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
+from nicegui.events import ClickEventArguments, Handler, ValueChangeEventArguments
 
 
 class Text(TextElement):
@@ -73,6 +74,18 @@ def head(*cells: str) -> None:
     with ui.element("thead"), ui.element("tr"):
         for cell in cells:
             Text("th", cell).props('scope="col"')
+
+
+def button(text: str, do: Handler[ClickEventArguments], filled: bool = False) -> ui.button:
+    """A button in the page's own colours."""
+    made = ui.button(text, on_click=do, color=None).props("unelevated no-caps")
+    return made.classes("act filled" if filled else "act")
+
+
+def toggle(offered: dict[str, str], value: str, changed: Handler[ValueChangeEventArguments[str]]) -> ui.toggle:
+    """One of several, in the page's own colours."""
+    made = ui.toggle(offered, value=value, on_change=changed).props("no-caps unelevated dense")
+    return made.props("toggle-color=chosen toggle-text-color=chosen color=other text-color=other")
 
 
 class Gauge:

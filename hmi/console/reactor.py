@@ -18,6 +18,7 @@ from hmi.console.tables import Estimates, Events, Measured, Setpoints
 from hmi.console.trends import Trends
 
 TICK_S = 0.5
+PRIMARY = {False: "#34556f", True: "#9dbdd6"}  # what has the focus, on the light and the dark ground
 
 
 class ReactorPage:
@@ -28,17 +29,18 @@ class ReactorPage:
         self._names = words.names(plant)
         self._version = -1
         self._dark = ui.dark_mode(bool(prefs.get("dark", False)))
+        ui.colors(primary=PRIMARY[bool(self._dark.value)])
         with box("top"):
             self._header = Header(plant, self._change_mode, self._change_ground)
             self._banner = Banner()
         with box("columns", "main") as self._columns:
-            with box("column left"):
+            with box("stack left"):
                 self._measured = Measured(plant)
                 self._estimates = Estimates(plant)
-            with box("column middle"):
+            with box("stack middle"):
                 self._trends = Trends(link, plant, prefs)
                 self._events = Events()
-            with box("column right"):
+            with box("stack right"):
                 self._suggestion = SuggestionCard(plant, self._answer)
                 self._setpoints = Setpoints(plant)
                 self._insight = InsightCard(plant)
@@ -47,6 +49,8 @@ class ReactorPage:
         ui.timer(TICK_S, self._tick)
 
     async def _tick(self) -> None:
+        if self._link.plant != self._plant:
+            ui.navigate.reload()  # the controller was started anew for something else
         self._show_banner()
         if self._version != self._link.version:
             self._show()
@@ -77,6 +81,7 @@ class ReactorPage:
 
     def _change_ground(self) -> None:
         self._dark.toggle()
+        ui.colors(primary=PRIMARY[bool(self._dark.value)])
         self._prefs["dark"] = bool(self._dark.value)
         self._trends.change_ground(bool(self._dark.value))
 
@@ -92,7 +97,6 @@ class ReactorPage:
 async def reactor_page(link: Link, name: str) -> None:
     """Build the page of that reactor, now or as soon as the controller says what it controls."""
     await ui.context.client.connected()
-    ui.colors(primary="#34556f")
     prefs: dict[str, Any] = app.storage.tab
     content = box("page")
 

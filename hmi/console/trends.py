@@ -13,7 +13,7 @@ from nicegui import events, ui
 from hmi.console import chart, strips, words
 from hmi.console.link import Link
 from hmi.console.palette import DARK, LIGHT
-from hmi.console.parts import Text, box, say, titled
+from hmi.console.parts import Text, box, say, titled, toggle
 
 Json = Mapping[str, Any]
 EVERY_S = 2.0  # a trend is drawn anew at most this often (design)
@@ -28,7 +28,7 @@ KEY = (
     ("assay", "assay"),
     ("plan", "present plan, 80 %"),
     ("suggested", "with suggestion, 80 %"),
-    ("lost", "bad quality"),
+    ("lost", "bad"),
 )
 
 
@@ -45,9 +45,7 @@ class Trends:
         chosen = [name for name in prefs.get("chosen", []) if name in available] or strips.preferred(plant)
         outer, title, self._note = titled("Trends", "trends")
         with title:
-            self._window = ui.toggle(WINDOWS, value=prefs.get("window", "batch"), on_change=self._change_window).props(
-                "no-caps unelevated dense"
-            )
+            self._window = toggle(WINDOWS, prefs.get("window", "batch"), self._change_window)
         with outer:
             self._chosen = ui.select(available, multiple=True, value=chosen, on_change=self._choose)
             self._chosen.props('dense outlined use-chips options-dense :max-values="6" aria-label="Variables"')

@@ -11,8 +11,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,22 +20,10 @@ from typing import Any
 import pytest
 import uvicorn
 
+from controller import records
 from controller.edge.gateway import application, hang_up
-from controller.records import (
-    Abstention,
-    Command,
-    Decision,
-    Effect,
-    Insight,
-    Intent,
-    Mode,
-    Move,
-    Narrowing,
-    Ruling,
-    Situation,
-    Suggestion,
-    Verdict,
-)
+from controller.edge.source import Bucket
+from controller.records import Decision, Intent, Mode, Move, Ruling, Suggestion
 from twin.correction import Correction, Population
 from twin.estimate import Estimate, Innovation
 from twin.forecast import Band, Forecast, Plan, Step
@@ -45,50 +33,47 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW_H = 96.25
 END_H = 230.0
 
-# name, unit, low, high, role, text, value at t hours
-VARIABLES = [
-    (
-        "dissolved_oxygen",
-        "%",
-        0,
-        120,
-        "measured",
-        "Dissolved oxygen",
-        lambda t: 100 - 62 * _s(t, 45, 9) + 3 * math.sin(t),
-    ),
-    ("ph", "pH", 2, 12, "measured", "pH", lambda t: 6.5 + 0.012 * math.sin(t * 2.1)),
-    ("temperature", "degC", 0, 60, "measured", "Temperature", lambda t: 25.0 + 0.06 * math.sin(t * 3.3)),
-    ("weight", "kg", 0, 200, "measured", "Broth weight", lambda t: 100 + 0.055 * t),
-    (
-        "oxygen_uptake_rate",
-        "g/(L.h)",
-        0,
-        60,
-        "measured",
-        "Oxygen uptake rate",
-        lambda t: 0.1 + 1.4 * _s(t, 45, 8),
-    ),
-    (
-        "carbon_dioxide_evolution_rate",
-        "mmol/(L.h)",
-        0,
-        5,
-        "measured",
-        "CO2 evolution rate",
-        lambda t: 0.2 + 1.9 * _s(t, 45, 8),
-    ),
-    ("air_flow", "L/h", 0, 20, "measured", "Air flow", lambda t: 8.6 + 0.02 * math.sin(t * 5)),
-    ("agitator_power", "W", 0, 100, "measured", "Agitator power", lambda t: 29.9 + 0.3 * math.sin(t * 1.7)),
-    ("base_flow", "L/h", 0, 0.2, "measured", "Base flow", lambda t: 0.002 + 0.03 * _s(t, 40, 10)),
-    ("acid_flow", "L/h", 0, 1e-4, "measured", "Acid flow", lambda t: 3.1e-5),
-    ("feed", "L/h", 0, 0.1, "manipulated", "Sugar feed", lambda t: 0.0 if t < 40 else 0.042),
-    ("precursor_feed", "L/h", 0, 0.005, "manipulated", "Precursor feed", lambda t: 0.0 if t < 40 else 0.0021),
-    ("biomass", "g/L", 0, 40, "assayed", "Biomass", lambda t: 0.4 + 15.6 * _s(t, 42, 9) + 0.012 * t),
-    ("product", "g/L", 0, 5, "assayed", "Penicillin", lambda t: 1.45 * _s(t, 95, 24)),
-    ("substrate", "g/L", 0, 20, "assayed", "Glucose", lambda t: 15 * (1 - _s(t, 36, 5)) + 0.3),
-    ("precursor", "mg/L", 0, 5000, "assayed", "Precursor (PAA)", lambda t: 900 + 200 * math.sin(t / 14)),
-    ("viscosity", "cP", 0, 200, "assayed", "Viscosity", lambda t: 4 + 60 * _s(t, 60, 15)),
-]
+TABLE = """
+dissolved_oxygen % 0 120 measured Dissolved oxygen
+ph pH 2 12 measured pH
+temperature degC 0 60 measured Temperature
+weight kg 0 200 measured Broth weight
+oxygen_uptake_rate g/(L.h) 0 60 measured Oxygen uptake rate
+carbon_dioxide_evolution_rate mmol/(L.h) 0 5 measured CO2 evolution rate
+air_flow L/h 0 20 measured Air flow
+agitator_power W 0 100 measured Agitator power
+base_flow L/h 0 0.2 measured Base flow
+acid_flow L/h 0 1e-4 measured Acid flow
+feed L/h 0 0.1 manipulated Sugar feed
+precursor_feed L/h 0 0.005 manipulated Precursor feed
+biomass g/L 0 40 assayed Biomass
+product g/L 0 5 assayed Penicillin
+substrate g/L 0 20 assayed Glucose
+precursor mg/L 0 5000 assayed Precursor (PAA)
+viscosity cP 0 200 assayed Viscosity
+"""
+VARIABLES = [line.split(maxsplit=5) for line in TABLE.strip().splitlines()]
+UNITS = {name: unit for name, unit, *_ in VARIABLES}
+ON_LINE = [name for name, _, _, _, role, _ in VARIABLES if role != "assayed"]
+TRUTH = {  # at t hours
+    "dissolved_oxygen": lambda t: 100 - 62 * _s(t, 45, 9) + 3 * math.sin(t),
+    "ph": lambda t: 6.5 + 0.012 * math.sin(t * 2.1),
+    "temperature": lambda t: 25.0 + 0.06 * math.sin(t * 3.3),
+    "weight": lambda t: 100 + 0.055 * t,
+    "volume": lambda t: 100 + 0.055 * t,
+    "oxygen_uptake_rate": lambda t: 0.1 + 1.4 * _s(t, 45, 8),
+    "carbon_dioxide_evolution_rate": lambda t: 0.2 + 1.9 * _s(t, 45, 8),
+    "air_flow": lambda t: 8.6 + 0.02 * math.sin(t * 5),
+    "agitator_power": lambda t: 29.9 + 0.3 * math.sin(t * 1.7),
+    "base_flow": lambda t: 0.002 + 0.03 * _s(t, 40, 10),
+    "acid_flow": lambda t: 3.1e-5,
+    "feed": lambda t: 0.0 if t < 40 else 0.042,
+    "precursor_feed": lambda t: 0.0 if t < 40 else 0.0021,
+    "biomass": lambda t: 0.4 + 15.6 * _s(t, 42, 9) + 0.012 * t,
+    "product": lambda t: 1.45 * _s(t, 95, 24),
+    "substrate": lambda t: 15 * (1 - _s(t, 36, 5)) + 0.3,
+    "precursor": lambda t: 900 + 200 * math.sin(t / 14),
+}
 STATES = [
     ("biomass", "g/L", "Biomass", 0.35),
     ("product", "g/L", "Penicillin", 0.031),
@@ -97,7 +82,6 @@ STATES = [
     ("volume", "L", "Broth volume", 0.2),
     ("precursor", "mg/L", "Precursor (PAA)", 61.0),
 ]
-TRUTH = {name: value for name, *_, value in VARIABLES} | {"volume": lambda t: 100 + 0.055 * t}
 RATES = {"growth": 0.077, "uptake": -0.021, "production": -0.105, "oxygen": 0.013, "transfer": -0.04}
 
 
@@ -126,78 +110,49 @@ def _forecast(hours: float, gain: float, feed: float) -> Forecast:
     return Forecast(at(hours), plan, tuple(map(at, times)), bands, (1.4, 1.5), "penicillin at harvest", "g/L")
 
 
-def _insight() -> Insight:
+def _insight() -> records.Insight:
     population = Population(("biomass",), (0.0,), (40.0,), ((0.5,),), 0.25)
     correction = Correction(("growth",), population, ((1.0,),), 1.0, (0.5,))
-    return Insight(
-        correction=correction,
-        log_multipliers={name: value for name, value in RATES.items() if name != "transfer"},
-        novelty=0.11,
-        contributions={"oxygen_uptake_rate": 0.46, "dissolved_oxygen": 0.31, "weight": 0.23},
-        stability=0.93,
-        components={"oxygen margin": 0.98, "substrate in band": 0.91, "twin fits": 0.9},
-        learned=True,
-        why_not="",
-        backend="lava-fixed",
-    )
+    return records.Insight(
+        correction, {name: value for name, value in RATES.items() if name != "transfer"},
+        novelty=0.11, contributions={"oxygen_uptake_rate": 0.46, "dissolved_oxygen": 0.31, "weight": 0.23},
+        stability=0.93, components={"oxygen margin": 0.98, "substrate in band": 0.91, "twin fits": 0.9},
+        learned=True, why_not="", backend="lava-fixed",
+    )  # fmt: skip
 
 
 def _suggestion(hours: float) -> Suggestion:
-    move = Move("feed", 0.046, "L/h", 0.042)
     return Suggestion(
-        id="S-0017",
-        made_at=at(hours - 0.25),
-        expires_at=at(hours + 3.75),
-        kind="setpoints",
-        moves=(move,),
+        "S-0017", at(hours - 0.25), at(hours + 3.75), "setpoints",
+        moves=(Move("feed", 0.046, "L/h", 0.042),),
         plan=_forecast(hours, 0.06, 0.046).plan,
-        reason="Raising the sugar feed from 0.0420 to 0.0460 L/h is predicted to add 0.06 g/L penicillin by "
-        "harvest; oxygen stays above 30 % in 95 % of the forecasts.",
-        effect=Effect("penicillin at harvest", "g/L", 1.444, 1.504, 0.060, 0.021, 0.098),
+        reason="Raising the sugar feed from 0.0420 to 0.0460 L/h is predicted to add 0.06 g/L penicillin by harvest; "
+        "oxygen stays above 30 % in 95 % of the forecasts.",
+        effect=records.Effect("penicillin at harvest", "g/L", 1.444, 1.504, 0.060, 0.021, 0.098),
         bounded_by=("the feed may rise by 0.0040 L/h in one hour",),
-    )
+    )  # fmt: skip
 
 
 def decision_at(hours: float, mode: Mode = Mode.ADVISORY) -> Decision:
     """One plausible turn of a penicillin batch, with an open suggestion."""
     time = at(hours)
-    readings = {
-        name: Reading(value(hours), unit, time, Quality.GOOD)
-        for name, unit, _, _, role, _, value in VARIABLES
-        if role != "assayed"
-    }
+    readings = {name: Reading(TRUTH[name](hours), UNITS[name], time, Quality.GOOD) for name in ON_LINE}
     names = tuple(name for name, *_ in STATES)
     sds = [sd for *_, sd in STATES] + [0.04] * len(RATES)
     covariance = tuple(tuple(s * s if i == j else 0.0 for j in range(len(sds))) for i, s in enumerate(sds))
     estimate = Estimate(
-        time=time,
-        names=names,
-        mean=tuple(TRUTH[name](hours) for name in names),
-        multiplier_names=tuple(RATES),
-        log_multipliers=tuple(RATES.values()),
-        covariance=covariance,
-        inputs={"feed": 0.042},
-        innovations={"dissolved_oxygen": Innovation(0.4, 1.1)},
-        nis=5.2,
-        nis_dof=5,
-    )
+        time, names, tuple(TRUTH[name](hours) for name in names), tuple(RATES), tuple(RATES.values()), covariance,
+        inputs={"feed": 0.042}, innovations={"dissolved_oxygen": Innovation(0.4, 1.1)}, nis=5.2, nis_dof=5,
+    )  # fmt: skip
     suggestion = _suggestion(hours)
+    narrowing = records.Narrowing("feed", 0.048, 0.046, "rate of change held to 0.0040 L/h")
+    setpoints = {"feed": 0.042, "precursor_feed": 0.0021}
     return Decision(
-        time=time,
-        plant="R1",
-        mode=mode,
-        mode_reason="A. Keller: commissioning is finished",
-        snapshot=Snapshot(time, readings),
-        situation=Situation("PEN-0042", "production", at(END_H), {"feed": 0.042, "precursor_feed": 0.0021}),
-        estimate=estimate,
-        insight=_insight(),
-        baseline=_forecast(hours, 0.0, 0.042),
-        proposal=suggestion,
-        proposed=_forecast(hours, 0.06, 0.046),
-        verdict=Verdict(suggestion.moves, (Narrowing("feed", 0.048, 0.046, "rate of change held to 0.0040 L/h"),), ()),
-        command=None,
-        open=True,
-    )
+        time, "R1", mode, "A. Keller: commissioning is finished", Snapshot(time, readings),
+        records.Situation("PEN-0042", "production", at(END_H), setpoints), estimate, _insight(),
+        baseline=_forecast(hours, 0.0, 0.042), proposal=suggestion, proposed=_forecast(hours, 0.06, 0.046),
+        verdict=records.Verdict(suggestion.moves, (narrowing,), ()), command=None, open=True,
+    )  # fmt: skip
 
 
 class Bench:
@@ -217,12 +172,7 @@ class Bench:
             {"time": at(96.0), "kind": "suggestion", "text": "S-0017: sugar feed 0.0420 to 0.0460 L/h"},
             {"time": at(92.1), "kind": "assay", "text": "biomass 15.9 g/L, sampled at 88.0 h"},
             {"time": at(61.0), "kind": "quality", "text": "dissolved oxygen is good again"},
-            {
-                "time": at(60.0),
-                "kind": "quality",
-                "text": "dissolved oxygen bad: probe frozen",
-                "severity": "warning",
-            },
+            {"time": at(60.0), "kind": "quality", "text": "dissolved oxygen bad: probe frozen", "severity": "warning"},
             {"time": at(44.0), "kind": "link", "text": "the plant is back"},
             {"time": at(40.0), "kind": "link", "text": "plant lost: connection refused", "severity": "alarm"},
             {"time": at(2.0), "kind": "mode", "text": "A. Keller: advisory, commissioning is finished"},
@@ -278,22 +228,20 @@ class Bench:
 
     async def trend(
         self, series: list[str], start: datetime, end: datetime, buckets: int
-    ) -> Mapping[str, Sequence[tuple[int, float | None, float | None, float | None, int]]]:
+    ) -> Mapping[str, Sequence[Bucket]]:
         first, last = ((time - START).total_seconds() / 3600 for time in (start, end))
         width = (last - first) / buckets
         hours = [first + (i + 0.5) * width for i in range(buckets)]
         rows = {name: self._series(name, [t for t in hours if 0 <= t <= NOW_H], width) for name in series}
         return {name: found for name, found in rows.items() if found}
 
-    def _series(
-        self, series: str, hours: list[float], width: float
-    ) -> list[tuple[int, float | None, float | None, float | None, int]]:
+    def _series(self, series: str, hours: list[float], width: float) -> list[Bucket]:
         kind, _, name = series.partition(".")
         spread = {sd_name: sd for sd_name, _, _, sd in STATES}
-        rows: list[tuple[int, float | None, float | None, float | None, int]] = []
+        rows: list[Bucket] = []
         for t in hours:
             quality = 0
-            if kind == "process" and name in TRUTH and name not in {"biomass", "product", "substrate", "precursor"}:
+            if kind == "process" and name in ON_LINE:
                 value = TRUTH[name](t)
                 if 40 < t < 44:  # the link was lost: a hole
                     continue
@@ -315,9 +263,8 @@ class Bench:
         return rows
 
     async def assays(self) -> Sequence[Assay]:
-        units = {name: unit for name, unit, *_ in VARIABLES}
         return [
-            Assay(name, TRUTH[name](h) * (1 + 0.03 * math.sin(h * 7)), units[name], at(h), at(h + 4))
+            Assay(name, TRUTH[name](h) * (1 + 0.03 * math.sin(h * 7)), UNITS[name], at(h), at(h + 4))
             for h in range(4, 92, 12)
             for name in ("biomass", "product", "substrate", "precursor")
         ]
@@ -352,10 +299,12 @@ class Bench:
     @staticmethod
     def _answered(now: Decision, suggestion: Suggestion, intent: Intent) -> Decision:
         if intent.kind == "reject":
-            refused = Abstention(now.time, f"{intent.by} rejected {suggestion.id}: {intent.reason}")
+            refused = records.Abstention(now.time, f"{intent.by} rejected {suggestion.id}: {intent.reason}")
             return replace(now, proposal=refused, proposed=None, open=False)
         lease = now.time + timedelta(hours=1)
-        return replace(now, open=False, command=Command(suggestion.id, suggestion.moves, now.time, lease, intent.by))
+        return replace(
+            now, open=False, command=records.Command(suggestion.id, suggestion.moves, now.time, lease, intent.by)
+        )
 
     def notify(self) -> None:
         """Tell every listener that a turn was taken; may be called from any thread."""
@@ -377,21 +326,26 @@ class Served:
     """A gateway on a loopback port of its own, in a thread with its own event loop."""
 
     def __init__(self, bench: Bench, port: int = 0) -> None:
-        self.app = application(bench)
-        self._socket = socket.create_server(("127.0.0.1", port))
-        self.port: int = self._socket.getsockname()[1]
+        self.port = port
+        self.start(bench)
         self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self, bench: Bench) -> None:
+        """Serve that bench, at the same port as before when there was one."""
+        self.app = application(bench)
+        listening = socket.create_server(("127.0.0.1", self.port))
+        self.port = listening.getsockname()[1]
         config = uvicorn.Config(self.app, log_level="warning", ws="none", lifespan="off")
         self._server = uvicorn.Server(config)
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        started = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listening, started)), daemon=True)
         self._thread.start()
-        assert self._started.wait(10)
+        assert started.wait(10)
 
-    async def _serve(self) -> None:
+    async def _serve(self, listening: socket.socket, started: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
-        self._started.set()
-        await self._server.serve(sockets=[self._socket])
+        started.set()
+        await self._server.serve(sockets=[listening])
 
     def stop(self) -> None:
         if self._thread.is_alive():
@@ -421,23 +375,10 @@ def gateway(served: Served, bench: Bench) -> Served:
     return served
 
 
-@pytest.fixture
-def another_gateway() -> Iterator[Callable[..., Served]]:
-    """Gateways that a test may stop and start again."""
-    servers: list[Served] = []
-
-    def start(bench: Bench, port: int = 0) -> Served:
-        servers.append(Served(bench, port))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
-
-
-@pytest.fixture(scope="session")
-def console_process() -> Callable[[str], AbstractContextManager[str]]:
-    return started_console
+@pytest.fixture(scope="module")
+def console_url(served: Served) -> Iterator[str]:
+    with started_console(served.url) as url:
+        yield url
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def test_the_table_has_a_row_a_sample_units_in_its_header_and_the_disclaimer_abo
     assert set(table["origin"]) == {"published", "generated"}
 
 
-def test_the_table_can_be_read_back_as_a_patients_file(tmp_path: Path, patient: Patient) -> None:
+def test_every_row_of_the_table_has_a_cell_for_every_column(tmp_path: Path, patient: Patient) -> None:
     path = tmp_path / "table.csv"
     write_table(patient("responder", 0).as_json(), path)
     with path.open(encoding="utf-8") as file:
