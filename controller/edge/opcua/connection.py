@@ -207,6 +207,11 @@ class Connection:
 
 async def _discard(client: Client) -> None:
     """Let go of a client, politely if it can still speak; what it says about it does not matter any more."""
+    protocol = client.uaclient.protocol
     with contextlib.suppress(*LOST):
         await asyncio.wait_for(client.disconnect(), FAREWELL_S)
     client.disconnect_socket()
+    # asyncua 2.1 leaves the socket open when its watchdog had given the client up: close it ourselves
+    if protocol is not None and protocol.transport is not None:
+        protocol.transport.abort()
+    await asyncio.sleep(0)  # the transport closes in the next turn of the event loop
