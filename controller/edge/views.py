@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from controller.records import Abstention, Decision, Mode, Ruling, Suggestion
-from twin.forecast import Forecast
+from twin.forecast import Forecast, Step
 from twin.signals import Quality, Reading
 
 
@@ -248,10 +248,28 @@ def forecast_view(forecast: Forecast | None, variables: list[str]) -> ForecastVi
             for name, band in forecast.bands.items()
             if not variables or name in variables
         },
-        steps=[StepView.model_validate(step) for step in forecast.plan.steps],
+        steps=[StepView.model_validate(step) for step in _acted(forecast)],
         objective_name=forecast.objective_name,
         objective_unit=forecast.objective_unit,
     )
+
+
+def _acted(forecast: Forecast) -> list[Step]:
+    """The plan's steps as they will act: an input that waits for its latch is zero until the median gets there."""
+    latch, steps = forecast.plan.latch, list(forecast.plan.steps)
+    if latch is None or latch.state not in forecast.bands:
+        return steps
+    median = forecast.bands[latch.state].median
+    reached = (t for t, value in zip(forecast.times, median, strict=True) if value < latch.below)
+    opening = next(reached, forecast.plan.end)
+    acted = []
+    for step, after in zip(steps, [*(s.start for s in steps[1:]), forecast.plan.end], strict=True):
+        if latch.input in step.inputs and step.start < opening:
+            acted.append(Step(step.start, {**step.inputs, latch.input: 0.0}))
+            step = Step(opening, step.inputs)
+        if step.start < after:
+            acted.append(step)
+    return acted
 
 
 def _reading(reading: Reading, now: datetime) -> ReadingView:

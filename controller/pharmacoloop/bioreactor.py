@@ -135,7 +135,9 @@ class BioreactorLoop:
             plan=plan,
             reason=self._reason(moves, effect, percent, baseline, proposed),
             effect=effect,
-            bounded_by=tuple(b for move in moves for b in _bounding(move, limits[move.variable])),
+            bounded_by=tuple(
+                f"{self._text(move.variable)}: {b}" for move in moves for b in _bounding(move, limits[move.variable])
+            ),
         )
 
     def _reason(
@@ -167,9 +169,10 @@ class BioreactorLoop:
 
     def _text(self, variable: str) -> str:
         try:
-            return self.plant.variable(variable).text or variable
+            text = self.plant.variable(variable).text or variable
         except KeyError:
-            return variable
+            text = variable
+        return text if text[1:2].isupper() else text[:1].lower() + text[1:]  # in the middle of a sentence
 
 
 def _candidates(present: Mapping[str, float], movable: Sequence[Limit]) -> list[dict[str, float]]:
@@ -217,7 +220,7 @@ def _bounding(move: Move, limit: Limit) -> list[str]:
     """What keeps this move from being larger."""
     reasons = []
     if abs(abs(move.value - move.previous) - limit.max_step) < 1e-12:
-        reasons.append(f"{move.variable}: one step is {limit.max_step:g} {limit.unit}")
+        reasons.append(f"one step is {limit.max_step:g} {limit.unit}")
     if move.value in (limit.low, limit.high):
-        reasons.append(f"{move.variable}: range [{limit.low:g}, {limit.high:g}] {limit.unit}")
+        reasons.append(f"range [{limit.low:g}, {limit.high:g}] {limit.unit}")
     return reasons
