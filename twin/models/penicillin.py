@@ -107,7 +107,7 @@ MODEL = Model(
     name="penicillin",
     states=(
         State("biomass", "g/L", 0.1, 0.02, 0.003),
-        State("product", "g/L", 0.0, 0.005, 0.001),
+        State("product", "g/L", 0.0, 1e-4, 3e-5),
         State("substrate", "g/L", 15.0, 1.5, 0.0003),
         State("dissolved_oxygen", "%", 100.0, 2.0, 1.0),
         State("volume", "L", 100.0, 1.0, 0.01),
@@ -135,7 +135,7 @@ MODEL = Model(
         Output("carbon_dioxide_evolution_rate", "mmol/(L.h)", 2e-6, 0.005),
         Output("weight", "kg", 0.01, 0.001),
         Output("biomass", "g/L", 0.02, 0.05),  # a careful assay of a filamentous broth: 5 %
-        Output("product", "g/L", 0.005, 0.05),
+        Output("product", "g/L", 5e-4, 0.05),
         Output("substrate", "g/L", 0.001, 0.05),
         Output("precursor", "mg/L", 10.0, 0.05),
     ),
