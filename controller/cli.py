@@ -1,4 +1,7 @@
-"""`neurotwin`: the command line, where the parts are put together."""
+"""`neurotwin`: the command line, where the parts are put together.
+
+Each command imports what it needs, so that --help and bad input answer at once.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,10 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from controller import demo as demonstration
-from controller.assembly import assemble
-from controller.edge import check as checking
-from controller.edge.historian import HistorianFault
-from controller.edge.opcua import PlantLost, PlantMismatch
-from controller.edge.serve import control
+from controller.faults import Fault
 from controller.lifeline import die_with_parent, until_stopped
-from controller.neurocore.backend import NeuroCoreLost
-from controller.patient_file import PatientFileFault
-from controller.pharmacoloop.patient import DISCLAIMER
 from controller.records import Mode
-from controller.settings import SettingsFault, default_config, load
+from controller.settings import default_config, load
 
 app = typer.Typer(
     help="Bioprocess control with a digital twin and a neuromorphic learner, over OPC UA.",
@@ -36,10 +31,6 @@ app = typer.Typer(
 
 Config = Annotated[Path, typer.Argument(help="The configuration (TOML); `neurotwin init DIR` writes one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
-
-
-class Refusal(Exception):
-    """Bad input; the message is one sentence for the person who gave it."""
 
 
 def main() -> None:
@@ -56,7 +47,7 @@ def main() -> None:
     die_with_parent()
     try:
         app()
-    except (SettingsFault, PlantMismatch, PlantLost, HistorianFault, NeuroCoreLost, PatientFileFault, Refusal) as fault:
+    except Fault as fault:
         print(f"neurotwin: {fault}", file=sys.stderr)
         raise SystemExit(2) from None
 
@@ -72,15 +63,17 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run a simulated plant, its controller and the console together; Ctrl-C ends all of them."""
+    from controller import demo as demonstration
+
     if plant != "penicillin":
-        raise Refusal(f"no plant is called {plant!r}; the one there is: penicillin")
+        raise Fault(f"no plant is called {plant!r}; the one there is: penicillin")
     if hours is not None and not 0 < hours <= 230:
-        raise Refusal(f"--hours {hours:g}: give a batch age between 0 and 230 h")
+        raise Fault(f"--hours {hours:g}: give a batch age between 0 and 230 h")
     if headless:
         report = demonstration.headless(speed_of(speed), hours or 24.0, seed, out)
         print(json.dumps(report) if as_json else demonstration.told(report))
     elif as_json:
-        raise Refusal("--json belongs to --headless")
+        raise Fault("--json belongs to --headless")
     else:
         demonstration.interactive(speed_of(speed), hours, seed, out)
 
@@ -108,7 +101,7 @@ def plant(
     try:
         until_stopped(_announced(server.serve, options))
     except (OSError, ValueError) as fault:
-        raise Refusal(f"the simulated plant cannot run at {options.endpoint}: {fault}") from fault
+        raise Fault(f"the simulated plant cannot run at {options.endpoint}: {fault}") from fault
 
 
 async def _announced(serve: Callable[[Any, asyncio.Event], Coroutine[Any, Any, None]], options: Any) -> None:
@@ -135,6 +128,9 @@ def run(
     wait: Annotated[float, typer.Option(help="Seconds to wait for the plant at the start.")] = 30.0,
 ) -> None:
     """Run the controller: read, learn, forecast, advise or act, record."""
+    from controller.assembly import assemble
+    from controller.edge.serve import control
+
     settings = load(config)
     until_stopped(control(settings, assemble, wait_s=wait, until_hours=hours, wanted=mode))
 
@@ -161,14 +157,16 @@ def patient_scenario(
 ) -> None:
     """Run the SSRI reference scenario. Research use only; advisory; not a medical device."""
     from controller import scenario
+    from controller.demo import told
     from controller.patient_file import rows_from_csv
+    from controller.pharmacoloop.patient import DISCLAIMER
     from hmi import patient_figure
 
     if seeds:
         chosen = patient_arms(arms or arm)
         shares = scenario.run_seeds(chosen, seeds_of(seeds), progress=_dots)
         report = {"disclaimer": DISCLAIMER, "seeds": seeds, "arms": shares}
-        print(json.dumps(report) if as_json else f"{demonstration.told(shares)}\n{DISCLAIMER}")
+        print(json.dumps(report) if as_json else f"{told(shares)}\n{DISCLAIMER}")
         return
     if data is not None:
         result = scenario.run(data.name, rows=rows_from_csv(data))
@@ -203,7 +201,7 @@ def patient_arms(text: str) -> list[str]:
     chosen = known if text == "all" else [name.strip() for name in text.split(",")]
     for name in chosen:
         if name not in known:
-            raise Refusal(f"no patient is called {name!r}; there are: {', '.join(known)}")
+            raise Fault(f"no patient is called {name!r}; there are: {', '.join(known)}")
     return chosen
 
 
@@ -211,7 +209,7 @@ def seeds_of(text: str) -> range:
     """The seeds that A:B names."""
     first, _, last = text.partition(":")
     if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
-        raise Refusal(f"--seeds {text}: give A:B with A below B, such as 500:520")
+        raise Fault(f"--seeds {text}: give A:B with A below B, such as 500:520")
     return range(int(first), int(last))
 
 
@@ -227,6 +225,8 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Validate a configuration, and with --connect its tags, units and ranges against the server."""
+    from controller.edge import check as checking
+
     settings = load(config)
     rows = asyncio.run(checking.rows_connected(settings)) if connect else checking.rows(settings)
     shown(rows, as_json)
@@ -239,7 +239,7 @@ def init(folder: Annotated[Path, typer.Argument(help="Where to put it; nothing i
     """Write a configuration to start from."""
     target = folder / "penicillin.toml"
     if target.exists():
-        raise Refusal(f"{target} exists already; choose another folder")
+        raise Fault(f"{target} exists already; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(default_config("penicillin"), target)
     print(f"wrote {target}; next: neurotwin check {target} --connect")
@@ -254,7 +254,7 @@ def speed_of(text: str) -> float | None:
     except ValueError:
         speed = 0.0
     if not 0.0 < speed <= 100_000.0:
-        raise Refusal(f"--speed {text}: give a number above 0 (at most 100000), or max")
+        raise Fault(f"--speed {text}: give a number above 0 (at most 100000), or max")
     return speed
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from controller.faults import Fault
 from controller.pharmacoloop.stability import CHANNELS, PLAUSIBLE
 
 REQUIRED = ("time", *CHANNELS)
@@ -22,7 +23,7 @@ DOSE_MAX_MG = 60.0  # far above the label's 20 mg: a typing error
 MOST_SAMPLES = 4000  # nearly three years
 
 
-class PatientFileFault(ValueError):
+class PatientFileFault(Fault):
     """What is wrong with the file and where, in one sentence."""
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
+from controller.faults import Fault
 from controller.tables import (
     STRICT,
     TABLES,
@@ -41,7 +42,7 @@ from controller.tables import (
 from twin.signals import Plant, Role, Variable
 
 
-class SettingsFault(Exception):
+class SettingsFault(Fault):
     """The configuration cannot be used; the text is one sentence that says what to mend."""
 
 

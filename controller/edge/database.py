@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from controller.faults import Fault
+
 SCHEMA_VERSION = 1
 BUSY_S = 5.0  # how long a writer waits for the other one (recorder and forwarder share the file)
 
@@ -57,7 +59,7 @@ _MENDS = {  # by SQLite's primary result code
 }
 
 
-class HistorianFault(Exception):
+class HistorianFault(Fault):
     """The historian's file cannot be used: which one, why, and what mends it."""
 
     def __init__(self, path: Path, problem: str, mend: str) -> None:

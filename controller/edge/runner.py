@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 import structlog
 
 from controller.cycle import Memory, Parts, turn
+from controller.edge.actuator import Actuator
 from controller.edge.historian import Historian
 from controller.edge.opcua import PlantLink, PlantLost, Scan
 from controller.neurocore.backend import NeuroCoreLost
 from controller.neurocore.core import NeuroCore, SnapshotMismatch
-from controller.records import Command, Decision, Intent, Mode, Ruling, Situation
+from controller.records import Decision, Intent, Mode, Ruling, Situation
 from controller.settings import Settings
 from controller.supervisor import Ladder
 from twin.estimate import Track
@@ -68,7 +69,7 @@ class Runner:
         self._rebuild_core = rebuild_core
         self._memory = Memory(Ladder(Mode.SHADOW, "started"))
         self._faults: tuple[str, ...] = ()
-        self._written: Command | None = None
+        self._actuator = Actuator(link)
         self._requests: list[tuple[Intent, asyncio.Future[Ruling]]] = []
         self._listeners: set[asyncio.Queue[datetime]] = set()
         # Lava's pipe, the filter and SQLite all block: they share one thread, so that the event loop stays free.
@@ -191,47 +192,13 @@ class Runner:
     # -- what is done to the plant -----------------------------------------------------------------------------
 
     async def _act(self, decision: Decision) -> None:
-        """Write, renew or give back; the Decision is already in the historian."""
-        self._faults = ()
-        try:
-            command = decision.command
-            if command is None:
-                await self._give_back()
-            elif self._written is None or command.moves != self._written.moves:
-                await self._write(command)
-            elif command.valid_until != self._written.valid_until:
-                await self._renew(command)
-            if decision.mode in (Mode.ADVISORY, Mode.AUTO):
-                await self.link.beat()
-        except PlantLost as fault:
-            self._faults = (f"the plant was lost while it was written to: {fault}",)
-            await self._event("link", self._faults[0])
-
-    async def _write(self, command: Command) -> None:
-        outcomes = await self.link.write(command.moves, command.valid_until)
-        failed = [f"{o.variable}: {o.reason}" for o in outcomes if not o.ok]
-        self._faults = tuple(failed)
-        self._written = command
-        if failed:
-            self.counts.commands_refused += 1
-            await self._event("refused", f"{command.id}: {'; '.join(failed)}")
-        else:
-            self.counts.commands_written += 1
-            told = ", ".join(f"{m.variable} = {m.value:g} {m.unit}" for m in command.moves)
-            await self._event("written", f"{command.id} by {command.authority}: {told}, read back")
-
-    async def _renew(self, command: Command) -> None:
-        outcomes = await self.link.renew(command.valid_until, [m.variable for m in command.moves])
-        failed = [f"{o.variable}: {o.reason}" for o in outcomes if not o.ok]
-        # What cannot be renewed is written anew at the next scan, if it still stands by then.
-        self._written = None if failed else command
-        if failed:
-            await self._event("refused", f"the lease of {command.id}: {'; '.join(failed)}")
-
-    async def _give_back(self) -> None:
-        if self._written is not None:
-            await self.link.release([m.variable for m in self._written.moves])
-            self._written = None
+        """Do what the Decision says; it is already in the historian."""
+        done = await self._actuator.act(decision)
+        self._faults = done.faults
+        self.counts.commands_written += done.written
+        self.counts.commands_refused += done.refused
+        for kind, text in done.events:
+            await self._event(kind, text)
 
     # -- before and after --------------------------------------------------------------------------------------
 
@@ -264,7 +231,7 @@ class Runner:
             None,
             standing,
         )
-        self._written = standing
+        self._actuator.take_over(standing)
         self.historian.event(scan.snapshot.time, name, scan.batch, "loop", "the batch is resumed")
 
     def _restore(self, scan: Scan, state: Mapping[str, object]) -> None:

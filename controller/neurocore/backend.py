@@ -22,6 +22,7 @@ from typing import IO, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.faults import Fault
 from controller.neurocore import wire
 from controller.neurocore.reference import WEIGHT_HIGH, WEIGHT_LOW, ReferenceBackend, checked
 
@@ -34,7 +35,7 @@ GROUP_TIMEOUT_S = 1.0
 Integers = NDArray[np.integer[Any]]
 
 
-class NeuroCoreLost(RuntimeError):  # a lost wire, not a fault
+class NeuroCoreLost(Fault):
     """The learner's process is gone or no longer answers; what it had learned is in the last snapshot."""
 
 

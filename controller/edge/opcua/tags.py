@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from controller.faults import Fault
 from controller.settings import Settings
 
 
-class PlantLost(Exception):
+class PlantLost(Fault):
     """The plant does not answer; the text says which one and why."""
 
 
-class PlantMismatch(Exception):
+class PlantMismatch(Fault):
     """The plant is not the one that is configured; the text names the tag and the key to mend."""
 
 
