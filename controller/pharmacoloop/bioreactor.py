@@ -7,7 +7,6 @@ later the question is asked again.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -63,13 +62,14 @@ class BioreactorLoop:
             return Abstention(now, f"nothing may be moved in phase {situation.phase or 'unknown'}")
         reference = self.engine.forecast(estimate, insight.correction, baseline.plan, SEARCH_MEMBERS)
         best, best_score = present, 0.0
-        for candidate in _candidates(present, movable):
-            trial = self.engine.forecast(
-                estimate, insight.correction, self._plan(now, candidate, situation), SEARCH_MEMBERS
-            )
-            score = self._score(reference, trial)
-            if score > best_score:
-                best, best_score = candidate, score
+        for limit in movable:  # one variable after the other: the moves are small, so they hardly interact
+            for candidate in _candidates(best, present, limit):
+                trial = self.engine.forecast(
+                    estimate, insight.correction, self._plan(now, candidate, situation), SEARCH_MEMBERS
+                )
+                score = self._score(reference, trial)
+                if score > best_score:
+                    best, best_score = candidate, score
         if best is present:
             return Abstention(now, "no allowed move raises the predicted product while staying within its bounds")
         return self._suggest(estimate, insight, baseline, situation, present, best)
@@ -175,16 +175,12 @@ class BioreactorLoop:
         return text if text[1:2].isupper() else text[:1].lower() + text[1:]  # in the middle of a sentence
 
 
-def _candidates(present: Mapping[str, float], movable: Sequence[Limit]) -> list[dict[str, float]]:
-    """Every combination of no move, half a step and a full step each way, within the limits."""
-    axes = []
-    for limit in movable:
-        here = present[limit.variable]
-        steps = (here + part * limit.max_step for part in (-1.0, -0.5, 0.0, 0.5, 1.0))
-        axes.append(sorted({min(max(value, limit.low), limit.high) for value in steps} | {here}))
-    names = [limit.variable for limit in movable]
-    combined = ({**present, **dict(zip(names, values, strict=True))} for values in itertools.product(*axes))
-    return [candidate for candidate in combined if candidate != dict(present)]
+def _candidates(best: Mapping[str, float], present: Mapping[str, float], limit: Limit) -> list[dict[str, float]]:
+    """Half a step and a full step each way from the present setpoint, within the limits, all else as in `best`."""
+    here = present[limit.variable]
+    steps = (here + part * limit.max_step for part in (-1.0, -0.5, 0.5, 1.0))
+    values = {min(max(value, limit.low), limit.high) for value in steps} - {here}
+    return [{**best, limit.variable: value} for value in sorted(values)]
 
 
 def _breach(forecast: Forecast, bound: Bound) -> float:

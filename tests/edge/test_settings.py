@@ -84,7 +84,7 @@ FAULTS = {
     "evidence that is not measured": ('    "weight",', '    "wieght",', "evidence names 'wieght'", "mean 'weight'?"),
     "evidence from the laboratory": ('    "weight",', '    "biomass",', "evidence names 'biomass'", "not an on-line"),
     "a lease shorter than a scan": (
-        "command_valid_s = 1800.0",
+        "command_valid_s = 3600.0",
         "command_valid_s = 200.0",
         "command_valid_s = 200",
         "300 s",
