@@ -24,7 +24,7 @@ from controller.records import (
     Verdict,
 )
 from controller.safety import admit, missing_evidence
-from controller.supervisor import Gates, Ladder, climb, watch
+from controller.supervisor import Gates, Ladder, climb, demoted, watch
 from twin.correction import Correction
 from twin.estimate import Estimate, Track
 from twin.forecast import Forecast, Plan
@@ -123,8 +123,8 @@ def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts)
     if ladder.mode is not Mode.OFF and _due(outlook, snapshot, ladder, memory, parts):
         outlook = _kept(memory.outlook, _look_ahead(estimate, insight, snapshot, situation, memory.standing, parts))
     standing, dropped = _still_standing(memory.standing, ladder.mode, obstacles, snapshot, situation, parts)
-    if dropped and standing is None and ladder.mode is Mode.AUTO:
-        ladder = replace(ladder, mode=Mode.ADVISORY, reason=f"demoted from auto: {dropped[0]}")
+    if dropped and standing is None:
+        ladder = demoted(ladder, dropped[0])
     outlook, standing, answers = _answered(outlook, standing, ladder.mode, snapshot, situation, parts)
 
     decision = Decision(

@@ -62,9 +62,16 @@ def watch(
         objections.append(f"the twin does not fit: innovation ratio {ratio:.2f} above {gates.nis_ratio_max:g}")
     failing = ladder.failing + 1 if objections else 0
     seen = replace(ladder, nis_ratio=ratio, failing=failing)
-    if ladder.mode is Mode.AUTO and failing >= gates.patience:
-        seen = replace(seen, mode=Mode.ADVISORY, reason=f"demoted from auto: {objections[0]}")
+    if failing >= gates.patience:
+        seen = demoted(seen, objections[0])
     return seen, tuple(objections)
+
+
+def demoted(ladder: Ladder, reason: str) -> Ladder:
+    """AUTO falls to ADVISORY, with the reason; every other mode stays as it is."""
+    if ladder.mode is not Mode.AUTO:
+        return ladder
+    return replace(ladder, mode=Mode.ADVISORY, reason=f"demoted from auto: {reason}")
 
 
 def climb(

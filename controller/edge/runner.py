@@ -22,7 +22,7 @@ from controller.neurocore.backend import NeuroCoreLost
 from controller.neurocore.core import NeuroCore, SnapshotMismatch
 from controller.records import Decision, Intent, Mode, Ruling, Situation
 from controller.settings import Settings
-from controller.supervisor import Ladder
+from controller.supervisor import Ladder, demoted
 from twin.estimate import Track
 
 log = structlog.get_logger()
@@ -131,9 +131,12 @@ class Runner:
         try:
             decision, memory, state = self._attempt(scan, situation)
         except NeuroCoreLost as lost:
-            log.error("neurocore lost", reason=str(lost))
+            told = f"NeuroCore was lost and started again: {lost}"
+            log.error(told)
+            self.historian.event(scan.snapshot.time, self.parts.plant.name, scan.batch, "loop", told)
             self._restart_core()
-            situation = replace(situation, faults=(*situation.faults, f"NeuroCore was restarted: {lost}"))
+            self._memory = replace(self._memory, ladder=demoted(self._memory.ladder, told))
+            situation = replace(situation, faults=(*situation.faults, told))
             decision, memory, state = self._attempt(scan, situation)
         self._memory = memory
         self.counts.neurocore_ms.append(self.core.last_step_ms)

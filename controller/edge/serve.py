@@ -32,21 +32,30 @@ async def control(
     gateway: bool = True,
 ) -> Runner:
     """Run one reactor's controller until it is cancelled or the batch is old enough; returns the spent runner."""
-    link = PlantLink(settings)
     async with contextlib.AsyncExitStack() as opened:
-        opened.push_async_callback(link.close)
-        await link.connect(deadline_s=wait_s)
+        # Looked at first, so that a wrong endpoint or tag is told at once; let go while compiling keeps us busy.
+        async with contextlib.AsyncExitStack() as look:
+            await _connected(settings, wait_s, look)
         historian = Historian(settings.historian_path(), outbox=settings.influx is not None)
         opened.callback(historian.close)
         if settings.influx is not None:
             forwarder = Forwarder.of(settings, historian)
             opened.callback(forwarder.close, FORWARDER_PATIENCE_S)
         assembly = await asyncio.to_thread(assemble, settings)
+        link = await _connected(settings, wait_s, opened)
         runner = Runner(settings, assembly.parts, assembly.core, assembly.rebuild_core, link, historian)
         if gateway:
             await opened.enter_async_context(_gateway(runner, assembly))
         await runner.run(until_hours, wanted)
     return runner
+
+
+async def _connected(settings: Settings, wait_s: float, opened: contextlib.AsyncExitStack) -> PlantLink:
+    """A link to the plant whose every tag is as configured; the stack closes it."""
+    link = PlantLink(settings)
+    opened.push_async_callback(link.close)
+    await link.connect(deadline_s=wait_s)
+    return link
 
 
 @contextlib.asynccontextmanager

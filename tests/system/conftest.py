@@ -14,6 +14,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -116,6 +117,32 @@ def read_tags(endpoint: str, *tags: str) -> list[Any]:
     return asyncio.run(reading())
 
 
+def descendants(pid: int) -> set[int]:
+    """All living processes below this one, from the kernel's table."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if fields[0] != "Z":
+                parents[int(entry.name)] = int(fields[1])
+    found = {pid}
+    while True:
+        more = {child for child, parent in parents.items() if parent in found} - found
+        if not more:
+            return found - {pid}
+        found |= more
+
+
+def command_line(pid: int) -> str:
+    """What a process was started as; empty when it is gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return ""
+
+
 def kill(process: subprocess.Popen[str]) -> None:
     """As a power cut would: no process of it gets a chance to say goodbye."""
     os.kill(process.pid, signal.SIGKILL)
@@ -131,6 +158,11 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 @pytest.fixture
 def tools() -> Any:
-    from types import SimpleNamespace
-
-    return SimpleNamespace(wait_until=wait_until, read_tags=read_tags, kill=kill, neurotwin=NEUROTWIN)
+    return SimpleNamespace(
+        wait_until=wait_until,
+        read_tags=read_tags,
+        kill=kill,
+        neurotwin=NEUROTWIN,
+        descendants=descendants,
+        command_line=command_line,
+    )

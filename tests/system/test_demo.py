@@ -13,25 +13,6 @@ from typing import Any
 import httpx
 
 
-def descendants(pid: int) -> set[int]:
-    """All living processes below this one, from the kernel's table."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if fields[0] != "Z":
-                parents[int(entry.name)] = int(fields[1])
-    found = {pid}
-    while True:
-        more = {child for child, parent in parents.items() if parent in found} - found
-        if not more:
-            return found - {pid}
-        found |= more
-
-
 def test_a_headless_day_runs_in_lockstep_on_lava_and_reports(tools: Any, tmp_path: Path) -> None:
     command = [*tools.neurotwin, "demo", "--headless", "--hours", "24", "--speed", "max", "--json"]
     begun = time.monotonic()
@@ -65,7 +46,7 @@ def test_ctrl_c_ends_plant_controller_and_console(tools: Any, tmp_path: Path) ->
             assert address or process.poll() is None
         url = address.split("Open ")[1].strip()
         assert httpx.get(url, follow_redirects=True, timeout=30).status_code == 200
-        family = descendants(process.pid)
+        family = tools.descendants(process.pid)
         assert len(family) >= 3
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(40) == 0

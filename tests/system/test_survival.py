@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 from typing import Any
+
+from controller.edge.wire import expand
 
 LEASE_S = 1800.0  # process seconds; at --speed 300 this is 6 s by the wall
 
@@ -56,3 +60,21 @@ def test_a_killed_controller_leaves_the_plant_on_its_own_recipe_and_resumes_the_
     with sqlite3.connect(f"file:{house.historian}?mode=ro", uri=True) as base:
         batches = base.execute("SELECT count(DISTINCT batch) FROM decision").fetchone()[0]
     assert batches == 1
+
+
+def test_a_killed_neurocore_is_started_again_and_auto_is_given_up(house: Any, tools: Any) -> None:
+    house.content["neurocore"]["backend"] = "lava-fixed"
+    house.save()
+    house.plant(speed="300")
+    controller = controlled(house, tools)
+    workers = [pid for pid in tools.descendants(controller.pid) if "neurocore.lava.worker" in tools.command_line(pid)]
+    assert workers
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    tools.wait_until(lambda: any("NeuroCore was lost" in e for e in house.events()), 30, "the loss is told", house)
+    before = scans(house)
+    tools.wait_until(lambda: scans(house) >= before + 3, 30, "the loop goes on", house)
+    with sqlite3.connect(f"file:{house.historian}?mode=ro", uri=True) as base:
+        body = base.execute("SELECT body FROM decision ORDER BY id DESC LIMIT 1").fetchone()[0]
+    assert expand(body).find(b'"mode":"advisory"') > 0
+    assert controller.poll() is None
