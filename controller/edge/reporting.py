@@ -108,7 +108,8 @@ class Report:
         """The latest events, newest first."""
         rows = await asyncio.to_thread(self._reader.events, limit=limit)
         return [
-            {"time": e.time, "kind": e.kind, "text": e.text, "severity": ALARMING.get(e.kind, "info")} for e in rows
+            {"time": e.time, "kind": e.kind, "text": e.text, "severity": ALARMING.get(e.kind, "info")}
+            for e in reversed(rows)
         ]
 
     async def submit(self, intent: Intent) -> Ruling:

@@ -24,6 +24,7 @@ from controller.records import Decision, Intent, Mode, Ruling, Situation
 from controller.settings import Settings
 from controller.supervisor import Ladder, demoted
 from twin.estimate import Track
+from twin.signals import Assay
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -69,6 +70,7 @@ class Runner:
         self._rebuild_core = rebuild_core
         self._memory = Memory(Ladder(Mode.SHADOW, "started"))
         self._faults: tuple[str, ...] = ()
+        self._arrived: tuple[Assay, ...] = ()  # laboratory results that wait for the next turn
         self._actuator = Actuator(link)
         self._requests: list[tuple[Intent, asyncio.Future[Ruling]]] = []
         self._listeners: set[asyncio.Queue[datetime]] = set()
@@ -170,8 +172,11 @@ class Runner:
                 continue
             self.link_lost = ""
             await self._tell_link()
+            self._arrived += scan.snapshot.assays
             if self._due(scan):
-                return scan
+                # A result that arrived between two turns was told once, by the look that is not a turn.
+                assays, self._arrived = self._arrived, ()
+                return replace(scan, snapshot=replace(scan.snapshot, assays=assays))
             self._watch_clock(scan)
             await asyncio.sleep(self.settings.connection.poll_s)
 
