@@ -63,7 +63,7 @@ class House:
         checkpoint = str(self.folder / "plant.checkpoint")
         options = ("--speed", speed, "--checkpoint", checkpoint, "--seed", "3")
         process = self.start("plant", str(self.config), *options, log="plant.log")
-        wait_until(lambda: "plant ready" in self.log("plant.log"), 40, "the plant is ready", self)
+        wait_until(lambda: "plant ready" in self.log("plant.log"), 150, "the plant is ready", self)
         return process
 
     def log(self, name: str) -> str:

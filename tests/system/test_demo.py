@@ -16,7 +16,7 @@ import httpx
 def test_a_headless_day_runs_in_lockstep_on_lava_and_reports(tools: Any, tmp_path: Path) -> None:
     command = [*tools.neurotwin, "demo", "--headless", "--hours", "24", "--speed", "max", "--json"]
     begun = time.monotonic()
-    done = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(done.stdout)
     assert report["neurocore_backend"] == "lava-fixed"
