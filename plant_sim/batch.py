@@ -23,13 +23,23 @@ class Batch:
     """A plant that knows nothing of networks or clocks: it moves when told to."""
 
     def __init__(
-        self, seed: int | None, lease_s: float = 3600.0, nominal: bool = False, recipe: Recipe | None = None
+        self,
+        seed: int | None,
+        lease_s: float = 3600.0,
+        nominal: bool = False,
+        recipe: Recipe | None = None,
+        vessel: Parameters | None = None,
+        scan_s: float = SCAN_S,
     ) -> None:
-        """Inoculate; without a seed, or nominal, nothing varies but the instruments' noise."""
+        """Inoculate; without a seed, or nominal, nothing varies but the instruments' noise.
+
+        `vessel` is what the batches of one reactor and strain have in common: a batch varies about it.
+        """
         self.seed, self.nominal = seed, nominal or seed is None
         # A stream for each use, so that one more draw here changes nothing there.
         streams = [np.random.default_rng([seed or 0, use]) for use in range(4)]
-        self._q, initial = Parameters(), Initial()
+        self._scan_s = scan_s
+        self._q, initial = vessel or Parameters(), Initial()
         if not self.nominal:
             self._q, initial = vary(self._q, initial, streams[0])
         self.recipe = recipe or Recipe()
@@ -54,7 +64,7 @@ class Batch:
         """Move process time on, in scans; the last one may be short."""
         end_s = self.elapsed_s + seconds
         while end_s - self.elapsed_s > 1e-6:
-            self._scan(min(SCAN_S, end_s - self.elapsed_s))
+            self._scan(min(self._scan_s, end_s - self.elapsed_s))
 
     def local_setpoints(self) -> dict[str, float]:
         """What the recipe would feed."""

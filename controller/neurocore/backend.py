@@ -1,6 +1,7 @@
 """What learns: a Backend takes one payload and one error a scan; `open_backend` finds it by name.
 
-`lava-fixed` is the network on Lava, in a worker process of its own; `reference` is its bit-identical simulator.
+`lava-fixed` is the network on Lava, in a worker process of its own, and `lava-float` the same in floating point;
+`reference` is the bit-identical simulator of `lava-fixed`. `loihi2` says what the chip would need that is not there.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable
+from dataclasses import asdict
 from types import TracebackType
 from typing import IO, Any, Protocol, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from controller.faults import Fault
 from controller.neurocore import wire
-from controller.neurocore.reference import WEIGHT_HIGH, WEIGHT_LOW, ReferenceBackend, checked
+from controller.neurocore.design import Design
+from controller.neurocore.reference import ReferenceBackend
 
 WORKER = "controller.neurocore.lava.worker"
 BUILD_TIMEOUT_S = 60.0  # imports Lava and compiles the network; 2-3 s on an idle machine
@@ -32,34 +33,50 @@ STEP_TIMEOUT_S = 20.0  # a scan takes about 10 ms
 STOP_TIMEOUT_S = 5.0
 GROUP_TIMEOUT_S = 1.0
 
-Integers = NDArray[np.integer[Any]]
+BACKENDS = ("lava-fixed", "lava-float", "reference", "loihi2")
+
+Numbers = NDArray[Any]  # integers, except what lava-float gives
 
 
 class NeuroCoreLost(Fault):
     """The learner's process is gone or no longer answers; what it had learned is in the last snapshot."""
 
 
+class NeuroCoreUnavailable(NeuroCoreLost):
+    """What this backend runs on is not here; the message names what is missing and what still works."""
+
+
 class Backend(Protocol):
-    """A population of `units` and one linear read-out per output, with weights that follow the error."""
+    """A population and one linear read-out per output, with weights that follow the error."""
 
     @property
     def name(self) -> str:
         """As in `open_backend`."""
         ...
 
-    def step(self, payload: Integers, error: Integers) -> Integers:
+    @property
+    def design(self) -> Design:
+        """Which network it is."""
+        ...
+
+    def step(self, payload: Numbers, error: Numbers) -> Numbers:
         """Learn from `error` (-127..127) on the PREVIOUS payload, then send this one (0..254): the read-outs.
 
-        A read-out is floor(sum(weight * payload) / 64). Zero error: nothing is learned.
+        A read-out is floor(sum(weight * payload) / 64); with coding "lif" it is about that, as payloads are then
+        counts of spikes. Zero error: nothing is learned.
         """
         ...
 
-    def weights(self) -> Integers:
-        """The weights, (outputs, units), each in -256..255."""
+    def weights(self) -> Numbers:
+        """The weights, (outputs, units), each in -256..255; lava-float has no bounds."""
         ...
 
-    def restore(self, weights: Integers) -> None:
-        """Take these weights and go on."""
+    def traces(self) -> dict[str, Numbers]:
+        """The rest of the state: x1 of each unit, and by design y1 and owed of each output, v of each unit."""
+        ...
+
+    def restore(self, weights: Numbers) -> None:
+        """Take these weights, rounded and within bounds, and go on; traces and random streams stay as they are."""
         ...
 
     def close(self) -> None:
@@ -67,24 +84,23 @@ class Backend(Protocol):
         ...
 
 
-def open_backend(name: str, units: int, outputs: int, seed: int) -> Backend:
-    """The backend of that name; ValueError says which exist."""
-    openers: dict[str, Callable[[int, int, int], Backend]] = {
-        "lava-fixed": LavaBackend,
-        "reference": ReferenceBackend,
-    }
-    if name not in openers:
-        raise ValueError(f"no NeuroCore backend is called {name!r}; there are {', '.join(openers)}")
-    return openers[name](units, outputs, seed)
+def open_backend(name: str, design: Design, seed: int) -> Backend:
+    """The backend of that name with this network; ValueError says which exist."""
+    if name not in BACKENDS:
+        raise ValueError(f"no NeuroCore backend is called {name!r}; there are {', '.join(BACKENDS)}")
+    if name == "reference":
+        return ReferenceBackend(design, seed)
+    return LavaBackend(design, seed, name)
 
 
 class LavaBackend:
     """The client of the worker that runs Lava; every wait has an end, and a lost worker raises NeuroCoreLost."""
 
-    name = "lava-fixed"
-
-    def __init__(self, units: int, outputs: int, seed: int, step_timeout_s: float = STEP_TIMEOUT_S) -> None:
-        self._shape = (outputs, units)
+    def __init__(
+        self, design: Design, seed: int, name: str = "lava-fixed", step_timeout_s: float = STEP_TIMEOUT_S
+    ) -> None:
+        self.name = name
+        self.design = design
         self._step_timeout_s = step_timeout_s
         self._errors: IO[bytes] = tempfile.TemporaryFile()
         self._worker = subprocess.Popen(
@@ -97,33 +113,39 @@ class LavaBackend:
         )
         _open_backends.add(self)
         try:
-            head = {"command": "build", "units": units, "outputs": outputs, "seed": seed}
-            self._ask(wire.Frame(head), BUILD_TIMEOUT_S)
+            self.rebuild(design, seed)
         except BaseException:
             self._bury()
             raise
+
+    def rebuild(self, design: Design, seed: int) -> None:
+        """Begin anew with this network, in the same worker."""
+        self.design = design
+        head = {"command": "build", "backend": self.name, "design": asdict(design), "seed": seed}
+        self._ask(wire.Frame(head), BUILD_TIMEOUT_S)
 
     @property
     def pid(self) -> int:
         """The worker's process id, which is also its group's."""
         return self._worker.pid
 
-    def step(self, payload: Integers, error: Integers) -> Integers:
+    def step(self, payload: Numbers, error: Numbers) -> Numbers:
         """Learn from `error` on the previous payload, then send this one; the read-outs."""
-        payload, error = checked(payload, error, *self._shape[::-1])
-        frame = wire.Frame({"command": "step"}, {"payload": payload, "error": error})
+        payload, error = self.design.checked(payload, error)
+        frame = wire.Frame({"command": "step"}, {"drive": self.design.drive(payload), "error": error})
         return self._ask(frame).arrays["outputs"]
 
-    def weights(self) -> Integers:
+    def weights(self) -> Numbers:
         """The weights, (outputs, units)."""
         return self._ask(wire.Frame({"command": "weights"})).arrays["weights"]
 
-    def restore(self, weights: Integers) -> None:
+    def traces(self) -> dict[str, Numbers]:
+        """The rest of the state."""
+        return dict(self._ask(wire.Frame({"command": "traces"})).arrays)
+
+    def restore(self, weights: Numbers) -> None:
         """Take these weights and go on."""
-        if weights.shape != self._shape:
-            raise ValueError(f"weights of shape {weights.shape} do not fit {self._shape}")
-        bounded = np.clip(weights, WEIGHT_LOW, WEIGHT_HIGH)
-        self._ask(wire.Frame({"command": "restore"}, {"weights": bounded}))
+        self._ask(wire.Frame({"command": "restore"}, {"weights": self.design.fitting(weights)}))
 
     def close(self) -> None:
         """Stop the worker; end its whole group when that takes longer than STOP_TIMEOUT_S."""
@@ -170,6 +192,8 @@ class LavaBackend:
             raise NeuroCoreLost(obituary) from error
         if not answer.head["ok"]:
             self._bury()
+            if answer.head.get("unavailable"):
+                raise NeuroCoreUnavailable(answer.head["error"])
             raise NeuroCoreLost(f"NeuroCore's worker failed at {frame.head['command']}: {answer.head['error']}.")
         return answer
 

@@ -14,11 +14,14 @@ import numpy as np
 
 from controller.neurocore import coding, novelty, rates
 from controller.neurocore.backend import Backend, open_backend
+from controller.neurocore.cross import CrossPredictor, Scores
+from controller.neurocore.design import Coding, Design, Rule
+from controller.neurocore.lessons import Glimpse, Lesson, Teacher
 from controller.records import Insight
-from twin.correction import Population
+from twin.correction import Population, evaluate
 from twin.estimate import Estimate
 from twin.model import Model
-from twin.signals import Plant, Snapshot, Variable
+from twin.signals import Plant, Role, Snapshot, Variable
 
 WEIGHTS_EVERY = 6  # scans: Lava hands out weights one by one (10 ms), so a Correction is up to this many scans old
 CALM_MEMORY = 0.9  # weight of the past in the smoothed stability terms: about ten scans (design)
@@ -55,8 +58,9 @@ class Calm:
 class NeuroCore:
     """Learns the rate correction on line, watches how unusual the readings are, and scores the plant's stability.
 
-    The lesson of a scan (payload and error) is taught at the beginning of the next step, while the synapses still
-    hold the trace of the payload.
+    One network step a scan: a payload goes out, the read-outs come back, and the error that they make is taught at the
+    beginning of the next step, while the synapses still hold the trace of the payload. With a Teacher the payload is
+    that of a lesson in hindsight, or of a remembered one; without, that of the present state.
     """
 
     def __init__(
@@ -65,7 +69,12 @@ class NeuroCore:
         learner: rates.RateLearner,
         population: Population,
         stability: Stability | None = None,
+        teacher: Teacher | None = None,
+        cross: CrossPredictor | None = None,
     ) -> None:
+        self._teacher = teacher
+        self._cross = cross
+        self._foreseen = Scores()
         self._backend = backend
         self._learner = learner
         self._population = population
@@ -85,13 +94,12 @@ class NeuroCore:
         fresh = self._time is None or estimate.time > self._time
         if fresh:
             outliers = rates.set_aside(self._learner, snapshot, estimate)
-            self._novelty = novelty.observe(self._novelty, estimate.innovations, outliers)
-        read_out = self._send(estimate)
+            self._watch(estimate, outliers)
         why_not = STANDSTILL
         if fresh:
-            why_not = rates.obstacle(self._learner, snapshot, estimate, self._novelty.level)
-        if not why_not:
-            self._prepare_lesson(read_out, estimate)
+            why_not = rates.obstacle(self._learner, snapshot, estimate, self._level)
+        present = self._state(estimate)
+        logs = self._learn(present, estimate, fresh, fit=not why_not)
         self._time = estimate.time
         self._scans += 1
         if self._scans % WEIGHTS_EVERY == 0:
@@ -100,9 +108,9 @@ class NeuroCore:
         self.last_step_ms = 1000.0 * (time.perf_counter() - started)
         return Insight(
             correction=self._correction,
-            log_multipliers=rates.log_multipliers(self._learner, read_out),
-            novelty=self._novelty.level,
-            contributions=dict(self._novelty.contributions),
+            log_multipliers=logs,
+            novelty=self._level,
+            contributions=self._contributions(),
             stability=stability,
             components=components,
             learned=not why_not,
@@ -110,20 +118,54 @@ class NeuroCore:
             backend=self._backend.name,
         )
 
-    def _send(self, estimate: Estimate) -> rates.Integers:
-        """Teach the last lesson and send the present state."""
-        state = tuple(estimate[name] for name in self._population.states)
-        error, self._error = self._error, np.zeros_like(self._error)
-        return self._backend.step(coding.payload(coding.activity(self._population, state)), error)
+    @property
+    def _level(self) -> float:
+        """How unusual the present is, by slow and fast detector together."""
+        return novelty.combined(self._novelty.level, self._foreseen.level) if self._cross else self._novelty.level
 
-    def _prepare_lesson(self, read_out: rates.Integers, estimate: Estimate) -> None:
-        self._error, taught = rates.errors(self._learner, read_out, estimate, self._lessons)
-        self._lessons = [n + t for n, t in zip(self._lessons, taught, strict=True)]
+    def _contributions(self) -> dict[str, float]:
+        """Each signal's share, as the detector says that is surer."""
+        surer = self._foreseen if self._foreseen.level > self._novelty.level else self._novelty
+        return dict(surer.contributions)
+
+    def _watch(self, estimate: Estimate, outliers: Sequence[str]) -> None:
+        before = self._novelty
+        self._novelty = novelty.observe(before, estimate.innovations, outliers)
+        if self._cross is not None:
+            self._foreseen = self._cross.step(novelty.normalised(before, estimate.innovations, outliers))
+
+    def _state(self, estimate: Estimate) -> tuple[float, ...]:
+        return tuple(estimate[name] for name in self._population.states)
+
+    def _learn(self, present: tuple[float, ...], estimate: Estimate, fresh: bool, fit: bool) -> dict[str, float]:
+        """One network step; the log multipliers at the present state."""
+        targets, sds, taught = rates.targets(self._learner, estimate)
+        if self._teacher is None:
+            read_out = self._send(present, Lesson(present, targets, taught) if fit else None)
+            return rates.log_multipliers(self._learner, read_out)
+        lesson = None
+        if fresh:
+            self._teacher.watch(estimate.time, sds)
+            seen = self._teacher.see(Glimpse(estimate.time, present, targets, sds, taught)) if fit else None
+            lesson = seen or self._teacher.recall()
+        self._send(lesson.state if lesson else present, lesson)
+        return evaluate(self._correction, present)
+
+    def _send(self, state: tuple[float, ...], lesson: Lesson | None) -> rates.Integers:
+        """Teach the last lesson, send this state, and prepare the lesson on it."""
+        active = coding.activity(self._population, state)
+        read_out = self._backend.step(coding.payload(active), self._error)
+        self._error = np.zeros(len(self._learner.names), dtype=np.int64)
+        if lesson is not None:
+            squares = float(np.sum(active**2))
+            self._error = rates.errors(self._learner, read_out, lesson, squares, self._lessons)
+            self._lessons = [n + t for n, t in zip(self._lessons, lesson.taught, strict=True)]
+        return read_out
 
     def _score(self, snapshot: Snapshot, estimate: Estimate) -> tuple[float, Mapping[str, float]]:
-        self._calm = calmer(self._calm, self._novelty.level, estimate)
+        self._calm = calmer(self._calm, self._level, estimate)
         if self._stability is not None:
-            return self._stability(snapshot, estimate, self._novelty.level)
+            return self._stability(snapshot, estimate, self._level)
         return score(self._calm)
 
     def snapshot(self) -> dict[str, Any]:
@@ -131,30 +173,43 @@ class NeuroCore:
         return {
             "learned": list(self._learner.names),
             "population": _fingerprint(self._population),
+            "network": _network(self._backend.design),
             "weights": self._backend.weights().tolist(),
             "lessons": list(self._lessons),
             "scans": self._scans,
             "novelty": novelty.to_json(self._novelty),
             "calm": asdict(self._calm),
+            "cross": self._cross.snapshot() if self._cross else None,
+            "lessons_kept": self._teacher.to_json() if self._teacher else None,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `snapshot` gave; SnapshotMismatch when it belongs to another network."""
-        expected = {"learned": list(self._learner.names), "population": _fingerprint(self._population)}
+        expected = {
+            "learned": list(self._learner.names),
+            "population": _fingerprint(self._population),
+            "network": _network(self._backend.design),
+        }
         for key, value in expected.items():
             if state.get(key) != value:
                 raise SnapshotMismatch(f"the snapshot's {key} is {state.get(key)}, this NeuroCore's is {value}")
-        self._backend.restore(np.array(state["weights"], dtype=np.int64))
+        self._backend.restore(np.array(state["weights"]))
         self._correction = rates.correction(self._learner, self._population, self._backend.weights())
         self._lessons = [int(n) for n in state["lessons"]]
         self._scans = int(state["scans"])
         self._novelty = novelty.from_json(state["novelty"])
         self._calm = Calm(**state["calm"])
-        self._error = np.zeros_like(self._error)
+        self._error = np.zeros(len(self._learner.names), dtype=np.int64)
+        if self._cross and (seen := state.get("cross")):
+            self._cross.restore(seen)
+        if self._teacher and (kept := state.get("lessons_kept")):
+            self._teacher.from_json(kept)
 
     def close(self) -> None:
         """Free the backend."""
         self._backend.close()
+        if self._cross is not None:
+            self._cross.close()
 
     def __enter__(self) -> Self:
         return self
@@ -195,25 +250,56 @@ def neuro_core(
     seed: int = 0,
     variables: Sequence[Variable] = (),
     stability: Stability | None = None,
+    spikes: Coding = "graded",
+    rule: Rule = "three-factor",
+    hindsight: bool = False,
 ) -> NeuroCore:
     """A NeuroCore for any model: the multipliers to learn, and the states they depend on with their ranges.
 
     `variables`, when given, add what a reading's quality cannot tell: its age, its span, a sensor at its limit, and
-    that the estimate set a reading aside as an outlier.
+    that the estimate set a reading aside as an outlier. `spikes` and `rule` choose the network's design.
+    With `hindsight` the targets are freed of the filter's lag, and old lessons are repeated (see `lessons`).
     """
     multipliers = [m for name in learned for m in model.multipliers if m.name == name]
     if len(multipliers) != len(learned):
         raise ValueError(f"{model.name} has multipliers {[m.name for m in model.multipliers]}, not all of {learned}")
     population = coding.population(ranges, seed)
-    learner = rates.design(population, multipliers, model, variables)
-    backend = open_backend(backend_name, len(population.centres), len(multipliers), seed)
-    return NeuroCore(backend, learner, population, stability)
+    learner = rates.design(population, multipliers, model, variables, rates.HINDSIGHT if hindsight else rates.AT_ONCE)
+    network = Design(len(population.centres), len(multipliers), spikes, rule)
+    backend = open_backend(backend_name, network, seed)
+    teacher = Teacher(learner.walks_sd, learner.bounds, seed) if hindsight else None
+    # On the reference simulator, bit for bit what Lava gives: a second network on Lava would double the memory.
+    online = sorted(v.name for v in variables if v.role is Role.MEASURED and v.name in learner.outputs)
+    cross = CrossPredictor(online, "reference", seed) if len(online) > 1 else None
+    return NeuroCore(backend, learner, population, stability, teacher, cross)
 
 
-def bioreactor_core(backend_name: str, model: Model, seed: int = 0, plant: Plant | None = None) -> NeuroCore:
+def bioreactor_core(
+    backend_name: str,
+    model: Model,
+    seed: int = 0,
+    plant: Plant | None = None,
+    spikes: Coding = "graded",
+    rule: Rule = "three-factor",
+    hindsight: bool = True,
+) -> NeuroCore:
     """NeuroCore of a fed-batch: growth, uptake, production and oxygen over biomass, product, substrate, precursor."""
     variables = plant.variables if plant is not None else ()
-    return neuro_core(backend_name, model, BIOREACTOR_LEARNED, BIOREACTOR_RANGES, seed=seed, variables=variables)
+    return neuro_core(
+        backend_name,
+        model,
+        BIOREACTOR_LEARNED,
+        BIOREACTOR_RANGES,
+        seed=seed,
+        variables=variables,
+        spikes=spikes,
+        rule=rule,
+        hindsight=hindsight,
+    )
+
+
+def _network(design: Design) -> str:
+    return f"{design.coding}, {design.rule}"
 
 
 def _fingerprint(population: Population) -> str:

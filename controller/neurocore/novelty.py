@@ -2,24 +2,27 @@
 
 In a healthy plant an innovation z = residual/sd is a unit normal, independent from scan to scan. Each signal keeps
 s <- (1 - l) s + l z with l = 0.2 (Lowry et al. 1992) and the variance v that s then has, v <- (1 - l)^2 v + l^2. Over
-the p signals read at this instant T2 = sum s^2/v is chi-square with p degrees of freedom, and the chance of a T2 at
-least as large, q, becomes
+the p signals read at this instant T2 = r' C^-1 r with r = s/sqrt(v), where C is the second moment of r in healthy
+scans: the identity at first, then as it was seen. (A filter's innovations are neither quite independent of each other
+nor quite white; with the C of what is healthy, T2 sees what departs from their usual pattern.) T2 is about chi-square
+with p degrees of freedom, and the chance of one at least as large, q, becomes
 
     novelty = 1 - q^a,  a = ln(1/2)/ln(0.01)
 
 so that the median of healthy scans is 0.10, one in a hundred exceeds 0.5, and a fault tends to 1. Each signal's
 contribution is its share of T2. Signals may come and go: only those read now count, and a signal that returns goes on
-from where it left off. Innovations are taken as uncorrelated across signals, which is what a filter's should be nearly
-when readings are noisier than predictions.
+from where it left off. `combined` joins this level, which sees drift, with that of `neurocore.cross`, which is fast.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import gammaincc
 
 from twin.estimate import Innovation
@@ -27,6 +30,9 @@ from twin.estimate import Innovation
 SMOOTHING = 0.2
 LARGEST_Z = 8.0  # one wild reading must not be remembered for tens of scans (design)
 OUTLIER_Z = 5.0  # the gate of the filter (design)
+HEALTHY = 0.75  # one healthy scan in ten thousand is above it: C is learned up to here (design)
+PRIOR_SCANS = 100  # how many scans the identity counts for (design)
+MEMORY_SCANS = 3000  # over which C is learned: about ten days of five minutes (design)
 _EXPONENT = math.log(0.5) / math.log(0.01)
 
 
@@ -45,6 +51,8 @@ class Novelty:
     averages: Mapping[str, Average]
     level: float = 0.0
     contributions: Mapping[str, float] = field(default_factory=dict)
+    moments: Mapping[tuple[str, str], float] = field(default_factory=dict)  # C less the identity, by sorted pair
+    scans: int = 0  # that C was learned from
 
 
 NOTHING_SEEN = Novelty({})
@@ -56,20 +64,58 @@ def observe(state: Novelty, innovations: Mapping[str, Innovation], outliers: Seq
     `outliers` are readings that the filter did not use because they lay too far away: it gives no innovation for
     them, so each counts as OUTLIER_Z on the side on which it has been.
     """
+    usable = normalised(state, innovations, outliers)
+    before = {name: state.averages.get(name, Average(0.0, 0.0)) for name in usable}
+    fresh = {name: _advanced(before[name], z) for name, z in usable.items()}
+    if not fresh:
+        return state
+    names = sorted(fresh)
+    r = np.array([fresh[name].mean / math.sqrt(fresh[name].variance) for name in names])
+    terms = r * np.linalg.solve(_pattern(state, names), r)
+    total = float(terms.sum())
+    found = level(total, len(names))
+    sizes = np.abs(terms)
+    shares = sizes / sizes.sum() if total > 0 else np.full(len(names), 1 / len(names))
+    contributions = dict(zip(names, shares.tolist(), strict=True))
+    seen = replace(state, averages={**state.averages, **fresh}, level=found, contributions=contributions)
+    return _learned(seen, names, r) if found <= HEALTHY else seen
+
+
+def normalised(state: Novelty, innovations: Mapping[str, Innovation], outliers: Sequence[str] = ()) -> dict[str, float]:
+    """The usable innovations in their expected standard deviations; an outlier counts as OUTLIER_Z."""
     usable = {
         name: innovation.residual / innovation.sd
         for name, innovation in innovations.items()
         if math.isfinite(innovation.residual) and math.isfinite(innovation.sd) and innovation.sd > 0
     }
-    before = {name: state.averages.get(name, Average(0.0, 0.0)) for name in (*usable, *outliers)}
-    usable |= {name: math.copysign(OUTLIER_Z, before[name].mean) for name in outliers}
-    fresh = {name: _advanced(before[name], z) for name, z in usable.items()}
-    if not fresh:
-        return state
-    terms = {name: average.mean**2 / average.variance for name, average in fresh.items()}
-    total = math.fsum(terms.values())
-    shares = {name: term / total if total > 0 else 1 / len(terms) for name, term in terms.items()}
-    return Novelty({**state.averages, **fresh}, level(total, len(terms)), shares)
+    side = {name: state.averages[name].mean if name in state.averages else 0.0 for name in outliers}
+    return usable | {name: math.copysign(OUTLIER_Z, mean) for name, mean in side.items()}
+
+
+def _pattern(state: Novelty, names: Sequence[str]) -> NDArray[np.float64]:
+    """C over these signals."""
+    matrix = np.eye(len(names))
+    for i, a in enumerate(names):
+        for j, b in enumerate(names):
+            matrix[i, j] += state.moments.get((min(a, b), max(a, b)), 0.0)
+    return matrix
+
+
+def _learned(state: Novelty, names: Sequence[str], r: NDArray[np.float64]) -> Novelty:
+    rate = 1.0 / (PRIOR_SCANS + min(state.scans, MEMORY_SCANS))
+    moments = dict(state.moments)
+    for i, a in enumerate(names):
+        for j, b in enumerate(names[i:], start=i):
+            before = moments.get((a, b), 0.0)
+            moments[a, b] = (1.0 - rate) * before + rate * (float(r[i] * r[j]) - float(i == j))
+    return replace(state, moments=moments, scans=state.scans + 1)
+
+
+def combined(*levels: float) -> float:
+    """One level of several: calibrated as each of them is, when they are independent."""
+    least = min((1.0 - value) ** (1.0 / _EXPONENT) for value in levels)
+    chance = -math.expm1(len(levels) * math.log1p(-min(least, 1.0 - 1e-12)))  # of so small a chance in any of them
+    return float(1.0 - chance**_EXPONENT)
 
 
 def _advanced(average: Average, z: float) -> Average:
@@ -90,6 +136,8 @@ def to_json(state: Novelty) -> dict[str, Any]:
         "averages": {name: [a.mean, a.variance] for name, a in state.averages.items()},
         "level": state.level,
         "contributions": dict(state.contributions),
+        "moments": [[a, b, value] for (a, b), value in state.moments.items()],
+        "scans": state.scans,
     }
 
 
@@ -102,4 +150,13 @@ def from_json(data: Mapping[str, object]) -> Novelty:
         or not isinstance(value, float | int)
     ):
         raise ValueError("the novelty of a NeuroCore snapshot is not as it was written")
-    return Novelty({name: Average(*pair) for name, pair in averages.items()}, float(value), dict(contributions))
+    moments, scans = data.get("moments", []), data.get("scans", 0)
+    if not isinstance(moments, Sequence) or not isinstance(scans, int):
+        raise ValueError("the novelty of a NeuroCore snapshot is not as it was written")
+    return Novelty(
+        {name: Average(*pair) for name, pair in averages.items()},
+        float(value),
+        dict(contributions),
+        {(a, b): float(moment) for a, b, moment in moments},
+        scans,
+    )

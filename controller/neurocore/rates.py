@@ -1,17 +1,19 @@
 """The rate learner: the filter's log multipliers are the target, and the read-outs are taught to follow them.
 
-A read-out counts r = floor(sum(w p) / 64); the log multiplier it means is `log_per_count` r. The error that is sent
-back is round(127 clip((target - read-out) gain / error_scale, -1, 1)). Since dw = x1 e / 1024, with trace x1 = 127 f
-and payload p = 254 f of a unit with activity f, one lesson closes the share
+A read-out counts r = floor(sum(w p) / 64); the log multiplier it means is `log_per_count` r. Since dw = x1 e / 1024,
+with trace x1 = 127 f and payload p = 254 f of a unit with activity f, an error e moves the read-out at this state by
 
-    127 * log_per_count / error_scale * (127 * 254 / 65536) * sum(f^2)
+    e (127 / 1024) (254 / 64) sum(f^2)
 
-of the error. `design` picks `log_per_count` so that weights at REACH of their range give the largest bound, and
-`error_scale` so that this share is RATE on average over the coded box.
+counts. The error that is sent back is chosen to close a share of what is missing, the learner's pace: a normalised
+rule, whose norm is known where the payload is made. `design` picks `log_per_count` of each output so that weights at
+REACH of their range give as much as the multiplier can be expected to do: all weights are rounded by one random
+number, which shows in the read-out, so no output is given a wider scale than it needs.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.neurocore.coding import PAYLOAD_FULL, overlap
+from controller.neurocore.lessons import Lesson
 from twin import evidence
 from twin.correction import Correction, Population
 from twin.estimate import Estimate
@@ -31,10 +34,27 @@ Integers = NDArray[np.integer[Any]]
 ERROR_FULL = 127
 WEIGHT_FULL = 255
 READ_OUT_DIVISOR = 64  # the weight exponent of the synapses, -6
+COUNTS_PER_ERROR = (ERROR_FULL / 1024) * (PAYLOAD_FULL / READ_OUT_DIVISOR)  # times the summed squared activity
 REACH = 0.6  # design
-RATE = 0.15  # design
-SETTLED = 0.25  # of RATE: it never falls below, so that a drifting plant is still followed (design)
-HALVED_AFTER = 200  # lessons (design)
+WALKS, BATCH_H = 5.0, 230.0  # standard deviations of the filter's random walk over a batch (design)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much of the missing part one lesson closes (design)."""
+
+    rate: float  # at first
+    settled: float  # of that: it never falls below, so that a drifting plant is still followed
+    halved_after: float  # lessons
+
+    def share(self, lessons: int) -> float:
+        """The share that is closed after so many lessons."""
+        return self.rate * max(self.settled, 1.0 / (1.0 + lessons / self.halved_after))
+
+
+AT_ONCE = Pace(0.15, 0.25, 200.0)  # lessons on the present state, each nearly a repetition of the last
+HINDSIGHT = Pace(0.5, 0.5, 2000.0)  # fresh and remembered lessons in turns: best of 0.1, 0.3 and 0.5 on seeds 0-499
+SQUARES_LEAST = 0.1  # of their mean over the coded box: where fewer units speak, no unit is moved more than here
 SD_SHARE = 0.8  # of the prior's sd: a target less certain than this is still mostly prior (design)
 NOVELTY_MAX = 0.95  # chance of 2e-9 when healthy: more likely a fault than a lesson (design)
 
@@ -46,8 +66,10 @@ class RateLearner:
     names: tuple[str, ...]  # of multipliers
     bounds: tuple[float, ...]  # |log multiplier|
     sd_max: tuple[float, ...]  # of the target
-    log_per_count: float
-    error_scale: float  # an error of this size, in log units, is sent as 127
+    walks_sd: tuple[float, ...]  # what the filter believes each log multiplier to walk, per sqrt(h)
+    log_per_count: tuple[float, ...]
+    squares_least: float
+    pace: Pace
     outputs: frozenset[str]  # readings that the filter compares with the model,
     inputs: frozenset[str]  # and those that drive it; all those present must be fit to learn from
     variables: Mapping[str, Variable] = field(default_factory=dict)  # their spans and largest ages, where known
@@ -59,18 +81,21 @@ def design(
     multipliers: Sequence[Multiplier],
     model: Model,
     variables: Sequence[Variable] = (),
+    pace: Pace = AT_ONCE,
 ) -> RateLearner:
     """A learner of these multipliers of the model, whose scales fit the population."""
     total, squares = overlap(population)
     counts_full = PAYLOAD_FULL * WEIGHT_FULL * total / READ_OUT_DIVISOR
-    log_per_count = max(m.bound for m in multipliers) / (REACH * counts_full)
-    counts_per_error = (ERROR_FULL / 1024) * (PAYLOAD_FULL / READ_OUT_DIVISOR) * squares
+    walked = [m.initial_sd + WALKS * m.noise_sd * math.sqrt(BATCH_H) for m in multipliers]
+    largest = [min(m.bound, w) for m, w in zip(multipliers, walked, strict=True)]
     return RateLearner(
         names=tuple(m.name for m in multipliers),
         bounds=tuple(m.bound for m in multipliers),
         sd_max=tuple(SD_SHARE * m.initial_sd for m in multipliers),
-        log_per_count=log_per_count,
-        error_scale=ERROR_FULL * counts_per_error * log_per_count / RATE,
+        walks_sd=tuple(m.noise_sd for m in multipliers),
+        log_per_count=tuple(x / (REACH * counts_full) for x in largest),
+        squares_least=SQUARES_LEAST * squares,
+        pace=pace,
         outputs=frozenset(o.name for o in model.outputs),
         inputs=frozenset(i.name for i in model.inputs),
         variables={v.name: v for v in variables},
@@ -79,39 +104,45 @@ def design(
 
 def log_multipliers(learner: RateLearner, read_out: Integers) -> dict[str, float]:
     """What the read-outs mean, within bounds."""
-    pairs = zip(learner.names, read_out, learner.bounds, strict=True)
-    return {name: float(np.clip(learner.log_per_count * float(r), -b, b)) for name, r, b in pairs}
+    outputs = zip(learner.names, read_out, learner.log_per_count, learner.bounds, strict=True)
+    return {name: float(np.clip(unit * float(r), -b, b)) for name, r, unit, b in outputs}
 
 
 def correction(learner: RateLearner, population: Population, weights: Integers) -> Correction:
     """The surface that these weights span: at any state, what the network itself would read out there."""
-    scale = learner.log_per_count * PAYLOAD_FULL / READ_OUT_DIVISOR
-    rows = tuple(tuple(float(w) for w in row) for row in weights)
+    coarsest = max(learner.log_per_count)
+    scale = coarsest * PAYLOAD_FULL / READ_OUT_DIVISOR
+    units = [unit / coarsest for unit in learner.log_per_count]
+    rows = tuple(tuple((unit * row).tolist()) for unit, row in zip(units, np.asarray(weights), strict=True))
     return Correction(learner.names, population, rows, scale, learner.bounds)
 
 
 def errors(
-    learner: RateLearner, read_out: Integers, estimate: Estimate, lessons: Sequence[int]
-) -> tuple[Integers, tuple[bool, ...]]:
-    """The error of each output, -127..127, and which were certain enough to be taught; zero for the others.
+    learner: RateLearner, read_out: Integers, lesson: Lesson, squares: float, lessons: Sequence[int]
+) -> Integers:
+    """The error of each output, -127..127; zero for those that the lesson does not teach.
 
-    `lessons` counts how often each output was taught before: the rate settles with it.
+    `squares` is the summed squared activity of the units at the lesson's state. `lessons` counts how often each
+    output was taught before: the rate settles with it.
     """
-    taught = tuple(_certain(learner, estimate, k) for k in range(len(learner.names)))
-    targets = dict(zip(estimate.multiplier_names, estimate.log_multipliers, strict=True))
+    counts_per_error = COUNTS_PER_ERROR * max(squares, learner.squares_least)
     result = np.zeros(len(learner.names), dtype=np.int64)
-    for k, name in enumerate(learner.names):
-        if taught[k]:
-            target = float(np.clip(targets[name], -learner.bounds[k], learner.bounds[k]))
-            missing = target - learner.log_per_count * float(read_out[k])
-            share = float(np.clip(gain(lessons[k]) * missing / learner.error_scale, -1.0, 1.0))
-            result[k] = round(ERROR_FULL * share)
-    return result, taught
+    for k, taught in enumerate(lesson.taught):
+        if taught:
+            target = float(np.clip(lesson.targets[k], -learner.bounds[k], learner.bounds[k]))
+            missing = target / learner.log_per_count[k] - float(read_out[k])
+            result[k] = round(float(np.clip(learner.pace.share(lessons[k]) * missing / counts_per_error, -127, 127)))
+    return result
 
 
-def gain(lessons: int) -> float:
-    """The share of the full rate after so many lessons."""
-    return max(SETTLED, 1.0 / (1.0 + lessons / HALVED_AFTER))
+def targets(learner: RateLearner, estimate: Estimate) -> tuple[tuple[float, ...], tuple[float, ...], tuple[bool, ...]]:
+    """Of the learned multipliers: the estimated logarithms, their standard deviations, and which are certain enough."""
+    logs = dict(zip(estimate.multiplier_names, estimate.log_multipliers, strict=True))
+    return (
+        tuple(logs[name] for name in learner.names),
+        tuple(estimate.sd(name) for name in learner.names),
+        tuple(_certain(learner, estimate, k) for k in range(len(learner.names))),
+    )
 
 
 def obstacle(learner: RateLearner, snapshot: Snapshot, estimate: Estimate, novelty: float) -> str:

@@ -1,19 +1,22 @@
-"""The reference simulator: the fixed-point network of `neurocore.lava` in numba, bit for bit, without Lava.
+"""The reference simulator: every fixed-point network of `neurocore.lava` in numba, bit for bit, without Lava.
 
-What it has to get right, timestep by timestep (four make a scan: learn, clear, send, read):
-- Synapses see a payload p > 0 as the trace x1 = round_half_even(p/2); silent units keep their trace.
-- At the end of every timestep x1 decays by exp(-1/65535) and is rounded up with the probability of its fraction. So
-  do y1 and y2 (from the error, at `learn`) before they are used. All synapses share ONE random number for x, one for y.
-- dw: the weight is shifted to a 16-bit accumulator (<< 7); floor((x1 y1) / 8), then floor((-x1 y2) / 8) are added,
-  each time saturated; then it is rounded back by one more shared random number and clipped to [-256, 255].
+What it has to get right, timestep by timestep:
+- Graded units: a payload p > 0 sets the trace x1 to round_half_even(p/2); silent units keep their trace. Spiking units:
+  v gains the bias, a v above 4096 is a spike and becomes 0, and a spike adds 32 to x1 (at most 127) AFTER its decay.
+- At the end of every timestep x1 decays by exp(-1/tau) and is rounded up with the probability of its fraction. So do y1
+  and y2 (from the error, in the lesson) before they are used; with two factors y1 decays by exp(-1) and a post-synaptic
+  spike adds 90. All synapses share ONE random number for x, one for y.
+- dw: the weight is shifted to a 16-bit accumulator (<< 7); each product of the rule is floored as it is narrowed,
+  floor(x1 y1 / 8) and floor(-x1 y2 / 8), or 2 floor(x1 (y1 - 101) / 8), added and saturated; then the weight is rounded
+  back by one more shared random number and clipped to [-256, 255]. Absent synapses are put back to zero.
 - The trace generators advance twice a timestep, the weights' one once; the last has a fixed seed (2) in Lava.
-- The read-out is floor(sum(w p) / 2^6) with the weights after this scan's learning.
+- What arrives at a read-out left the units one timestep before, through the weights of that timestep, before its
+  learning.
 It equals Lava's model of the synapse (`bit_approximate_loihi`); it says nothing of the chip.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -21,17 +24,37 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-SCAN_STEPS = 4
-WEIGHT_LOW, WEIGHT_HIGH = -256, 255  # 8 bits and sign
-WEIGHT_EXPONENT = -6
-_DECAY = math.exp(-1 / 65535)
+from controller.neurocore import design as constants
+from controller.neurocore.design import WEIGHT_HIGH, WEIGHT_LOW, Design
+
 _ACCUMULATOR_SHIFT = 7  # 16-bit accumulator, 9-bit weight
 _ACCUMULATOR_LOW, _ACCUMULATOR_HIGH = -(2**15) - 1, 2**15 - 1
+_TRACE_HIGH = 127
 _CONNECTION_SEED = 2
-_CHUNK = 4096  # random numbers drawn at once
+_CHUNK = 4096  # timesteps whose random numbers are drawn at once
+_PAYLOAD_FULL, _ERROR_FULL, _READ_OUT_SHIFT = constants.PAYLOAD_FULL, constants.ERROR_FULL, constants.READ_OUT_SHIFT
+# Compiled functions are kept on disk and would not notice that a constant of another module has changed: those that are
+# design, not width, are handed to them, in this order.
+_THRESHOLD, _X1_IMPULSE, _Y1_IMPULSE, _Y1_OFFSET, _TEACHER_SHIFT, _QUANTUM, _TEACHER_LIMIT = range(7)
+_CONSTANTS = np.array(
+    [
+        constants.LIF_THRESHOLD << 6,
+        constants.X1_IMPULSE,
+        constants.Y1_IMPULSE,
+        constants.Y1_OFFSET,
+        constants.TEACHER_SHIFT,
+        constants.QUANTUM,
+        constants.TEACHER_LIMIT,
+    ]
+)
 
 Integers = NDArray[np.int64]
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _decay(tau: int) -> float:
+    """The share of a trace that is left after one timestep, by the same exp as Lava's."""
+    return float(np.exp(-1 / np.array([tau]))[0])
 
 
 def _compiled(function: F) -> F:
@@ -39,15 +62,28 @@ def _compiled(function: F) -> F:
 
 
 @_compiled
-def _decayed(trace: int, random: float) -> int:
-    value = _DECAY * trace
-    whole = math.floor(value)
-    return int(whole) + (1 if random < value - whole else 0)
+def _decayed(trace: int, decay: float, random: float) -> int:
+    value = decay * trace
+    whole = int(value)  # the floor, since no trace is negative
+    return whole + (1 if random < value - whole else 0)
 
 
 @_compiled
 def _saturated(value: int, low: int, high: int) -> int:
     return low if value < low else min(value, high)
+
+
+@_compiled
+def _accumulated(total: int, term: int) -> int:
+    return int(_saturated(total + term, _ACCUMULATOR_LOW, _ACCUMULATOR_HIGH))
+
+
+@_compiled
+def _rounded(total: int, random: float) -> int:
+    """The weight that an accumulator becomes."""
+    whole = total >> _ACCUMULATOR_SHIFT
+    fraction = (total - (whole << _ACCUMULATOR_SHIFT)) / 128.0
+    return int(_saturated(whole + (1 if random < fraction else 0), WEIGHT_LOW, WEIGHT_HIGH))
 
 
 @_compiled
@@ -57,72 +93,168 @@ def _half_even(payload: int) -> int:
 
 
 @_compiled
-def _learn(weights: Any, x1: Any, error: Any, x_random: float, y_random: float, w_random: float) -> None:
-    """One learning phase: the traces decay, the weights follow the error."""
-    units = x1.shape[0]
-    for i in range(units):
-        x1[i] = _decayed(x1[i], x_random)
+def _learn_three(weights: Any, own: int, x1: Any, error: Any, y_decay: float, y_random: float, w_random: float) -> None:
+    """The weights follow the error."""
     for k in range(weights.shape[0]):
-        y1 = _decayed(max(error[k], 0), y_random)
-        y2 = _decayed(max(-error[k], 0), y_random)
+        y1 = _decayed(max(error[k], 0), y_decay, y_random)
+        y2 = _decayed(max(-error[k], 0), y_decay, y_random)
         if y1 == 0 and y2 == 0:
             continue
-        for i in range(units):
-            total = weights[k, i] << _ACCUMULATOR_SHIFT
-            total = _saturated(total + ((x1[i] * y1) >> 3), _ACCUMULATOR_LOW, _ACCUMULATOR_HIGH)
-            total = _saturated(total + ((-(x1[i] * y2)) >> 3), _ACCUMULATOR_LOW, _ACCUMULATOR_HIGH)
-            whole = total >> _ACCUMULATOR_SHIFT
-            fraction = (total - (whole << _ACCUMULATOR_SHIFT)) / 128.0
-            whole += 1 if w_random < fraction else 0
-            weights[k, i] = _saturated(whole, WEIGHT_LOW, WEIGHT_HIGH)
+        for i in range(weights.shape[1]):
+            if not k * own <= i < (k + 1) * own:
+                total = _accumulated(weights[k, i] << _ACCUMULATOR_SHIFT, (int(x1[i]) * y1) >> 3)
+                weights[k, i] = _rounded(_accumulated(total, (-(int(x1[i]) * y2)) >> 3), w_random)
 
 
 @_compiled
-def _scan(weights: Any, x1: Any, payload: Any, error: Any, x: Any, y: Any, w: Any, out: Any) -> None:
-    """Four timesteps; x, y and w hold the random numbers in force at the end of each."""
-    silence = np.zeros_like(error)
-    _learn(weights, x1, error, x[0], y[0], w[0])
-    x1[:] = 0  # every unit sent 1
-    _learn(weights, x1, silence, x[1], y[1], w[1])
-    for i in range(payload.shape[0]):
-        if payload[i] > 0:
-            x1[i] = _half_even(payload[i])
+def _learn_two(
+    weights: Any, own: int, x1: Any, y1: Any, spiked: Any, constants: Any,
+    y_decay: float, y_random: float, w_random: float,
+) -> None:  # fmt: skip
+    """The post-synaptic traces decay; synapses of outputs that were made to spike learn."""
     for k in range(weights.shape[0]):
-        total = 0
+        y1[k] = _decayed(y1[k], y_decay, y_random)
+        if not spiked[k]:
+            continue
+        y1[k] = min(y1[k] + constants[_Y1_IMPULSE], _TRACE_HIGH)
+        for i in range(weights.shape[1]):
+            if not k * own <= i < (k + 1) * own:
+                term = ((int(x1[i]) * (y1[k] - constants[_Y1_OFFSET])) >> 3) << constants[_TEACHER_SHIFT]
+                weights[k, i] = _rounded(_accumulated(weights[k, i] << _ACCUMULATOR_SHIFT, term), w_random)
+
+
+@_compiled
+def _events(owed: Any, error: Any, quantum: int, limit: int) -> Any:
+    """What each teacher does with its error: a pair of spikes (1), a single one (-1), nothing (0)."""
+    events = np.zeros_like(error)
+    for k in range(error.shape[0]):
+        owed[k] = _saturated(owed[k] + error[k], -limit, limit)
+        events[k] = 1 if owed[k] >= quantum else (-1 if owed[k] <= -quantum else 0)
+        owed[k] -= quantum * events[k]
+    return events
+
+
+@_compiled
+def _taught(events: Any, step: int) -> Any:
+    """Which outputs are made to spike: for a pair at timesteps 0 and 1, for a single one at 1."""
+    if step == 0:
+        return events > 0
+    return (events != 0) & (step == 1)
+
+
+@_compiled
+def _add_weighted(out: Any, weights: Any, sent: Any) -> None:
+    for i in range(weights.shape[1]):
+        if sent[i]:
+            for k in range(weights.shape[0]):
+                out[k] += weights[k, i] * sent[i]
+
+
+@_compiled
+def _out_of_range(payload: Any, error: Any) -> bool:
+    for p in payload:
+        if p < 0 or p > _PAYLOAD_FULL:
+            return True
+    for e in error:
+        if e < -_ERROR_FULL or e > _ERROR_FULL:
+            return True
+    return False
+
+
+@_compiled
+def _graded_step(weights: Any, x1: Any, payload: Any, step: int, lessons: int, out: Any) -> None:
+    """What the population sends at this timestep, and what arrives of it one later."""
+    if step == lessons:
+        x1[:] = 0  # every unit sent 1
+    elif step == lessons + 1:
         for i in range(payload.shape[0]):
-            total += weights[k, i] * payload[i]
-        out[k] = total >> -WEIGHT_EXPONENT
-    _learn(weights, x1, silence, x[2], y[2], w[2])
-    _learn(weights, x1, silence, x[3], y[3], w[3])
+            if payload[i] > 0:
+                x1[i] = _half_even(payload[i])
+        _add_weighted(out, weights, payload)
+        out >>= _READ_OUT_SHIFT
 
 
-class _Stream:
-    """Lava's random numbers for one generator: `per_step` draws a timestep, of which the last is in force."""
-
-    def __init__(self, seed: int, per_step: int) -> None:
-        self._generator = np.random.default_rng(seed)
-        self._generator.random()  # drawn when Lava constructs the generator
-        self._per_scan = per_step * SCAN_STEPS
-        self._last = slice(per_step - 1, None, per_step)
-        self._drawn = np.empty(0)
-
-    def scan(self) -> NDArray[np.float64]:
-        """The numbers in force at the four timesteps of the next scan."""
-        if not self._drawn.size:
-            self._drawn = self._generator.random(_CHUNK * self._per_scan // SCAN_STEPS)
-        now, self._drawn = self._drawn[: self._per_scan], self._drawn[self._per_scan :]
-        return now[self._last].copy()
+@_compiled
+def _lif_step(v: Any, bias: Any, threshold: int, spikes: Any) -> None:
+    for i in range(v.shape[0]):
+        risen = v[i] + bias[i]
+        spikes[i] = 1 if risen > threshold else 0
+        v[i] = 0 if risen > threshold else risen
 
 
-def checked(
-    payload: NDArray[np.integer[Any]], error: NDArray[np.integer[Any]], units: int, outputs: int
-) -> tuple[Integers, Integers]:
-    """Payload and error as every backend wants them; ValueError when their size or range is wrong."""
-    if payload.shape != (units,) or error.shape != (outputs,):
-        raise ValueError(f"payloads {payload.shape}, errors {error.shape} do not fit {units} units, {outputs} outputs")
-    if not (0 <= payload.min() and payload.max() <= 254 and -127 <= error.min() and error.max() <= 127):
-        raise ValueError("payloads must be in 0..254 and errors in -127..127")
-    return payload.astype(np.int64), error.astype(np.int64)
+@_compiled
+def _decay_x1(x1: Any, decay: float, random: float, impulse: float, spikes: Any) -> None:
+    """`_decayed` in floats, of all units, and the impulses: a loop that the compiler can vectorise."""
+    for i in range(x1.shape[0]):
+        value = decay * x1[i]
+        whole = np.floor(value)
+        rest = whole + (1.0 if random < value - whole else 0.0) + impulse * spikes[i]
+        x1[i] = min(rest, 127.0)
+
+
+@_compiled
+def _scan(
+    weights: Any, units: Any, outputs: Any, payload: Any, error: Any, randoms: Any, bias: Any, constants: Any,
+    x_decay: float, y_decay: float, own: int, lessons: int, out: Any,
+) -> bool:  # fmt: skip
+    """One scan. units holds x1 and v, outputs y1 and owed; randoms (3, timesteps) those in force for x, y and w.
+
+    `bias`, by payload, is empty for graded units. False, and nothing done, when payload or error is out of range.
+    """
+    if _out_of_range(payload, error):
+        return False
+    x1, v, y1 = units[0].astype(np.float64), units[1], outputs[0]
+    lif, two, timesteps = bias.shape[0] > 0, lessons == 2, randoms.shape[1]
+    spikes = np.zeros_like(payload)
+    biases = bias[payload] if lif else payload
+    events = _events(outputs[1], error, constants[_QUANTUM], constants[_TEACHER_LIMIT]) if two else error
+    out[:] = 0
+    for step in range(timesteps):
+        x_random, y_random, w_random = randoms[0, step], randoms[1, step], randoms[2, step]
+        if lif:
+            _lif_step(v, biases, constants[_THRESHOLD], spikes)
+            if step < timesteps - 1:
+                _add_weighted(out, weights, spikes)
+        else:
+            _graded_step(weights, x1, payload, step, lessons, out)
+        _decay_x1(x1, x_decay, x_random, constants[_X1_IMPULSE], spikes)
+        if two:
+            _learn_two(weights, own, x1, y1, _taught(events, step), constants, y_decay, y_random, w_random)
+        elif step == 0:
+            _learn_three(weights, own, x1, error, y_decay, y_random, w_random)
+    units[0] = x1
+    return True
+
+
+class _Randoms:
+    """Lava's random numbers, a scan at a time: of each timestep's draws the last is in force."""
+
+    def __init__(self, seed: int, timesteps: int) -> None:
+        self._generators = [np.random.default_rng(s) for s in (seed, seed + 2, _CONNECTION_SEED)]
+        for generator in self._generators:
+            generator.random()  # drawn when Lava constructs the generator
+        self._timesteps = timesteps
+        self._drawn = np.empty((0, 3, timesteps))
+        self._next = 0
+
+    def peek(self) -> NDArray[np.float64]:
+        """The numbers in force at the timesteps of the next scan: for x, y and the weights."""
+        if self._next == len(self._drawn):
+            self._draw()
+        numbers: NDArray[np.float64] = self._drawn[self._next]
+        return numbers
+
+    def advance(self) -> None:
+        """That scan is over."""
+        self._next += 1
+
+    def _draw(self) -> None:
+        scans = -(-_CHUNK // self._timesteps)
+        kinds = []
+        for generator, per_step in zip(self._generators, (2, 2, 1), strict=True):
+            numbers = generator.random(scans * self._timesteps * per_step)
+            kinds.append(numbers[per_step - 1 :: per_step].reshape(scans, self._timesteps))
+        self._drawn, self._next = np.ascontiguousarray(np.stack(kinds, axis=1)), 0
 
 
 class ReferenceBackend:
@@ -130,29 +262,46 @@ class ReferenceBackend:
 
     name = "reference"
 
-    def __init__(self, units: int, outputs: int, seed: int) -> None:
-        self._weights = np.zeros((outputs, units), dtype=np.int64)
-        self._x1 = np.zeros(units, dtype=np.int64)
-        self._x, self._y = _Stream(seed, 2), _Stream(seed + 2, 2)
-        self._w = _Stream(_CONNECTION_SEED, 1)
-        self.step(np.zeros(units, dtype=np.int64), np.zeros(outputs, dtype=np.int64))  # Lava's first run
+    def __init__(self, design: Design, seed: int) -> None:
+        self.design = design
+        self._weights = np.zeros((design.outputs, design.units), dtype=np.int64)
+        self._units = np.zeros((2, design.units), dtype=np.int64)
+        self._outputs = np.zeros((2, design.outputs), dtype=np.int64)
+        self._randoms = _Randoms(seed, design.timesteps)
+        bias = np.array(design.drive(np.arange(_PAYLOAD_FULL + 1)) if design.coding == "lif" else [], np.int64)
+        decays = _decay(design.x1_tau), _decay(constants.Y1_TAU if design.teaches_by_spikes else constants.NO_DECAY)
+        self._fixed: tuple[Any, ...] = (bias, _CONSTANTS, *decays, design.own, design.lessons)
+        self._gain, self._shift = design.read_out_gain
+        self.step(np.zeros(design.units, dtype=np.int64), np.zeros(design.outputs, dtype=np.int64))  # Lava's first run
 
-    def step(self, payload: NDArray[np.integer[Any]], error: NDArray[np.integer[Any]]) -> Integers:
+    def step(self, payload: NDArray[Any], error: NDArray[Any]) -> Integers:
         """Learn from `error` on the previous payload, then send this one; the read-outs."""
-        outputs = np.zeros(self._weights.shape[0], dtype=np.int64)
-        inputs = checked(payload, error, self._weights.shape[1], self._weights.shape[0])
-        _scan(self._weights, self._x1, *inputs, self._x.scan(), self._y.scan(), self._w.scan(), outputs)
-        return outputs
+        if payload.shape != self._units.shape[1:] or error.shape != self._outputs.shape[1:]:
+            self.design.checked(payload, error)  # raises
+        out = np.empty(len(error), dtype=np.int64)
+        state = self._weights, self._units, self._outputs
+        inputs = payload.astype(np.int64), error.astype(np.int64)
+        if not _scan(*state, *inputs, self._randoms.peek(), *self._fixed, out):  # type: ignore[call-arg]
+            self.design.checked(payload, error)  # raises
+        self._randoms.advance()
+        return (out * self._gain) >> self._shift if self._shift else out
 
     def weights(self) -> Integers:
         """The weights, (outputs, units)."""
         return self._weights.copy()
 
-    def restore(self, weights: NDArray[np.integer[Any]]) -> None:
+    def traces(self) -> dict[str, NDArray[Any]]:
+        """The rest of the state."""
+        found = {"x1": self._units[0].copy()}
+        if self.design.teaches_by_spikes:
+            found |= {"y1": self._outputs[0].copy(), "owed": self._outputs[1].copy()}
+        if self.design.coding == "lif":
+            found["v"] = self._units[1].copy()
+        return found
+
+    def restore(self, weights: NDArray[Any]) -> None:
         """Take these weights and go on; traces and random streams stay as they are."""
-        if weights.shape != self._weights.shape:
-            raise ValueError(f"weights of shape {weights.shape} do not fit {self._weights.shape}")
-        self._weights = np.array(np.clip(weights, WEIGHT_LOW, WEIGHT_HIGH), dtype=np.int64, order="C")
+        self._weights = np.ascontiguousarray(self.design.fitting(weights), dtype=np.int64)
 
     def close(self) -> None:
         """Nothing to end."""

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.integer[Any]]
+Array = NDArray[Any]  # whole numbers, or floats
 _PREFIX = struct.Struct(">II")  # bytes of the head, bytes of the arrays
-_DTYPE = np.dtype("<i4")
+_DTYPES: dict[str, np.dtype[Any]] = {"i": np.dtype("<i4"), "f": np.dtype("<f8")}
 _LARGEST = 1 << 26  # a frame beyond 64 MB is noise, not a frame
 
 
@@ -23,7 +23,7 @@ class BrokenFrame(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A command or an answer: plain values, and integer arrays by name."""
+    """A command or an answer: plain values, and arrays of integers or floats by name."""
 
     head: Mapping[str, Any]
     arrays: Mapping[str, Array] = field(default_factory=dict)
@@ -31,8 +31,9 @@ class Frame:
 
 def encode(frame: Frame) -> bytes:
     """The bytes of a frame."""
-    arrays = {name: np.ascontiguousarray(array, dtype=_DTYPE) for name, array in frame.arrays.items()}
-    shapes = [[name, list(array.shape)] for name, array in arrays.items()]
+    kinds = {name: "f" if array.dtype.kind == "f" else "i" for name, array in frame.arrays.items()}
+    arrays = {name: np.ascontiguousarray(array, _DTYPES[kinds[name]]) for name, array in frame.arrays.items()}
+    shapes = [[name, kinds[name], list(array.shape)] for name, array in arrays.items()]
     head = json.dumps({"head": dict(frame.head), "arrays": shapes}).encode()
     body = b"".join(array.tobytes() for array in arrays.values())
     return _PREFIX.pack(len(head), len(body)) + head + body
@@ -47,11 +48,11 @@ def read(exactly: Callable[[int], bytes]) -> Frame:
     return Frame(head["head"], _arrays(head["arrays"], exactly(body_length)))
 
 
-def _arrays(shapes: list[tuple[str, list[int]]], body: bytes) -> dict[str, Array]:
+def _arrays(shapes: list[tuple[str, str, list[int]]], body: bytes) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     offset = 0
-    for name, shape in shapes:
+    for name, kind, shape in shapes:
         count = int(np.prod(shape, dtype=int))
-        arrays[name] = np.frombuffer(body, _DTYPE, count, offset).reshape(shape)
-        offset += count * _DTYPE.itemsize
+        arrays[name] = np.frombuffer(body, _DTYPES[kind], count, offset).reshape(shape)
+        offset += count * _DTYPES[kind].itemsize
     return arrays

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 from controller.neurocore import wire
-from controller.neurocore.backend import LavaBackend, NeuroCoreLost, open_backend
+from controller.neurocore.backend import LavaBackend, NeuroCoreLost, NeuroCoreUnavailable, open_backend
+from controller.neurocore.design import Design
 
+DESIGN = Design(units=8, outputs=2)
 PAYLOAD, NO_ERROR = np.full(8, 200), np.zeros(2, dtype=int)
 
 
@@ -27,7 +29,7 @@ def wait_until(condition, seconds=10.0):
 
 
 def small(**options) -> LavaBackend:
-    return LavaBackend(units=8, outputs=2, seed=0, **options)
+    return LavaBackend(DESIGN, seed=0, **options)
 
 
 def test_two_cycles_leave_no_process_and_ctrl_c_ends_neither(group):
@@ -78,7 +80,8 @@ def test_a_failure_inside_the_worker_is_told_and_ends_it(group):
 def test_the_worker_and_its_children_end_when_their_owner_is_killed(group):
     program = (
         "import time\nfrom controller.neurocore.backend import LavaBackend\n"
-        "backend = LavaBackend(units=8, outputs=2, seed=0)\nprint(backend.pid, flush=True)\ntime.sleep(60)\n"
+        "from controller.neurocore.design import Design\n"
+        "backend = LavaBackend(Design(8, 2), seed=0)\nprint(backend.pid, flush=True)\ntime.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as owner:
         line = owner.stdout.readline()
@@ -90,13 +93,20 @@ def test_the_worker_and_its_children_end_when_their_owner_is_killed(group):
 
 def test_an_owner_that_forgets_to_close_still_ends_the_worker(group):
     program = (
-        "from controller.neurocore.backend import LavaBackend\n"
-        "backend = LavaBackend(units=8, outputs=2, seed=0)\nprint(backend.pid)\n"
+        "from controller.neurocore.backend import LavaBackend\nfrom controller.neurocore.design import Design\n"
+        "backend = LavaBackend(Design(8, 2), seed=0)\nprint(backend.pid)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert group(int(done.stdout)) == []
 
 
 def test_an_unknown_backend_names_those_that_exist():
-    with pytest.raises(ValueError, match="'loihi2'; there are lava-fixed, reference"):
-        open_backend("loihi2", 8, 2, 0)
+    with pytest.raises(ValueError, match="'loihi3'; there are lava-fixed, lava-float, reference, loihi2"):
+        open_backend("loihi3", DESIGN, 0)
+
+
+def test_loihi2_without_the_extension_says_what_is_missing_and_what_works():
+    sentence = r"needs Intel's Lava extension .* not installed here; .* lava-fixed, lava-float and reference work"
+    with pytest.raises(NeuroCoreUnavailable, match=sentence):
+        open_backend("loihi2", DESIGN, 0)
+    assert issubclass(NeuroCoreUnavailable, NeuroCoreLost), "so that whoever expects a lost core expects this"

@@ -27,7 +27,7 @@ def steps(core, snapshot, estimate, count, start=0):
 
 
 def test_an_insight_is_complete(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL)
+    core = bioreactor_core("reference", MODEL, hindsight=False)
     insight = steps(core, snapshot, estimate, 30)[-1]
     assert isinstance(insight, Insight)
     assert insight.backend == "reference"
@@ -38,7 +38,7 @@ def test_an_insight_is_complete(snapshot, estimate):
 
 
 def test_a_snapshot_survives_json_and_another_core_goes_on_from_it(snapshot, estimate):
-    one, other = (bioreactor_core("reference", MODEL, seed=2) for _ in range(2))
+    one, other = (bioreactor_core("reference", MODEL, seed=2, hindsight=False) for _ in range(2))
     steps(one, snapshot, estimate, 60)
     state = json.loads(json.dumps(one.snapshot()))
     other.restore(state)
@@ -54,7 +54,7 @@ def test_a_snapshot_survives_json_and_another_core_goes_on_from_it(snapshot, est
 def test_a_snapshot_of_another_network_is_refused():
     core = bioreactor_core("reference", MODEL, seed=0)
     with pytest.raises(SnapshotMismatch, match="the snapshot's population is"):
-        bioreactor_core("reference", MODEL, seed=1).restore(core.snapshot())
+        bioreactor_core("reference", MODEL, seed=1, hindsight=False).restore(core.snapshot())
     with pytest.raises(SnapshotMismatch, match="the snapshot's learned is None"):
         core.restore({})
 
@@ -84,7 +84,7 @@ def test_a_patient_is_served_with_a_stability_of_its_own(snapshot, estimate):
 
 
 def test_a_calm_and_consistent_plant_is_stable_and_a_strange_one_is_not(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL)
+    core = bioreactor_core("reference", MODEL, hindsight=False)
     generator = np.random.default_rng(9)
     for k in range(100):
         z = generator.standard_normal(3)
@@ -134,7 +134,7 @@ def test_lava_and_reference_agree_and_a_killed_worker_is_rebuilt_from_the_last_s
 
 
 def test_an_estimate_that_is_no_newer_is_not_taken_in_twice(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL)
+    core = bioreactor_core("reference", MODEL, hindsight=False)
     strange = estimate(1, innovations={"dissolved_oxygen": 3.0})
     first, second = core.step(snapshot(1), strange), core.step(snapshot(1), strange)
     assert first.learned

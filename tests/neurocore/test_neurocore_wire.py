@@ -12,11 +12,12 @@ from hypothesis.extra import numpy as arrays
 
 from controller.neurocore import wire
 
-integers = arrays.arrays(np.int32, arrays.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=6))
+shapes = arrays.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=6)
+numbers = arrays.arrays(np.int32, shapes) | arrays.arrays(np.float64, shapes)
 heads = st.dictionaries(st.text(), st.integers() | st.text() | st.booleans())
 
 
-@given(heads, st.dictionaries(st.text(), integers, max_size=3))
+@given(heads, st.dictionaries(st.text(), numbers, max_size=3))
 def test_a_frame_comes_back_as_it_was(head, contents):
     stream = io.BytesIO(wire.encode(wire.Frame(head, contents)) * 2)
     for _ in range(2):
@@ -24,6 +25,7 @@ def test_a_frame_comes_back_as_it_was(head, contents):
         assert frame.head == head
         assert frame.arrays.keys() == contents.keys()
         for name, array in contents.items():
+            assert frame.arrays[name].dtype == array.dtype
             np.testing.assert_array_equal(frame.arrays[name], array)
     assert stream.read() == b""
 

@@ -17,15 +17,17 @@ from collections.abc import Callable
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, BinaryIO
 
-from controller.neurocore import wire
+from controller.neurocore import loihi, wire
+from controller.neurocore.design import Design
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from controller.neurocore.lava.network import FixedPointNetwork
+    from controller.neurocore.lava.network import Network
 
 STOP_TIMEOUT_S = 3
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_TAGS = {"lava-fixed": "fixed_pt", "lava-float": "floating_pt"}
 
 
 def main() -> int:
@@ -53,10 +55,14 @@ def _last_words(answers: BinaryIO, frame: wire.Frame, code: int) -> int:
 
 
 def _serve(commands: BinaryIO, answers: BinaryIO) -> None:
-    network: FixedPointNetwork | None = None
+    network: Network | None = None
     try:
         while (frame := wire.read(lambda size: _exactly(commands, size))).head["command"] != "stop":
-            if frame.head["command"] == "build":
+            if frame.head["command"] == "build" and frame.head["backend"] == "loihi2":
+                _write(answers, wire.Frame({"ok": False, "error": _why_not_loihi2(frame), "unavailable": True}))
+            elif frame.head["command"] == "build":
+                _stop(network)
+                network = None
                 network = _build(frame)
                 _write(answers, wire.Frame({"ok": True}))
             elif network is None:
@@ -67,19 +73,27 @@ def _serve(commands: BinaryIO, answers: BinaryIO) -> None:
         _stop(network)
 
 
-def _build(frame: wire.Frame) -> FixedPointNetwork:
-    from controller.neurocore.lava.network import FixedPointNetwork  # late: Lava forks and prints from here on
+def _build(frame: wire.Frame) -> Network:
+    from controller.neurocore.lava import network  # late: Lava forks and prints from here on
 
-    return FixedPointNetwork(frame.head["units"], frame.head["outputs"], frame.head["seed"])
+    return network.Network(Design(**frame.head["design"]), frame.head["seed"], _TAGS[frame.head["backend"]])
 
 
-def _answer(network: FixedPointNetwork, frame: wire.Frame) -> wire.Frame:
+def _why_not_loihi2(frame: wire.Frame) -> str:
+    from lava.utils.loihi import is_installed
+
+    return loihi.why_not(Design(**frame.head["design"]), is_installed())
+
+
+def _answer(network: Network, frame: wire.Frame) -> wire.Frame:
     match frame.head["command"]:
         case "step":
-            outputs = network.step(frame.arrays["payload"], frame.arrays["error"])
+            outputs = network.step(frame.arrays["drive"], frame.arrays["error"])
             return wire.Frame({"ok": True}, {"outputs": outputs})
         case "weights":
             return wire.Frame({"ok": True}, {"weights": network.weights()})
+        case "traces":
+            return wire.Frame({"ok": True}, network.traces())
         case "restore":
             network.restore(frame.arrays["weights"])
             return wire.Frame({"ok": True})
@@ -87,7 +101,7 @@ def _answer(network: FixedPointNetwork, frame: wire.Frame) -> wire.Frame:
             raise ValueError(f"no such command: {unknown}")
 
 
-def _stop(network: FixedPointNetwork | None) -> None:
+def _stop(network: Network | None) -> None:
     """Stop the network, but wait no longer than STOP_TIMEOUT_S: it blocks for good when one of its processes died."""
     if network is None:
         return

@@ -1,0 +1,1 @@
+"""Benchmarks: what NeuroCore is measured by, against simulated plants and beside its comparators."""

@@ -1,0 +1,118 @@
+"""Lessons in hindsight take the filter's lag out, old ones are taught again, and another batch is noticed."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from controller.neurocore.core import bioreactor_core
+from controller.neurocore.lessons import GLIMPSE_EVERY, HALF_WINDOW, KEEP_EVERY, Glimpse, Lesson, Teacher
+from twin.correction import evaluate
+from twin.models.penicillin import MODEL
+
+WALK, SD = 0.01, 0.05
+LAG_H = (SD / WALK) ** 2  # 25 h
+SCAN_H = 0.25
+
+
+def glimpses(conftest_start, count, log, first=0):
+    for k in range(first, first + count):
+        hours = k * SCAN_H
+        yield Glimpse(conftest_start + k * GLIMPSE_EVERY, (hours,), (log(hours),), (SD,), (True,))
+
+
+@pytest.fixture
+def start(estimate):
+    return estimate(0).time
+
+
+def test_the_lag_of_a_filter_that_follows_a_ramp_is_taken_out(start):
+    def followed(hours):  # what a first-order lag makes of a truth that falls by 0.01 per hour
+        return -0.01 * (hours - LAG_H)
+
+    teacher = Teacher([WALK], [1.0])
+    lessons = [found for g in glimpses(start, 200, followed) if (found := teacher.see(g))]
+    assert len(lessons) == 200 - round(2 * HALF_WINDOW / GLIMPSE_EVERY)
+    for lesson in lessons:
+        assert lesson.targets[0] == pytest.approx(-0.01 * lesson.state[0], abs=1e-9)
+
+
+def test_a_lesson_speaks_of_the_state_half_a_window_ago(start):
+    teacher = Teacher([WALK], [1.0])
+    for k, glimpse in enumerate(glimpses(start, 120, lambda hours: 0.0)):
+        lesson = teacher.see(glimpse)
+        if lesson is not None:
+            assert lesson.state[0] == pytest.approx(k * SCAN_H - HALF_WINDOW.total_seconds() / 3600)
+
+
+def test_a_gap_in_what_was_fit_gives_no_lesson_across_it(start):
+    teacher = Teacher([WALK], [1.0])
+    for glimpse in glimpses(start, 40, lambda hours: 0.0):
+        teacher.see(glimpse)
+    # 20 h of silence: half a window before what follows there is nothing
+    assert all(teacher.see(g) is None for g in glimpses(start, 40, lambda hours: 0.0, first=120))
+
+
+def test_another_batch_begins_when_the_belief_is_suddenly_less_certain(start):
+    teacher = Teacher([WALK], [1.0])
+    for glimpse in glimpses(start, 100, lambda hours: 0.1):
+        teacher.watch(glimpse.time, glimpse.sds)
+        teacher.see(glimpse)
+    after = list(glimpses(start, 97, lambda hours: 0.1, first=100))
+    teacher.watch(after[0].time, (2 * SD,))
+    assert [teacher.see(g) is None for g in after] == [True] * 96 + [False]
+
+
+def test_some_lessons_are_remembered_and_come_back(start):
+    teacher = Teacher([WALK], [1.0], seed=4)
+    assert teacher.recall() is None
+    fresh = [found for g in glimpses(start, 400, math.sin) if (found := teacher.see(g))]
+    assert list(teacher.kept) == fresh[KEEP_EVERY - 1 :: KEEP_EVERY]
+    drawn = {teacher.recall() for _ in range(500)}
+    assert drawn <= set(teacher.kept)
+    assert len(drawn) > 0.9 * len(teacher.kept)
+
+
+def test_targets_stay_within_bounds(start):
+    teacher = Teacher([WALK], [0.3])
+    lessons = [found for g in glimpses(start, 150, lambda hours: -0.2 * hours) if (found := teacher.see(g))]
+    assert {lesson.targets for lesson in lessons} == {(-0.3,)}
+
+
+def test_what_is_remembered_survives_json(start):
+    one, other = Teacher([WALK], [1.0]), Teacher([WALK], [1.0])
+    for glimpse in glimpses(start, 300, math.cos):
+        one.watch(glimpse.time, glimpse.sds)
+        one.see(glimpse)
+    other.from_json(json.loads(json.dumps(one.to_json())))
+    assert other.to_json() == one.to_json()
+    following = next(iter(glimpses(start, 1, math.cos, first=300)))
+    a, b = one.see(following), other.see(following)
+    assert isinstance(a, Lesson) and isinstance(b, Lesson)
+    np.testing.assert_allclose(a.targets, b.targets, atol=1e-3)
+
+
+def through(core, snapshot, estimate, truth, scans, offset=0):
+    for k in range(scans):
+        states = {"product": 1.2 * k / scans, "biomass": 4.0 + 9.0 * k / scans}
+        logs = {"growth": truth(states)}
+        insight = core.step(snapshot(offset + k), estimate(offset + k, states=states, logs=logs, sd=0.01))
+    return insight
+
+
+def test_an_old_batch_is_still_known_after_another_region_was_visited(snapshot, estimate):
+    """Sixty hours at one corner of the states do not wipe out what a batch taught."""
+
+    def truth(states):
+        return -0.4 * states["product"]
+
+    core = bioreactor_core("reference", MODEL, hindsight=True)
+    insight = through(core, snapshot, estimate, truth, 1500)
+    corner = {"product": 0.05, "biomass": 4.5}
+    for k in range(720):
+        insight = core.step(snapshot(1500 + k), estimate(1500 + k, states=corner, logs={"growth": 0.3}, sd=0.01))
+    late = {"biomass": 10.0, "product": 0.8, "substrate": 0.4, "precursor": 1200.0}
+    assert evaluate(insight.correction, late)["growth"] == pytest.approx(-0.32, abs=0.06)

@@ -1,0 +1,68 @@
+"""What a learned correction says of the present estimate, where the filter is known to lag.
+
+A multiplier that the filter takes for a random walk of q per sqrt(h) and knows to s is followed with a lag of s^2/q^2.
+Where that is long, what earlier batches taught of this state is better evidence than the estimate. It is taken in as
+an observation of the multiplier: through the covariance it also moves the states that were estimated with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from twin.correction import Correction, activities, evaluate
+from twin.estimate import Estimate
+from twin.model import Model
+
+LAG_LONG_H = 24.0  # a lag above this is long: two intervals between assays (design)
+TRUST_SD = 0.02  # of the logarithm, of what was learned where all units present were taught (design)
+SUPPORT_LEAST = 0.5  # share of the present activity that must come from taught units (design)
+
+
+def conditioned(model: Model, estimate: Estimate, correction: Correction) -> Estimate:
+    """The estimate with its lagging multipliers conditioned on the correction; unchanged where nothing was learned."""
+    support = supports(correction, estimate)
+    learned = evaluate(correction, dict(zip(estimate.names, estimate.mean, strict=True)))
+    values = {
+        m.name: learned[m.name]
+        for m in model.multipliers
+        if support.get(m.name, 0.0) >= SUPPORT_LEAST
+        and m.noise_sd > 0.0
+        and (estimate.sd(m.name) / m.noise_sd) ** 2 > LAG_LONG_H
+    }
+    return observed(estimate, values, {name: TRUST_SD / support[name] for name in values})
+
+
+def supports(correction: Correction, estimate: Estimate) -> dict[str, float]:
+    """The share of the present activity that comes from units with a weight, by multiplier."""
+    if not correction.population.states:
+        return {}
+    active = activities(correction.population, dict(zip(estimate.names, estimate.mean, strict=True)))
+    total = float(active.sum())
+    taught = [float(active[np.array(row) != 0.0].sum()) for row in correction.weights]
+    return {
+        name: share / total if total > 0 else 0.0
+        for name, share in zip(correction.multiplier_names, taught, strict=True)
+    }
+
+
+def observed(estimate: Estimate, values: dict[str, float], sds: dict[str, float]) -> Estimate:
+    """The estimate after observing these log multipliers with these standard deviations."""
+    if not values:
+        return estimate
+    names, n = list(values), len(estimate.mean)
+    rows = [n + estimate.multiplier_names.index(name) for name in names]
+    mean = np.array(estimate.mean + estimate.log_multipliers)
+    covariance = np.array(estimate.covariance)
+    spread = covariance[np.ix_(rows, rows)] + np.diag([sds[name] ** 2 for name in names])
+    gain = np.linalg.solve(spread, covariance[rows]).T
+    mean = mean + gain @ (np.array([values[name] for name in names]) - mean[rows])
+    covariance = covariance - gain @ covariance[rows]
+    covariance = 0.5 * (covariance + covariance.T)
+    return replace(
+        estimate,
+        mean=tuple(np.maximum(mean[:n], 0.0).tolist()),
+        log_multipliers=tuple(mean[n:].tolist()),
+        covariance=tuple(tuple(row) for row in covariance.tolist()),
+    )
