@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 
+from controller.bench.command import app as bench
 from controller.faults import Fault
 from controller.lifeline import die_with_parent, until_stopped
 from controller.records import Mode
@@ -28,6 +29,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(bench, name="bench")
 
 Config = Annotated[Path, typer.Argument(help="The configuration (TOML); `neurotwin init DIR` writes one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from twin import estimate as filtering
 from twin import evidence, forecast, integrate
+from twin.conditioned import conditioned
 from twin.correction import Correction, none
 from twin.estimate import Estimate, Filter, Track, Tuning
 from twin.forecast import Forecast, Outlook, Plan, Step
@@ -49,14 +50,19 @@ class TwinEngine:
         return filtering.unused(self.filter, track, snapshot)
 
     def forecast(self, estimate: Estimate, correction: Correction, plan: Plan, members: int = 32) -> Forecast:
-        """The future under a plan; forecasts from one estimate are paired, member by member."""
-        return forecast.forecast(self.model, estimate, correction, plan, members, self.outlook)
+        """The future under a plan; forecasts from one estimate are paired, member by member.
+
+        Where the filter lags, the forecast starts from what was learned of this state.
+        """
+        start = conditioned(self.model, estimate, correction)
+        return forecast.forecast(self.model, start, correction, plan, members, self.outlook)
 
     def objectives(
         self, estimate: Estimate, correction: Correction, plan: Plan, members: int = 16
     ) -> tuple[float, ...]:
         """The objective alone at the plan's end, member by member: for comparing many plans."""
-        return forecast.objectives(self.model, estimate, correction, plan, members, self.outlook)
+        start = conditioned(self.model, estimate, correction)
+        return forecast.objectives(self.model, start, correction, plan, members, self.outlook)
 
     def warm_up(self) -> None:
         """Compile everything, or load it from disk, so that no turn has to wait for it."""

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from controller.bench import report
-
 app = typer.Typer(help="Measure what NeuroTwin claims.", no_args_is_help=True, add_completion=False)
 
 
@@ -26,10 +24,12 @@ def neurocore(
     resources: Annotated[bool, typer.Option(help="Add what each network would take of a Loihi 2 chip.")] = False,
     quick: Annotated[bool, typer.Option(help="A rehearsal in half a minute, whose figures mean little.")] = False,
     part: Annotated[
-        list[str] | None, typer.Option(help=f"Only this part, of {', '.join(report.PARTS)}; may be repeated.")
+        list[str] | None, typer.Option(help="Only this part, of networks, accuracy and novelty; may be repeated.")
     ] = None,
 ) -> None:
     """Networks, accuracy against the comparators, and novelty detection; some ten minutes on one core."""
+    from controller.bench import report  # brings every learner along
+
     unknown = [name for name in part or () if name not in report.PARTS]
     if unknown:
         raise typer.BadParameter(f"no part is called {unknown[0]!r}; there are {', '.join(report.PARTS)}")
