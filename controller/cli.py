@@ -20,8 +20,10 @@ import typer
 from controller.bench.command import app as bench
 from controller.faults import Fault
 from controller.lifeline import die_with_parent, until_stopped
+from controller.patient_command import patient
 from controller.records import Mode
 from controller.settings import default_config, load
+from controller.telling import shown, told
 
 app = typer.Typer(
     help="Bioprocess control with a digital twin and a neuromorphic learner, over OPC UA.",
@@ -31,6 +33,7 @@ app = typer.Typer(
 )
 
 app.add_typer(bench, name="bench")
+app.command("patient")(patient)
 
 Config = Annotated[Path, typer.Argument(help="The configuration (TOML); `neurotwin init DIR` writes one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
@@ -74,7 +77,7 @@ def demo(
         raise Fault(f"--hours {hours:g}: give a batch age between 0 and 230 h")
     if headless:
         report = demonstration.headless(speed_of(speed), hours or 24.0, seed, out)
-        print(json.dumps(report) if as_json else demonstration.told(report))
+        print(json.dumps(report) if as_json else told(report))
     elif as_json:
         raise Fault("--json belongs to --headless")
     else:
@@ -148,79 +151,6 @@ def console(config: Config) -> None:
     page.run(gateway, settings.console.host, settings.console.port)
 
 
-@app.command("patient")
-def patient_scenario(
-    arm: Annotated[str, typer.Option(help="Which kind of patient; --arms all for every kind.")] = "responder",
-    seed: Annotated[int, typer.Option(help="Which simulated patient.")] = 0,
-    arms: Annotated[str, typer.Option(help="Kinds, separated by commas, or all; with --seeds.")] = "",
-    seeds: Annotated[str, typer.Option(help="A:B runs seeds A to B-1 of every kind and reports fractions.")] = "",
-    data: Annotated[Path | None, typer.Option(help="Your own rows (CSV: time, stress, sleep, mood).")] = None,
-    out: Annotated[Path | None, typer.Option(help="Where to put the figure and the table.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Run the SSRI reference scenario. Research use only; advisory; not a medical device."""
-    from controller import scenario
-    from controller.demo import told
-    from controller.patient_file import rows_from_csv
-    from controller.pharmacoloop.patient import DISCLAIMER
-    from hmi import patient_figure
-
-    if seeds:
-        chosen = patient_arms(arms or arm)
-        shares = scenario.run_seeds(chosen, seeds_of(seeds), progress=_dots)
-        report = {"disclaimer": DISCLAIMER, "seeds": seeds, "arms": shares}
-        print(json.dumps(report) if as_json else f"{told(shares)}\n{DISCLAIMER}")
-        return
-    if data is not None:
-        result = scenario.run(data.name, rows=rows_from_csv(data))
-    else:
-        result = scenario.run(patient_arms(arm)[0], seed)
-    content = result.as_json()
-    folder = out or (None if as_json else Path("var") / "patient")
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        patient_figure.draw(content, folder / "patient.png")
-        patient_figure.write_table(content, folder / "patient.csv")
-    if as_json:
-        print(json.dumps(content))
-        return
-    shown([patient_row(i, content["suggestions"]) for i in content["intervals"]], False)
-    print(f"\n{folder}/patient.png and patient.csv written.\n{DISCLAIMER}")
-
-
-def patient_row(interval: dict[str, Any], suggestions: list[dict[str, Any]]) -> dict[str, str]:
-    """One line of the patient's table; what was not reported is a dash."""
-    kinds = [s["kind"] for s in suggestions if s["index"] == interval["index"]]
-    numbers = {name: "-" if interval[name] is None else f"{interval[name]:.2f}" for name in ("stress", "sleep", "mood")}
-    when = {"day": str(interval["day"]), "hour": f"{interval['hour']:g}"}
-    return {**when, **numbers, "score": f"{interval['score']:.3f}", "suggestion": ", ".join(kinds)}
-
-
-def patient_arms(text: str) -> list[str]:
-    """The kinds of patient that this names."""
-    from plant_sim.patient import Arm
-
-    known = [str(a) for a in Arm]
-    chosen = known if text == "all" else [name.strip() for name in text.split(",")]
-    for name in chosen:
-        if name not in known:
-            raise Fault(f"no patient is called {name!r}; there are: {', '.join(known)}")
-    return chosen
-
-
-def seeds_of(text: str) -> range:
-    """The seeds that A:B names."""
-    first, _, last = text.partition(":")
-    if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
-        raise Fault(f"--seeds {text}: give A:B with A below B, such as 500:520")
-    return range(int(first), int(last))
-
-
-def _dots(done: int, of: int) -> None:
-    sys.stderr.write(f"\r{done} of {of} patients" + ("\n" if done == of else ""))
-    sys.stderr.flush()
-
-
 @app.command()
 def check(
     config: Config,
@@ -259,18 +189,6 @@ def speed_of(text: str) -> float | None:
     if not 0.0 < speed <= 100_000.0:
         raise Fault(f"--speed {text}: give a number above 0 (at most 100000), or max")
     return speed
-
-
-def shown(rows: list[dict[str, Any]], as_json: bool) -> None:
-    """Print rows as a table of equal columns, or as JSON."""
-    if as_json:
-        print(json.dumps({"rows": rows}))
-        return
-    columns = list(rows[0]) if rows else []
-    table = [columns, *([str(row[c]) for c in columns] for row in rows)]
-    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
-    for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,16 +77,6 @@ def interactive(speed: float | None, hours: float | None, seed: int, out: Path |
             end(child)
     if not stop.is_set() and any(child.returncode not in (0, None) for child in children[1:2]):
         raise SystemExit(1)
-
-
-def told(report: Mapping[str, Any]) -> str:
-    """The report as lines for a person."""
-    lines = []
-    for key, value in report.items():
-        if isinstance(value, Mapping):
-            value = ", ".join(f"{k} {v:.3f}" for k, v in value.items())
-        lines.append(f"{key:28} {value}")
-    return "\n".join(lines)
 
 
 def _folder(out: Path | None) -> Path:

@@ -61,6 +61,16 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a suggestion rests on: a guideline, a label, a study, or a choice of this program's design."""
+
+    id: str  # of the guideline and its version
+    strength: str  # as the source grades it, or "label", "study", "design"
+    citation: str
+    verify: bool = False  # a person has still to check it against the source
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestion:
     """A plan worth doing, in words and numbers. `moves` is empty for advice that writes nothing."""
 
@@ -73,6 +83,10 @@ class Suggestion:
     reason: str  # a sentence for people, with the numbers in it
     effect: Effect | None
     bounded_by: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    confidence: float | None = None  # probability that the benefit exceeds the least that counts
+    alternatives: tuple[str, ...] = ()  # the best first, a sentence each
+    disclaimer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,16 @@ Both take the scenario as plain data, as it stands in the command's JSON.
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 Scenario = Mapping[str, Any]
@@ -35,7 +38,11 @@ CHANNELS = (
     ("sleep", "Sleep in 24 h\n(h)", (7.0, 14.0), (2.0, 11.0), "#3d7ea6"),
     ("mood", "Mood\n(1–10)", (7.0, 10.0), (1.0, 10.0), "#3a7d44"),
 )
-HEIGHTS = (3.4, 1.15, 1.15, 1.15, 1.3)
+# What lowers the score, strongest colour at one.
+PARTS = (("D", "distance"), ("V", "swing"), ("N", "novelty"), ("A", "adverse"))
+SHADES = LinearSegmentedColormap.from_list("parts", ["#f4f6f8", "#9db4cc", SCORE])
+HALF_SAMPLE = 0.125  # days: samples are six hours apart
+HEIGHTS = (3.4, 0.95, 1.15, 1.15, 1.15, 1.3)
 # Table columns with their units, and where each stands in an interval.
 COLUMNS = {
     "index": "index",
@@ -55,8 +62,21 @@ COMPONENTS = {"distance_D": "D", "swing_V": "V", "novelty_N": "N", "adverse_A": 
 
 
 def draw(scenario: Scenario, path: Path) -> None:
-    """Write the scenario as a PNG: score with its reviews, the three channels, dose and concentration."""
-    figure = Figure(figsize=(10.5, 10.0), dpi=150, facecolor="white")
+    """Write the scenario as a PNG: score with its reviews, its components, the channels, dose and concentration."""
+    figure = drawn(scenario)
+    figure.savefig(path, format="png", metadata={"Description": scenario["disclaimer"]})
+
+
+def png(scenario: Scenario) -> bytes:
+    """The same figure as the bytes of a PNG, to be put into a page."""
+    into = io.BytesIO()
+    drawn(scenario).savefig(into, format="png", metadata={"Description": scenario["disclaimer"]})
+    return into.getvalue()
+
+
+def drawn(scenario: Scenario) -> Figure:
+    """The figure itself."""
+    figure = Figure(figsize=(10.5, 10.8), dpi=150, facecolor="white")
     FigureCanvasAgg(figure)
     axes: Sequence[Axes] = figure.subplots(
         len(HEIGHTS), 1, sharex=True, gridspec_kw={"height_ratios": HEIGHTS, "hspace": 0.12}
@@ -66,28 +86,35 @@ def draw(scenario: Scenario, path: Path) -> None:
     for axis in axes:
         _plain(axis, scenario, days)
     _draw_score(axes[0], scenario, days)
-    for axis, channel in zip(axes[1:4], CHANNELS, strict=True):
+    _draw_parts(axes[1], scenario, days)
+    for axis, channel in zip(axes[2:5], CHANNELS, strict=True):
         _draw_channel(axis, scenario, days, *channel)
-    _draw_drug(axes[4], scenario, days)
-    axes[4].set_xlabel("Day", color=INK)
+    _draw_drug(axes[5], scenario, days)
+    axes[5].set_xlabel("Day", color=INK)
     who = f"{scenario['arm']}, seed {scenario['seed']}" if scenario["seed"] is not None else scenario["arm"]
     figure.text(0.085, 0.962, "SSRI reference scenario", fontsize=16, weight="bold", color=INK)
     figure.text(0.085, 0.94, f"Simulated patient: {who}" if scenario["seed"] is not None else who, color=QUIET)
     figure.text(0.505, 0.022, scenario["disclaimer"], ha="center", fontsize=10.5, weight="bold", color=RED)
-    figure.savefig(path, format="png", metadata={"Description": scenario["disclaimer"]})
+    return figure
 
 
 def write_table(scenario: Scenario, path: Path) -> None:
-    """Write the scenario as CSV, one row a sample, after a comment line with the disclaimer."""
+    """Write the scenario as CSV, one row a sample, after a comment line with the disclaimer.
+
+    What wearables and questionnaires brought stands in columns of its own, named with its unit.
+    """
+    extras = {column["name"]: column for column in scenario.get("extras", ())}
     said = {s["index"]: s for s in scenario["suggestions"]}
     with path.open("w", newline="", encoding="utf-8") as file:
         file.write(f"# {scenario['disclaimer']}\n")
         writer = csv.writer(file)
-        writer.writerow([*COLUMNS, *COMPONENTS, "suggestion", "reason"])
+        headed = [f"{name} [{extra['unit']}]" for name, extra in extras.items()]
+        writer.writerow([*COLUMNS, *COMPONENTS, *headed, "suggestion", "reason"])
         for interval in scenario["intervals"]:
             suggestion = said.get(interval["index"], {})
             cells = [_cell(interval[key]) for key in COLUMNS.values()]
             cells += [_cell(interval["components"][key]) for key in COMPONENTS.values()]
+            cells += [_cell(interval.get("extras", {}).get(name)) for name in extras]
             writer.writerow([*cells, suggestion.get("kind", ""), suggestion.get("reason", "")])
 
 
@@ -128,7 +155,7 @@ def _boundary(scenario: Scenario, days: Sequence[float]) -> float | None:
 
 
 def _draw_score(axis: Axes, scenario: Scenario, days: Sequence[float]) -> None:
-    score = _values(scenario, "score")
+    score = [math.nan if _unscored(i) else float(i["score"]) for i in scenario["intervals"]]
     axis.axhline(0.5, color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)))
     axis.text(days[-1] + 0.18, 0.505, "review below 0.50", ha="right", va="bottom", fontsize=8.5, color=QUIET)
     axis.fill_between(days, score, color=SCORE, alpha=0.07, linewidth=0)
@@ -159,6 +186,30 @@ def _draw_score(axis: Axes, scenario: Scenario, days: Sequence[float]) -> None:
         axis.axvline(8.0, color=QUIET, linewidth=0.9)
         axis.text(8.06, 0.95, "after day 7", fontsize=9, color=QUIET)
     _label_origins(axis, scenario, days)
+
+
+def _draw_parts(axis: Axes, scenario: Scenario, days: Sequence[float]) -> None:
+    """The components as strips, one above the other: the darker, the more it takes from the score."""
+    edges = [days[0] - HALF_SAMPLE, *(0.5 * (a + b) for a, b in pairwise(days)), days[-1] + HALF_SAMPLE]
+    rows = [[_part(interval, key) for interval in scenario["intervals"]] for key, _ in reversed(PARTS)]
+    axis.pcolormesh(edges, range(len(PARTS) + 1), rows, cmap=SHADES, vmin=0.0, vmax=1.0)
+    for line in range(1, len(PARTS)):
+        axis.axhline(line, color="white", linewidth=2.5)
+    axis.set_yticks([line + 0.5 for line in range(len(PARTS))], [f"{name} {key}" for key, name in reversed(PARTS)])
+    axis.tick_params(axis="y", labelsize=8.5, labelcolor=INK, pad=2)
+    axis.set_ylim(0, len(PARTS))
+    axis.grid(visible=False)
+    told = "white 0\nblue 1:\nlowers\nthe score"
+    axis.text(days[-1] + 0.25, len(PARTS) / 2, told, va="center", fontsize=7.5, color=QUIET)
+
+
+def _part(interval: Mapping[str, Any], key: str) -> float:
+    return math.nan if _unscored(interval) else float(interval["components"].get(key, math.nan))
+
+
+def _unscored(interval: Mapping[str, Any]) -> bool:
+    """There is no score before all three channels were seen once; it cannot be zero otherwise."""
+    return not interval["score"]
 
 
 def _label_origins(axis: Axes, scenario: Scenario, days: Sequence[float]) -> None:
@@ -210,12 +261,14 @@ def _draw_drug(axis: Axes, scenario: Scenario, days: Sequence[float]) -> None:
     concentration = _values(scenario, "concentration_ng_per_ml")
     axis.fill_between(days, concentration, color=DRUG, alpha=0.12, linewidth=0)
     axis.plot(days, concentration, color=DRUG, linewidth=1.5)
+    levels = [(_day(level), float(level["ng_per_ml"])) for level in scenario.get("levels", ())]
+    axis.plot([day for day, _ in levels], [x for _, x in levels], "D", color=DRUG, mec="white", markersize=7, zorder=5)
     doses = [(day, i["dose_mg"]) for day, i in zip(days, scenario["intervals"], strict=True) if i["dose_mg"]]
-    top = max([*concentration, 10.0]) * 1.25
+    top = max([*concentration, *(x for _, x in levels), 10.0]) * 1.25
     axis.plot([day for day, _ in doses], [0.04 * top] * len(doses), "|", color=INK, markersize=9, mew=1.6)
     axis.set_ylim(0.0, top)
     axis.set_ylabel("Concentration\n(ng/mL), estimate", color=INK, fontsize=9)
     if doses:
         amounts = sorted({mg for _, mg in doses})
-        text = f"| a dose of {' or '.join(f'{mg:g}' for mg in amounts)} mg"
+        text = f"| a dose of {' or '.join(f'{mg:g}' for mg in amounts)} mg" + ("   ◆ measured" if levels else "")
         axis.text(days[0], 0.8 * top, text, fontsize=9, color=INK)

@@ -45,7 +45,13 @@ class Arm(StrEnum):
     SIDE_EFFECT = "side-effect"
     DELAYED = "delayed"
     RELAPSE = "relapse"
+    GRADUAL_RELAPSE = "gradual-relapse"
     HEALTHY = "healthy"
+    MISSING = "missing"  # the responder, of whose samples 30 % were never reported
+    PERMUTED = "permuted"  # the simulated responder's samples in random order: a check, not a patient
+
+
+Row = tuple[float, float, float] | tuple[None, None, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class Course:
 
     arm: Arm
     seed: int
-    rows: tuple[tuple[float, float, float], ...]  # stress, sleep, mood
+    rows: tuple[Row, ...]  # stress, sleep, mood; None where nothing was reported
     doses_mg: tuple[float, ...]  # swallowed just after each sample
     published: int
     concentration_ng_per_ml: tuple[float, ...]  # the truth, which no twin may read
@@ -77,30 +83,39 @@ _NOISE_SD = np.array([1.05, 0.92, 0.105])  # residual spread of Table 1, rounded
 _MOOD_PHI = 0.3  # of mood's AR(1) noise over 6 h; design
 _CALMING = 0.75  # share of the stress and sleep noise that full benefit removes; design
 
-_RELAPSE_AT = 30  # day 7.5
+RELAPSE_AT = 30  # day 7.5: the drug no longer helps, at once or
+_RELAPSE_TAKES = 6  # little by little, over this many samples
+_MISSING = 0.3  # of the samples
 _DELAY = 12  # first dose after three days
 _HEALTHY_BENEFIT = 0.75
+_WITHOUT_TABLE_1 = (Arm.RESPONDER_SIMULATED, Arm.DELAYED, Arm.HEALTHY, Arm.PERMUTED)
 
 
-def simulate(arm: Arm | str, seed: int) -> Course:
-    """One patient, reproducible by seed."""
+def simulate(arm: Arm | str, seed: int, clearance: float = 1.0) -> Course:
+    """One patient, reproducible by seed; `clearance` is what the genotype makes of it, 1 for a normal metaboliser."""
     arm = Arm(arm)
     random = np.random.default_rng(seed)
     first_dose = {Arm.DELAYED: _DELAY, Arm.HEALTHY: SAMPLES}.get(arm, 0)
-    drive = _drive(random, first_dose)
+    drive = _drive(random, first_dose, clearance)
     coefficients = _coefficients(arm, random, drive)
     benefit = _benefit(arm, drive)
     activation = {Arm.HEALTHY: 0.0, Arm.SIDE_EFFECT: 3.0}.get(arm, 1.0) * drive.activation
     rows = coefficients @ np.stack([np.ones(SAMPLES), benefit, activation]) + _noise(random, benefit)
-    published = 0 if arm in (Arm.RESPONDER_SIMULATED, Arm.DELAYED, Arm.HEALTHY) else len(TABLE_1)
+    published = 0 if arm in _WITHOUT_TABLE_1 else len(TABLE_1)
     rows = np.clip(rows.T, (1.0, 0.0, 1.0), (10.0, 14.0, 10.0))
     if published:
         rows[:published] = TABLE_1
+    if arm is Arm.PERMUTED:
+        rows = random.permutation(rows)
+    reported = random.random(SAMPLES) >= _MISSING if arm is Arm.MISSING else np.full(SAMPLES, True)
     doses = tuple(DOSE_MG if _is_dosed(k, first_dose) else 0.0 for k in range(SAMPLES))
     return Course(
         arm=arm,
         seed=seed,
-        rows=tuple((float(s), float(sleep), float(m)) for s, sleep, m in rows),
+        rows=tuple(
+            (float(s), float(sleep), float(m)) if seen else (None, None, None)
+            for (s, sleep, m), seen in zip(rows, reported, strict=True)
+        ),
         doses_mg=doses,
         published=published,
         concentration_ng_per_ml=tuple(drive.concentration.tolist()),
@@ -113,10 +128,10 @@ def _is_dosed(k: int, first: int) -> bool:
     return k >= first and (k - first) % SAMPLES_PER_DOSE == 0
 
 
-def _drive(random: np.random.Generator, first_dose: int) -> _Drive:
+def _drive(random: np.random.Generator, first_dose: int, clearance: float) -> _Drive:
     """Concentration, occupancy, benefit and early activation of this patient's own body."""
     z = random.standard_normal(5)
-    CL = 16.3 * np.exp(np.sqrt(0.0877) * z[0])  # L/h; Liu 2022
+    CL = clearance * 16.3 * np.exp(np.sqrt(0.0877) * z[0])  # L/h; Liu 2022
     V = 815.0 * np.exp(0.5 * np.sqrt(0.235) * z[1])  # L; Liu 2022, half its spread (design)
     EC50 = 4.0 * np.exp(0.2 * z[2])  # ng/mL; design, from 80 % at 20 ng/mL (Eichentopf 2022)
     T_e = 96.0 * np.exp(0.2 * z[3])  # h, half-life of the benefit's onset; design
@@ -177,7 +192,10 @@ def _benefit(arm: Arm, drive: _Drive) -> Array:
         return np.full(SAMPLES, _HEALTHY_BENEFIT)
     G = np.full(SAMPLES, {Arm.PARTIAL: 0.4, Arm.NON_RESPONDER: 0.0}.get(arm, 1.0))
     if arm is Arm.RELAPSE:
-        G[_RELAPSE_AT:] = 0.0
+        G[RELAPSE_AT:] = 0.0
+    if arm is Arm.GRADUAL_RELAPSE:
+        lost = (np.arange(SAMPLES) - RELAPSE_AT + 1) / _RELAPSE_TAKES
+        G *= 1 - np.clip(lost, 0.0, 1.0)
     return G * drive.effect
 
 

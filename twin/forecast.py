@@ -101,9 +101,10 @@ def forecast(
     outlook = outlook or Outlook()
     course = _course(model, estimate, plan, outlook)
     states, outputs, worth = _run(model, estimate, correction, plan, members, outlook, course)
-    bands = {state.name: _band(states[:, :, i]) for i, state in enumerate(model.states)}
-    for i, output in enumerate(model.outputs):
-        bands.setdefault(output.name, _band(outputs[:, :, i]))
+    names = [state.name for state in model.states] + [output.name for output in model.outputs]
+    bands: dict[str, Band] = {}
+    for name, band in zip(names, _bands(np.concatenate((states, outputs), axis=2)), strict=True):
+        bands.setdefault(name, band)
     times = tuple(estimate.time + timedelta(hours=h) for h in course.saved_h.tolist())
     objective = tuple(worth.tolist())
     return Forecast(estimate.time, plan, times, bands, objective, model.objective_name, model.objective_unit)
@@ -139,15 +140,16 @@ def _course(model: Model, estimate: Estimate, plan: Plan, outlook: Outlook) -> _
     saved = np.linspace(0.0, end_h, outlook.points) if end_h > 0.0 else np.zeros(1)
     starts = [(step.start - estimate.time).total_seconds() / 3600 for step in plan.steps]
     begins = {0.0} | {h for h in starts if 0.0 < h < end_h}
-    hours = np.unique(np.array([*saved, *begins]))
+    outputs = set(saved.tolist())
+    hours = sorted(outputs | begins)  # np.unique takes longer for so few than the whole forecast's arithmetic
     rows = []
     for hour in hours[: max(1, len(hours) - 1)]:
-        acting = dict(estimate.inputs)
-        for step in (plan.steps[i] for i, h in enumerate(starts) if h <= hour):
-            acting = {**estimate.inputs, **step.inputs}
+        begun = [i for i, h in enumerate(starts) if h <= hour]
+        acting = {**estimate.inputs, **(plan.steps[begun[-1]].inputs if begun else {})}
         rows.append([acting[item.name] for item in model.inputs])
     inputs = np.array(rows, dtype=np.float64).reshape(len(rows), len(model.inputs))
-    return _Course(hours, inputs, np.isin(hours[:-1], list(begins)), np.isin(hours, saved), saved)
+    starting = np.array([hour in begins for hour in hours[:-1]], dtype=np.bool_)
+    return _Course(np.array(hours), inputs, starting, np.array([hour in outputs for hour in hours]), saved)
 
 
 def _draws(model: Model, estimate: Estimate, members: int, outlook: Outlook) -> tuple[Array, Array]:
@@ -213,9 +215,13 @@ def _latch(model: Model, estimate: Estimate, plan: Plan) -> tuple[int, int, floa
     return at_input, at_state, float(latch.below), flows
 
 
-def _band(values: Array) -> Band:
-    low95, low80, median, high80, high95 = np.quantile(values, (0.025, 0.1, 0.5, 0.9, 0.975), axis=0).tolist()
-    return Band(tuple(median), tuple(low80), tuple(high80), tuple(low95), tuple(high95))
+def _bands(values: Array) -> list[Band]:
+    """Of (members, times, quantities), one band a quantity."""
+    quantiles = np.quantile(values, (0.025, 0.1, 0.5, 0.9, 0.975), axis=0).transpose(2, 0, 1).tolist()
+    return [
+        Band(tuple(median), tuple(low80), tuple(high80), tuple(low95), tuple(high95))
+        for low95, low80, median, high80, high95 in quantiles
+    ]
 
 
 # Free names of the kernels below, bound for each model by `_kernel`.

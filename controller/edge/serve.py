@@ -16,6 +16,7 @@ from controller.edge.influx import Forwarder
 from controller.edge.opcua import PlantLink
 from controller.edge.reporting import Report
 from controller.edge.runner import Runner
+from controller.edge.source import Source
 from controller.records import Mode
 from controller.settings import Settings
 
@@ -63,20 +64,24 @@ async def _gateway(runner: Runner, assembly: Assembly) -> AsyncIterator[None]:
     """Serve the gateway beside the runner, in the same event loop."""
     at = runner.settings.gateway
     with contextlib.closing(Historian.reader(runner.settings.historian_path())) as reader:
-        report = Report(runner, assembly.model, reader)
-        app = application(report)
-        config = uvicorn.Config(
-            app, host=at.host, port=at.port, log_level="warning", lifespan="off", timeout_graceful_shutdown=2
-        )
-        server = _Server(config)
-        task = asyncio.create_task(server.serve())
-        log.info("gateway ready", url=f"http://{at.host}:{at.port}/docs")
-        try:
+        async with serving(Report(runner, assembly.model, reader), at.host, at.port):
             yield
-        finally:
-            hang_up(app)  # the streams would keep the server waiting
-            server.should_exit = True
-            await task
+
+
+@contextlib.asynccontextmanager
+async def serving(source: Source, host: str, port: int) -> AsyncIterator[None]:
+    """Serve the gateway over a source while the block runs, in the same event loop."""
+    app = application(source)
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning", lifespan="off", timeout_graceful_shutdown=2)
+    server = _Server(config)
+    task = asyncio.create_task(server.serve())
+    log.info("gateway ready", url=f"http://{host}:{port}/docs")
+    try:
+        yield
+    finally:
+        hang_up(app)  # the streams would keep the server waiting
+        server.should_exit = True
+        await task
 
 
 class _Server(uvicorn.Server):

@@ -83,8 +83,17 @@ class EffectView(View):
     gain_high: Number
 
 
+class EvidenceView(View):
+    """What a suggestion rests on; `verify` is true while a person has still to check it against the source."""
+
+    id: str
+    strength: str
+    citation: str
+    verify: bool = False
+
+
 class SuggestionView(View):
-    """A plan worth doing."""
+    """A plan worth doing; `confidence` is the probability that its benefit exceeds the least that counts."""
 
     type: Literal["suggestion"] = "suggestion"
     id: str
@@ -95,6 +104,10 @@ class SuggestionView(View):
     moves: list[MoveView]
     effect: EffectView | None
     bounded_by: list[str]
+    evidence: list[EvidenceView] = Field(default_factory=list)
+    confidence: Number = None
+    alternatives: list[str] = Field(default_factory=list)
+    disclaimer: str = ""
 
 
 class AbstentionView(View):

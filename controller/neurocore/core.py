@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -41,6 +41,19 @@ BIOREACTOR_LEARNED = ("growth", "uptake", "production", "oxygen")
 
 # Given the snapshot, the estimate and the novelty: the score in [0, 1] and what it is made of.
 Stability = Callable[[Snapshot, Estimate, float], tuple[float, Mapping[str, float]]]
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A stability score that is folded over the scans, and so has a memory of its own to keep."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """What is remembered, as plain values."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `snapshot` gave."""
+        ...
 
 
 class SnapshotMismatch(ValueError):
@@ -170,7 +183,10 @@ class NeuroCore:
 
     def snapshot(self) -> dict[str, Any]:
         """Everything learned, as plain values; a lesson not yet taught is not part of it."""
-        return {
+        scored: dict[str, Any] = {}
+        if isinstance(self._stability, Remembers):
+            scored["stability"] = self._stability.snapshot()
+        return scored | {
             "learned": list(self._learner.names),
             "population": _fingerprint(self._population),
             "network": _network(self._backend.design),
@@ -204,6 +220,8 @@ class NeuroCore:
             self._cross.restore(seen)
         if self._teacher and (kept := state.get("lessons_kept")):
             self._teacher.from_json(kept)
+        if isinstance(self._stability, Remembers) and "stability" in state:
+            self._stability.restore(state["stability"])
 
     def close(self) -> None:
         """Free the backend."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from twin.estimate import Estimate
 from twin.signals import Snapshot
@@ -116,6 +117,20 @@ class StabilityWatch:
         readings = {name: r.value if r.usable else None for name, r in snapshot.readings.items()}
         self._watch, value, components = observe(self._watch, readings, novelty)
         return value, components
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that is remembered, as plain values."""
+        return asdict(self._watch)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `snapshot` gave, or from the same after JSON."""
+        stability, trigger, window = state["stability"], state["trigger"], state["window"]
+        first, second, third = (None if level is None else Level(**level) for level in stability["levels"])
+        self._watch = Watch(
+            Stability(stability["samples"], (first, second, third), stability["surprise"], stability["score"]),
+            Trigger(trigger["samples"], tuple(trigger["recent"]), trigger["since_last"], trigger["episode"]),
+            Window(tuple(dict(r) for r in window["readings"]), tuple(window["sleep_levels"])),
+        )
 
 
 def observe(

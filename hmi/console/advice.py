@@ -21,6 +21,7 @@ class SuggestionCard:
 
     def __init__(self, plant: Json, answer: Callable[[str, Json], None]) -> None:
         self._names, self._variables = words.names(plant), {v["name"]: v for v in plant["variables"]}
+        self._advises = bool(plant["advisory_only"])
         self._proposal: Json | None = None
         self._answered: str | None = None
         self._moves: list[tuple[str, ...]] = []
@@ -33,6 +34,7 @@ class SuggestionCard:
             with box("effect") as self._effect:
                 self._effect_text, self._gain = Text("div"), Text("div", classes="gain")
             self._bounds, self._refusals = Lines("bounds"), Lines("bounds bad")
+            self._grounds = Lines("bounds")
             with box("buttons") as self._buttons:
                 button("Accept", lambda: self._answer("accept"), filled=True)
                 button("Reject", lambda: self._answer("reject"))
@@ -71,18 +73,22 @@ class SuggestionCard:
         say(self._reason, reason)
         say(self._note, note)
         self._bounds.show([])
+        self._grounds.show([])
         self._refusals.show([])
 
     def _show_suggestion(self, decision: Json, proposal: Json, start: datetime | None) -> None:
-        say(self._reason, words.sentence(proposal["reason"]))
+        kind = f"{words.title(proposal['kind'])}: " if self._advises else ""
+        say(self._reason, kind + words.sentence(proposal["reason"]))
         say(self._note, _standing(decision, proposal, start))
+        self._grounds.show(_grounds(proposal))
         self._show_moves(proposal["moves"])
         self._show_effect(proposal["effect"])
         verdict = decision["verdict"]
         narrowed = [] if verdict is None else [words.sentence(n["reason"]) for n in verdict["narrowed"]]
         bounded = [words.sentence(text) for text in proposal["bounded_by"]]
         self._bounds.show([f"Limited: {text}" for text in [*bounded, *narrowed]])
-        refusals = [] if verdict is None else verdict["refusals"]
+        # That nothing is written is no fault of a suggestion where nothing ever is.
+        refusals = [] if verdict is None or self._advises else verdict["refusals"]
         self._refusals.show([f"✕ Not allowed: {words.sentence(text)}" for text in refusals])
 
     def _show_moves(self, moves: list[Json]) -> None:
@@ -120,6 +126,19 @@ class SuggestionCard:
         say(self._effect_text, f"{words.title(effect['quantity'])}: {before} → {after} {unit}")
         between = f"{words.signed(low, places)} to {words.signed(high, places)}"
         say(self._gain, f"Gain {words.signed(gain, places)} {unit} (80 %: {between})")
+
+
+def _grounds(proposal: Json) -> list[str]:
+    """What a suggestion rests on, how sure it is of its benefit, and what else could be done."""
+    told = []
+    for one in proposal["evidence"]:
+        doubt = ", to be verified" if one["verify"] else ""
+        told.append(f"Evidence: {one['id']} ({one['strength']}{doubt}): {words.sentence(one['citation'])}")
+    if proposal["confidence"] is not None:
+        carrying_on = "that mood rises by what counts, as prescribed"
+        what = "that the benefit is one that counts" if proposal["effect"] else carrying_on
+        told.append(f"Confidence: {100 * proposal['confidence']:.0f} % {what}.")
+    return told + [f"Alternative: {words.sentence(text)}" for text in proposal["alternatives"]]
 
 
 def _standing(decision: Json, proposal: Json, start: datetime | None) -> str:

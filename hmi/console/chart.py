@@ -8,6 +8,7 @@ from typing import Any
 
 from hmi.console.palette import Palette
 from hmi.console.strips import Fan, Point, Span, Strip
+from hmi.console.subject import REACTOR, Subject
 from hmi.console.words import decimals
 
 Options = dict[str, Any]
@@ -53,11 +54,12 @@ def options(
     window: tuple[float, float],
     place_window: bool,
     palette: Palette,
+    subject: Subject = REACTOR,
 ) -> Options:
     """The whole chart. The window is only placed when asked, so that an update leaves a zoom alone."""
     count = max(1, len(strips))
     slot = (100.0 - BOTTOM) / count
-    series = [entry for index, strip in enumerate(strips) for entry in _series(strip, index, now, palette)]
+    series = [entry for i, strip in enumerate(strips) for entry in _series(strip, i, now, palette, subject.each)]
     return {
         "animation": False,
         "textStyle": {"fontFamily": "inherit", "color": palette.ink},
@@ -65,7 +67,7 @@ def options(
         "tooltip": _tooltip(palette),
         "title": [_title(strip, index * slot, palette) for index, strip in enumerate(strips)],
         "grid": [_grid(index * slot, slot, palette) for index in range(len(strips))],
-        "xAxis": [_time_axis(index, index == count - 1, length, palette) for index in range(len(strips))],
+        "xAxis": [_time_axis(index, index == count - 1, length, palette, subject) for index in range(len(strips))],
         "yAxis": [_value_axis(strip, index, window, palette) for index, strip in enumerate(strips)],
         "dataZoom": _zoom(len(strips), window if place_window else None, palette),
         "series": series,
@@ -107,14 +109,17 @@ def _grid(top: float, slot: float, palette: Palette) -> Options:
     }
 
 
-def _time_axis(index: int, last: bool, length: float, palette: Palette) -> Options:
+def _time_axis(index: int, last: bool, length: float, palette: Palette, subject: Subject) -> Options:
+    # At most twelve lines: every day, or every second, third ... day of a long course.
+    tick = subject.tick_h and {"interval": subject.tick_h * math.ceil(length / (12 * subject.tick_h))}
     return {
         "type": "value",
         "gridIndex": index,
         "min": 0,
         "max": length,
         "splitNumber": 10,
-        "name": "Elapsed fermentation time (h)" if last else "",
+        **(tick or {}),
+        "name": f"{subject.elapsed} (h)" if last else "",
         "nameLocation": "middle",
         "nameGap": 24,
         "nameTextStyle": {"color": palette.faint, "fontSize": 11},
@@ -181,7 +186,7 @@ def _zoom(count: int, window: tuple[float, float] | None, palette: Palette) -> l
     return [common | slider, common | inside]
 
 
-def _series(strip: Strip, index: int, now: float | None, palette: Palette) -> Iterator[Options]:
+def _series(strip: Strip, index: int, now: float | None, palette: Palette, each: bool) -> Iterator[Options]:
     """Always the same series in the same order, so that an update replaces data and nothing else."""
     baseline, proposed = strip.baseline or Fan(()), strip.proposed or Fan(())
     name = strip.text
@@ -230,7 +235,8 @@ def _series(strip: Strip, index: int, now: float | None, palette: Palette) -> It
     yield band("_sd", "sd", strip.band, palette.estimate, 0.22)
     yield band(f"{name}, present plan, 80 %", "fan0", baseline.band, palette.baseline, 0.26)
     yield band(f"{name}, with suggestion, 80 %", "fan1", proposed.band, palette.proposed, 0.26)
-    yield line(name, "measured", strip.measured, palette.measured) | _present(now, index == 0, palette)
+    points = {"showSymbol": True, "symbol": "circle", "symbolSize": 5} if each else {}
+    yield line(name, "measured", strip.measured, palette.measured) | points | _present(now, index == 0, palette)
     yield line(f"{name}, setpoint", "setpoint", strip.setpoint, palette.setpoint, step="end", type=[6, 4]) | {"z": 4}
     yield line(f"{name}, estimate", "estimate", strip.estimate, palette.estimate)
     yield line(f"{name}, present plan", "plan0", baseline.middle, palette.baseline, type=[3, 3], **forecast_step)

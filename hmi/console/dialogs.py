@@ -29,6 +29,7 @@ MODES = {
         "The loop writes setpoints by itself, within the limits, and says afterwards what it did.",
     ),
 }
+ADVICE_ONLY = "The loop suggests; a person answers, and the answer is recorded. Nothing is ever written."
 GRANTED, REFUSED = "✓ Granted", "✕ Refused"
 
 
@@ -145,7 +146,8 @@ class ModeForm(_Form):
 
     def _explain(self) -> None:
         self._confirmed = False
-        say(self._text, MODES[self._mode.value][1])
+        advises = self._plant["advisory_only"] and self._mode.value == "advisory"
+        say(self._text, ADVICE_ONLY if advises else MODES[self._mode.value][1])
         for line in self._limits:
             show(line, self._mode.value == "auto")
         self.send.set_text("Set mode")

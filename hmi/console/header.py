@@ -11,6 +11,7 @@ from nicegui import ui
 from hmi.console import words
 from hmi.console.alerts import Alert
 from hmi.console.parts import Text, box, button, mark, place, say, show
+from hmi.console.subject import subject
 
 Json = Mapping[str, Any]
 RESEARCH = "Research use only. Advisory. Not a medical device."
@@ -23,17 +24,18 @@ class Header:
 
     def __init__(self, plant: Json, change_mode: Callable[[], None], change_ground: Callable[[], None]) -> None:
         self._length: float | None = plant["batch_length_h"]
+        self._subject = subject(plant)
         with box("header", "header"):
             with box("brand"):
                 Text("span", "NeuroTwin")
-            with _field("Reactor"):
+            with _field(self._subject.noun):
                 Text("span", plant["name"], "strong")
                 Text("span", plant["text"] or words.title(plant["model"]), "aside")
-            with _field("Batch"):
+            with _field(self._subject.run):
                 self._batch = Text("span", words.ABSENT, "strong")
             with _field("Phase"):
                 self._phase = Text("span", words.ABSENT, "strong")
-            with _field("Elapsed fermentation time"):
+            with _field(self._subject.elapsed):
                 self._elapsed = Text("span", words.ABSENT, "strong")
                 self._of = Text("span", "", "aside")
                 with box("progress").props('aria-hidden="true"'):
@@ -59,11 +61,14 @@ class Header:
             self._why.props["title"] = status["mode_reason"]
             mark(self._mode, "demoted", status["mode_reason"].lower().startswith("demoted"))
         now = None if decision is None else words.hours(decision["time"], start)
-        say(self._elapsed, words.clock(now))
-        say(self._of, "" if self._length is None else f"of {self._length:g} h")
+        say(self._elapsed, words.ABSENT if now is None else self._subject.age(now))
+        say(self._of, "" if self._length is None else f"of {self._told(self._length)}")
         share = min(1.0, max(0.0, (now or 0.0) / self._length)) if self._length else 0.0
         place(self._progress, f"width:{100 * share:.1f}%")
         self._change.set_enabled(reachable)
+
+    def _told(self, hours: float) -> str:
+        return f"{hours / 24:g} days" if self._subject.in_days else f"{hours:g} h"
 
 
 def _field(caption: str) -> ui.element:

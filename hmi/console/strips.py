@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from hmi.console import words
+from hmi.console.subject import subject
 
 Point = tuple[float, float | None]  # elapsed hours and value; None breaks the line
 Span = tuple[float, float | None, float | None]  # elapsed hours, low, high; None breaks the band
@@ -60,9 +61,9 @@ def choices(plant: Mapping[str, Any]) -> dict[str, str]:
 
 def preferred(plant: Mapping[str, Any], limit: int = 4) -> list[str]:
     """What is watched when nobody has chosen: what is moved, what it is for, and what bounds it."""
-    available = choices(plant)
-    wanted = ["product", "biomass", "dissolved_oxygen", "feed", *available]
-    return list(dict.fromkeys(name for name in wanted if name in available))[:limit]
+    available, first = choices(plant), subject(plant).first
+    wanted = [*first, *available]
+    return list(dict.fromkeys(name for name in wanted if name in available))[: max(limit, len(first))]
 
 
 def series_of(name: str) -> list[str]:

@@ -131,7 +131,7 @@ class Setpoints:
         self._cells: dict[str, list[Text]] = {entry["name"]: [] for entry in self._moved}
         self._limits: Json = plant["limits"]
         outer, self._note = panel("Setpoints")
-        show(outer, bool(self._moved))
+        show(outer, bool(self._moved) and not plant["advisory_only"])  # where nothing is ever written, none is set
         with outer, box("values setpoints", "table"):
             head("", *(f"{words.title(e['name'], e['text'])}, {words.unit(e['unit'])}" for e in self._moved))
             with ui.element("tbody"):

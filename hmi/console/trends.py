@@ -14,12 +14,12 @@ from hmi.console import chart, strips, words
 from hmi.console.link import Link
 from hmi.console.palette import DARK, LIGHT
 from hmi.console.parts import Text, box, say, titled, toggle
+from hmi.console.subject import subject
 
 Json = Mapping[str, Any]
 EVERY_S = 2.0  # a trend is drawn anew at most this often (design)
 BUCKETS = 360  # a trend is that many points across, about one to two pixels each (design)
 MOST = 6  # strips that still can be read on one screen (design)
-WINDOWS = {"batch": "Whole batch", "48": "48 h", "24": "24 h", "8": "8 h", "own": "Zoomed"}
 FUTURE = 0.25  # share of a following window that shows what is to come (design)
 KEY = (
     ("measured", "measured"),
@@ -40,18 +40,22 @@ class Trends:
         self._seen: tuple[object, ...] = ()
         self._drawn_at, self._placed = 0.0, False
         self._drawing = asyncio.Lock()
-        self.dark = False
+        self.dark, self._subject = False, subject(plant)
         available = strips.choices(plant)
         chosen = [name for name in prefs.get("chosen", []) if name in available] or strips.preferred(plant)
         outer, title, self._note = titled("Trends", "trends")
         with title:
-            self._window = toggle(WINDOWS, prefs.get("window", "batch"), self._change_window)
+            kept = prefs.get("window", "batch")
+            windows = dict(self._subject.windows)
+            self._window = toggle(windows, kept if kept in windows else "batch", self._change_window)
         with outer:
             self._chosen = ui.select(available, multiple=True, value=chosen, on_change=self._choose)
             self._chosen.props('dense outlined use-chips options-dense :max-values="6" aria-label="Variables"')
             self._chosen.classes("chosen")
             with box("key"):
                 for name, text in KEY:
+                    if name == "setpoint" and plant["advisory_only"]:
+                        continue
                     with box("key-entry", "span"):
                         box(f"swatch {name}", "i")
                         Text("span", text)
@@ -141,7 +145,7 @@ class Trends:
         own = self._window.value == "own"
         places = not (own and self._placed)
         palette = DARK if self.dark else LIGHT
-        built = chart.options(drawn, now, self._length(), window, places, palette)
+        built = chart.options(drawn, now, self._length(), window, places, palette, self._subject)
         self._chart.options.clear()
         self._chart.options.update(built)
         self._chart.update()

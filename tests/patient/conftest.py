@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import socket
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -34,3 +35,12 @@ def scored() -> Scored:
 def patient() -> Callable[[str, int], scenario.Scenario]:
     """A patient of an arm through the whole loop, each run once a session."""
     return functools.cache(lambda arm, seed: scenario.run(arm, seed))
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

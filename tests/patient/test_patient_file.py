@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.patient_file import PatientFileFault, rows_from_csv
+from controller.patient_data.reader import rows_from_csv
+from controller.patient_data.samples import PatientFileFault
 
 HEADER = "time,stress,sleep,mood\n"
 

@@ -21,7 +21,7 @@ PRINTED = """
 7.40039 6.074705 5.418286278
 """
 WITH_TABLE_1 = (Arm.RESPONDER, Arm.PARTIAL, Arm.NON_RESPONDER, Arm.SIDE_EFFECT, Arm.RELAPSE)
-WITHOUT_TABLE_1 = (Arm.RESPONDER_SIMULATED, Arm.DELAYED, Arm.HEALTHY)
+WITHOUT_TABLE_1 = (Arm.RESPONDER_SIMULATED, Arm.DELAYED, Arm.HEALTHY, Arm.PERMUTED)
 
 
 def test_table_1_stands_as_it_was_printed() -> None:
@@ -52,7 +52,7 @@ def test_a_seed_gives_the_same_forty_rows_within_their_scales_every_time(arm: Ar
     course = simulate(arm, 3)
     assert course == simulate(str(arm), 3)
     assert course.rows[10:] != simulate(arm, 4).rows[10:]
-    stress, sleep, mood = np.transpose(course.rows)
+    stress, sleep, mood = np.transpose([row for row in course.rows if None not in row])
     assert len(course.rows) == len(course.doses_mg) == 40
     assert stress.min() >= 1 and stress.max() <= 10
     assert sleep.min() >= 0 and sleep.max() <= 14
@@ -78,6 +78,31 @@ def test_arms_differ_by_the_benefit_that_reaches_the_patient() -> None:
     assert not any(simulate("non-responder", 5).response)
     relapse = np.array(simulate("relapse", 5).response)
     assert relapse[:30] == pytest.approx(full[:30]) and not relapse[30:].any()
+
+
+def test_a_gradual_relapse_is_complete_after_a_day_and_a_half_and_no_earlier() -> None:
+    full, gradual = (np.array(simulate(arm, 5).response) for arm in ("responder", "gradual-relapse"))
+    left = gradual[29:37] / full[29:37]
+    assert left == pytest.approx([1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6, 0, 0])
+
+
+def test_thirty_percent_of_the_samples_of_the_missing_arm_were_never_reported() -> None:
+    courses = [simulate("missing", seed) for seed in range(100)]
+    lost = np.mean([[row == (None, None, None) for row in course.rows] for course in courses])
+    assert lost == pytest.approx(0.3, abs=0.02)
+    kept = [(a, b) for a, b in zip(courses[3].rows, simulate("responder", 3).rows, strict=True) if None not in a]
+    assert all(a == b for a, b in kept) and len(kept) > 15
+
+
+def test_the_permuted_arm_holds_the_simulated_responders_samples_in_another_order() -> None:
+    mixed, plain = simulate("permuted", 4).rows, simulate("responder-simulated", 4).rows
+    assert sorted(mixed) == sorted(plain) and mixed != plain
+
+
+def test_a_slow_genotype_raises_the_concentration_and_nothing_else_is_drawn_anew() -> None:
+    slow, normal = simulate("responder-simulated", 1, 0.5), simulate("responder-simulated", 1)
+    assert slow.concentration_ng_per_ml[39] > 1.5 * normal.concentration_ng_per_ml[39]
+    assert simulate("responder", 1, 1.0) == simulate("responder", 1)
 
 
 def test_no_arm_knows_the_day_of_the_week_that_the_claim_is_about() -> None:

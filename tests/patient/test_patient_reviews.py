@@ -156,9 +156,35 @@ def test_early_stress_while_the_drug_builds_up_is_watched() -> None:
 
 
 def test_too_much_drug_or_a_poor_metaboliser_with_activation_calls_for_a_level() -> None:
-    assert first_passing(_picture(predicted=95.0))[0].kind == "level"
+    assert first_passing(_picture(predicted=95.0, log_sds=(0.1, 0.5)))[0].kind == "level"
     poor = Treatment(started_at=START, cyp2c19="PM")
     assert "genotype" in first_passing(_picture(treatment=poor, activation=0.4))[0].reason
+
+
+def test_a_known_level_above_range_is_met_with_less_drug_but_not_in_the_first_week() -> None:
+    advice, _ = first_passing(_picture(predicted=95.0))
+    assert (advice.kind, advice.dose_mg) == ("dose", 7.5) and "discuss 7.5 mg" in advice.reason
+    assert first_passing(_picture(day=3, predicted=95.0))[0].kind == "level"
+
+
+def test_replacement_lists_others_by_genotype_interaction_and_qt_with_a_taper() -> None:
+    facts: dict[str, object] = {"cyp2c19": "PM", "comedication": ("tramadol",)}
+    advice, _ = first_passing(_picture(day=21, response=0.2, treatment=Treatment(started_at=START, **facts)))
+    names = [text.split(",")[0] for text in advice.alternatives]
+    assert names == ["fluoxetine", "paroxetine", "sertraline", "citalopram"]
+    assert "CPIC for CYP2C19 PM" in advice.alternatives[2] and "racemate" in advice.alternatives[3]
+    assert all("needs review" in text for text in advice.alternatives)
+    assert "taper over 2 weeks (5 mg, then none)" in advice.reason and "never abruptly" in advice.reason
+    late = first_passing(_picture(day=70, response=0.2))[0]
+    assert "taper over 4 weeks (7.5 mg, 5 mg, 2.5 mg, then none)" in late.reason
+    assert any(e.citation.endswith("10.1002/cpt.2903") and e.strength == "strong" for e in advice.evidence)
+
+
+def test_every_advice_says_on_what_it_rests() -> None:
+    for changes in (LOW, {"predicted": 95.0}, {"stress": 7.0, "settled": 0.9}, {"log_sds": (0.5, 0.1)}, {}):
+        for day in (2.0, 8.0, 21.0):
+            advice, _ = first_passing(_picture(day=day, **changes))
+            assert advice.evidence and all(e.id and e.strength and e.citation for e in advice.evidence)
 
 
 def test_replacement_needs_an_adequate_trial_and_no_response() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,12 +12,25 @@ from datetime import timedelta
 import pytest
 
 from controller import scenario
-from controller.patient_file import Sample
+from controller.patient_data.samples import Sample
 from controller.pharmacoloop.patient import DISCLAIMER
 from controller.pharmacoloop.reviews import Treatment
 from controller.records import Abstention, Suggestion
-from controller.scenario import DAY_5, DAY_8, START, Scenario, decide, run, run_seeds, samples_of
+from controller.scenario import (
+    DAY_5,
+    DAY_8,
+    START,
+    Scenario,
+    claims,
+    decide,
+    run,
+    run_seeds,
+    samples_of,
+    shares,
+    treatment_of,
+)
 from plant_sim.patient import Arm
+from twin.pharmacokinetics import Level, Person
 
 Patient = Callable[[str, int], Scenario]
 SEEDS = (0, 1, 2)
@@ -197,7 +211,10 @@ def test_many_seeds_become_fractions() -> None:
         "silent_after_day_7": 1.0,
         "any_in_days_1_to_4": 1.0,
         "rising": 1.0,
+        "any": 1.0,
         "dose_increase_before_day_7": 0.0,
+        "noticed_within_24_h": None,
+        "median_delay_h": None,
     }
     assert result["healthy"]["any_in_days_1_to_4"] == 0.0
 
@@ -207,6 +224,87 @@ def test_a_dose_before_day_7_would_be_counted(patient: Patient, monkeypatch: pyt
     early: Sequence[scenario.Review] = (replace(seen.suggestions[0], kind="dose"),)
     monkeypatch.setattr(scenario, "run", lambda *a, **k: replace(seen, suggestions=tuple(early)))
     assert run_seeds(["responder"], [0])["responder"]["dose_increase_before_day_7"] == 1.0
+
+
+def test_a_relapse_is_counted_with_its_delay(patient: Patient) -> None:
+    told = run_seeds(["relapse", "gradual-relapse"], [0, 1])
+    assert told["relapse"]["noticed_within_24_h"] == told["gradual-relapse"]["noticed_within_24_h"] == 1.0
+    assert told["relapse"]["median_delay_h"] == 0.0 < (told["gradual-relapse"]["median_delay_h"] or 0.0) <= 24.0
+    seen = patient("relapse", 0)
+    missed = claims(replace(seen, suggestions=tuple(r for r in seen.suggestions if r.index < 30)))
+    assert missed["delay_h"] == math.inf
+    assert shares([missed, claims(seen)])["noticed_within_24_h"] == 0.5
+    assert shares([missed])["median_delay_h"] is None
+
+
+def test_what_comes_later_changes_no_earlier_score_at_any_sample(patient: Patient) -> None:
+    rows, seen = samples_of("responder", 1), patient("responder", 1)
+    for k in range(1, len(rows)):
+        altered = [s if i < k else replace(s, stress=9.5, sleep=3.0, mood=2.5) for i, s in enumerate(rows[: k + 1])]
+        changed = run("altered", 1, altered)
+        assert changed.intervals[:k] == seen.intervals[:k]
+        assert changed.intervals[k].score < seen.intervals[k].score
+
+
+def test_shuffled_days_are_scored_by_what_they_hold_and_not_by_their_number(patient: Patient) -> None:
+    """The last four days of a responder put first are calm at once; the first ones put last are not silent."""
+    rows = samples_of("responder", 3)
+    order = [6, 7, 8, 9, 0, 1, 2, 3, 4, 5]
+    moved = [replace(rows[4 * day + i], time_h=rows[4 * k + i].time_h) for k, day in enumerate(order) for i in range(4)]
+    moved = [replace(s, dose_mg=r.dose_mg) for s, r in zip(moved, rows, strict=True)]
+    fired = _fired(run("moved", 3, moved))
+    assert not any(k < DAY_5 for k in fired) and any(k >= DAY_5 for k in fired)
+    late = [replace(s, time_h=s.time_h + 24 * 20) for s in samples_of("responder", 3)]
+    assert _fired(run("late", 3, late)) == _fired(patient("responder", 3))
+
+
+def test_neurocore_learns_the_response_and_the_bias_online() -> None:
+    ends = {}
+    for arm in ("responder", "non-responder"):
+        decisions = decide(samples_of(arm, 0), Treatment(started_at=START), "reference")
+        assert not decisions[0].insight.learned and sum(d.insight.learned for d in decisions) > 20
+        ends[arm] = decisions[-1].insight.log_multipliers
+        assert set(ends[arm]) == {"response", "bias"} and decisions[-1].insight.correction.multiplier_names
+    assert ends["non-responder"]["response"] < ends["responder"]["response"] - 0.3
+    assert ends["non-responder"]["bias"] != 0.0
+
+
+def test_a_drug_level_is_heard_of_when_it_is_drawn_and_makes_the_twin_the_patients_own(patient: Patient) -> None:
+    """The simulated patient is slower than the record says, and a level of 40 ng/mL tells so."""
+    rows, seen = samples_of("responder", 0), patient("responder", 0)
+    known = run("responder", 0, rows, levels=(Level(96.0, 40.0), Level(168.0, 52.0)))
+    assert known.intervals[:16] == seen.intervals[:16]
+    assert known.intervals[16].concentration_ng_per_ml > 1.5 * seen.intervals[16].concentration_ng_per_ml
+    assert known.intervals[28].concentration_ng_per_ml == pytest.approx(52.0, rel=0.25)
+
+
+@pytest.mark.parametrize(("drug", "dose_mg"), [("sertraline", 50.0), ("paroxetine", 20.0), ("lamotrigine", 25.0)])
+def test_another_drug_is_served_by_its_own_record(drug: str, dose_mg: float) -> None:
+    rows = [replace(s, dose_mg=dose_mg if s.dose_mg else 0.0) for s in samples_of("responder", 0)]
+    seen = run(drug, 0, rows, treatment=treatment_of(rows, drug, Person(age_years=40, weight_kg=70)))
+    assert seen.as_json()["treatment"]["drug"] == drug
+    assert 0.0 < seen.intervals[-1].occupancy < 1.0
+    assert not any(r.kind == "dose" and r.index < DAY_8 for r in seen.suggestions)
+
+
+def test_every_suggestion_has_reason_evidence_confidence_expiry_and_disclaimer(patient: Patient) -> None:
+    for arm in ("non-responder", "relapse", "side-effect"):
+        for review in patient(arm, 0).suggestions:
+            assert review.reason and review.disclaimer == DISCLAIMER and review.expires_h > review.time_h
+            assert review.evidence and all(e.citation and e.strength for e in review.evidence)
+            assert review.kind == "urgent" or 0.0 <= (review.confidence if review.confidence is not None else -1) <= 1.0
+
+
+def test_the_score_goes_on_from_a_snapshot_of_neurocore_as_if_nothing_had_happened() -> None:
+    decisions = decide(samples_of("partial", 0), Treatment(started_at=START), "reference")
+    pk = Treatment().pk
+    with scenario.neuro_core_of("reference", pk) as first, scenario.neuro_core_of("reference", pk) as second:
+        for d in decisions[:20]:
+            first.step(d.snapshot, d.estimate)
+        second.restore(json.loads(json.dumps(first.snapshot())))
+        for d in decisions[20:]:
+            after = second.step(d.snapshot, d.estimate)
+            assert (after.stability, after.components) == (d.insight.stability, d.insight.components)
 
 
 def test_an_unknown_arm_is_refused() -> None:
