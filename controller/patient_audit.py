@@ -260,7 +260,7 @@ def _posterior(estimate: Estimate, treatment: Treatment) -> Json:
         told["clearance_l_per_h"] = _log_interval(treatment.pk.clearance_l_per_h, mean, sd)
     concentration = patient.concentration_ng_per_ml(estimate, treatment.pk)
     told["concentration_ng_per_ml"] = concentration
-    told["occupancy"] = patient.occupancy(concentration)
+    told["occupancy"] = patient.occupancy(concentration, treatment.pk.drug)
     return told
 
 

@@ -23,7 +23,7 @@ from controller.patient_data.channels import EXTRAS as FURTHER
 from controller.patient_data.samples import Sample
 from controller.pharmacoloop.case import Treatment
 from controller.records import Decision, Insight, Intent, Mode, Situation
-from controller.scenario import PLANT, START, _doses, _parts, _replayed, _snapshot, neuro_core_of
+from controller.scenario import PLANT, START, doses_of, neuro_core_of, parts_of, replayed, snapshot_of
 from controller.supervisor import Ladder
 from twin.estimate import Estimate
 from twin.models import patient
@@ -83,7 +83,7 @@ class PatientCourse:
         self._samples, self._treatment, self._core, self._levels = list(samples), treatment, core, list(levels)
         self._memory = Memory(Ladder(Mode.ADVISORY, "advice is all that a patient is served with"))
         self._situation = Situation(_course(treatment), "treatment", START + timedelta(days=365), {})
-        self._parts: Parts = _parts(treatment, core)
+        self._parts: Parts = parts_of(treatment, core)
         self._decided: list[Decision] = []  # one a sample
         self._last: Decision | None = None
         self._used = 0
@@ -100,7 +100,7 @@ class PatientCourse:
             return None
         sample = self._samples[k]
         self._personalise(k, sample.time_h)
-        snapshot = _snapshot(sample)
+        snapshot = snapshot_of(sample)
         readings = {**snapshot.readings, **_extra_readings(sample, snapshot.time)}
         self._last, self._memory = turn(
             self._memory, replace(snapshot, readings=readings), self._situation, self._parts
@@ -132,9 +132,9 @@ class PatientCourse:
         if len(known) <= self._used:
             return
         self._used = len(known)
-        own = replace(self._treatment, pk=from_levels(self._treatment.pk, _doses(self._samples[:k]), known))
-        self._parts = _parts(own, self._core)
-        track = _replayed(self._parts.engine, [d.snapshot for d in self._decided])
+        own = replace(self._treatment, pk=from_levels(self._treatment.pk, doses_of(self._samples[:k]), known))
+        self._parts = parts_of(own, self._core)
+        track = replayed(self._parts.engine, [d.snapshot for d in self._decided])
         self._memory = replace(self._memory, track=track)
 
 

@@ -227,15 +227,15 @@ def decide(
     decisions: list[Decision] = []
     own, used = treatment, 0
     with neuro_core_of(backend, treatment.pk) as core:
-        parts = _parts(own, core)
+        parts = parts_of(own, core)
         for k, sample in enumerate(samples):
             known = [level for level in levels if level.time_h <= sample.time_h]
             if len(known) > used:
                 used = len(known)
-                own = replace(treatment, pk=from_levels(treatment.pk, _doses(samples[:k]), known))
-                parts = _parts(own, core)
-                memory = replace(memory, track=_replayed(parts.engine, [d.snapshot for d in decisions]))
-            decision, memory = turn(memory, _snapshot(sample), situation, parts)
+                own = replace(treatment, pk=from_levels(treatment.pk, doses_of(samples[:k]), known))
+                parts = parts_of(own, core)
+                memory = replace(memory, track=replayed(parts.engine, [d.snapshot for d in decisions]))
+            decision, memory = turn(memory, snapshot_of(sample), situation, parts)
             decisions.append(decision)
     return decisions
 
@@ -278,7 +278,8 @@ class PatientEngine:
         return found
 
 
-def _parts(treatment: Treatment, core: NeuroCore) -> Parts:
+def parts_of(treatment: Treatment, core: NeuroCore) -> Parts:
+    """Everything one patient is served by."""
     engine = PatientEngine(_engine(treatment.pk))
     return Parts(PLANT, engine, core, PatientLoop(treatment, engine), ENVELOPE, GATES, CADENCE)
 
@@ -288,18 +289,21 @@ def _engine(pk: Pharmacokinetics) -> TwinEngine:
     return TwinEngine(PLANT, patient.model(pk), TUNING, OUTLOOK)
 
 
-def _replayed(engine: Engine, snapshots: Sequence[Snapshot]) -> Track | None:
+def replayed(engine: Engine, snapshots: Sequence[Snapshot]) -> Track | None:
+    """The belief after these snapshots; None when there are none."""
     track = None
     for snapshot in snapshots:
         track = engine.assimilate(track, snapshot)
     return track
 
 
-def _doses(samples: Sequence[Sample]) -> list[Dose]:
+def doses_of(samples: Sequence[Sample]) -> list[Dose]:
+    """The doses that were swallowed."""
     return [Dose(s.time_h, s.dose_mg) for s in samples if s.dose_mg > 0]
 
 
-def _snapshot(sample: Sample) -> Snapshot:
+def snapshot_of(sample: Sample) -> Snapshot:
+    """A sample as the loop reads it."""
     time = START + timedelta(hours=sample.time_h)
     readings = {v.name: _reading(getattr(sample, v.name), v, time) for v in PLANT.variables}
     return Snapshot(time, readings)
