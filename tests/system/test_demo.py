@@ -41,7 +41,7 @@ def test_ctrl_c_ends_plant_controller_and_console(tools: Any, tmp_path: Path) ->
     )
     try:
         address = ""
-        while "http://" not in address:
+        while "Open http://" not in address:
             address = process.stdout.readline()
             assert address or process.poll() is None
         url = address.split("Open ")[1].strip()
