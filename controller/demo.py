@@ -23,10 +23,10 @@ import pandas as pd
 import tomli_w
 
 from controller.assembly import assemble
+from controller.edge.gateway.source import Bucket
 from controller.edge.historian import Historian
 from controller.edge.runner import Runner
 from controller.edge.serve import control
-from controller.edge.source import Bucket
 from controller.lifeline import end, spawn
 from controller.records import Mode
 from controller.settings import default_config, load

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from controller.edge.history import Bucket as Row
-from controller.edge.series import samples
-from controller.edge.source import Bucket
+from controller.edge.gateway.source import Bucket
+from controller.edge.historian.history import Bucket as Row
+from controller.edge.historian.series import samples
 from controller.records import Decision, Intent, Mode, Ruling, Suggestion
 from twin.model import Model
 from twin.signals import Assay, Plant, Quality

@@ -11,12 +11,12 @@ import uvicorn
 
 from controller.assembly import Assembly
 from controller.edge.gateway import application, hang_up
+from controller.edge.gateway.reporting import Report
+from controller.edge.gateway.source import Source
 from controller.edge.historian import Historian
 from controller.edge.influx import Forwarder
 from controller.edge.opcua import PlantLink
-from controller.edge.reporting import Report
 from controller.edge.runner import Runner
-from controller.edge.source import Source
 from controller.records import Mode
 from controller.settings import Settings
 

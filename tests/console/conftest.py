@@ -22,7 +22,7 @@ import uvicorn
 
 from controller import records
 from controller.edge.gateway import application, hang_up
-from controller.edge.source import Bucket
+from controller.edge.gateway.source import Bucket
 from controller.records import Decision, Intent, Mode, Move, Ruling, Suggestion
 from twin.correction import Correction, Population
 from twin.estimate import Estimate, Innovation

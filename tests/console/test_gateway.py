@@ -11,7 +11,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from controller.edge import gateway as gateway_module
+from controller.edge.gateway import app as gateway_module
 from controller.records import Abstention, Mode
 from twin.signals import Quality
 

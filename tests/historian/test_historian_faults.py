@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from controller.edge.historian import Historian, HistorianFault
-from controller.edge.wire import encode
+from controller.edge.historian.wire import encode
 from controller.records import Decision
 from twin.forecast import Forecast
 
@@ -26,7 +26,7 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 from controller.edge.historian import Historian
-from controller.edge.wire import decode
+from controller.edge.historian.wire import decode
 made = decode(sys.stdin.buffer.read())
 historian = Historian(sys.argv[1], outbox=True)
 number = 0

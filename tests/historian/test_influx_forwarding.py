@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from controller.edge import outbox
-from controller.edge.database import to_ms, transaction
-from controller.edge.historian import Historian
+from controller.edge.historian import Historian, outbox
+from controller.edge.historian.database import to_ms, transaction
+from controller.edge.historian.lineprotocol import lines
+from controller.edge.historian.series import samples
 from controller.edge.influx import Forwarder, State
-from controller.edge.lineprotocol import lines
-from controller.edge.series import samples
 from controller.records import Decision
 
 if TYPE_CHECKING:

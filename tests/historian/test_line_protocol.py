@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.edge.lineprotocol import event_line, line, lines
-from controller.edge.series import samples
+from controller.edge.historian.lineprotocol import event_line, line, lines
+from controller.edge.historian.series import samples
 from controller.records import Abstention, Decision
 from twin.signals import Assay, Quality, Reading
 

@@ -7,7 +7,7 @@ import signal
 import sqlite3
 from typing import Any
 
-from controller.edge.wire import expand
+from controller.edge.historian.wire import expand
 
 LEASE_S = 1800.0  # process seconds; at --speed 300 this is 6 s by the wall
 

@@ -15,9 +15,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
-from controller.edge import outbox
-from controller.edge.database import DAMAGE_MEND, HistorianFault, faults_of, from_us, open_reader, to_ms, to_us
-from controller.edge.wire import decode, decode_as, decode_snapshot, expand
+from controller.edge.historian import outbox
+from controller.edge.historian.database import (
+    DAMAGE_MEND,
+    HistorianFault,
+    faults_of,
+    from_us,
+    open_reader,
+    to_ms,
+    to_us,
+)
+from controller.edge.historian.wire import decode, decode_as, decode_snapshot, expand
 from controller.records import Decision
 from twin.forecast import Forecast
 from twin.signals import Assay, Quality, Snapshot

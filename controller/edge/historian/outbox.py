@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterable
 
-from controller.edge.database import transaction
+from controller.edge.historian.database import transaction
 
 DROP_FRACTION = 0.1  # of a full outbox: dropping a little in every scan would cost a ledger entry each
 PRUNE_ROWS = 20_000  # at a time, so that the recorder does not wait long for its turn to write

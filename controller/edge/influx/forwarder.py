@@ -24,9 +24,9 @@ from influxdb_client.rest import ApiException
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
-from controller.edge import outbox
-from controller.edge.database import HistorianFault, faults_of, open_reader, open_writer, transaction
-from controller.edge.history import History
+from controller.edge.historian import outbox
+from controller.edge.historian.database import HistorianFault, faults_of, open_reader, open_writer, transaction
+from controller.edge.historian.history import History
 from controller.settings import Settings
 
 log = structlog.get_logger()

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from controller.edge.views import Number, QualityName, View
+from controller.edge.gateway.views import Number, QualityName, View
 from controller.records import Decision, Intent, Mode, Ruling
 from twin.signals import Assay, Role
 

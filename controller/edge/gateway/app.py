@@ -12,10 +12,10 @@ from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Req
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from controller.edge.handbook import handbook
-from controller.edge.loopback import Loopback
-from controller.edge.source import AssayView, EventView, PlantView, Source, StatusView, TrendView
-from controller.edge.views import DecisionView, ForecastView, Number, View, decision_view, forecast_view
+from controller.edge.gateway.handbook import handbook
+from controller.edge.gateway.loopback import Loopback
+from controller.edge.gateway.source import AssayView, EventView, PlantView, Source, StatusView, TrendView
+from controller.edge.gateway.views import DecisionView, ForecastView, Number, View, decision_view, forecast_view
 from controller.records import Intent, Mode, Ruling
 
 ANSWER_WITHIN_S = 4.0  # wall seconds a request waits for its ruling before it is told "queued" (design)

@@ -17,16 +17,14 @@ from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 
-from controller.edge import lineprotocol, outbox
-from controller.edge.database import HistorianFault, faults_of, open_writer, to_us, transaction
-from controller.edge.history import Bucket, Event, History
-from controller.edge.series import Sample, samples
-from controller.edge.wire import encode, shrink
+from controller.edge.historian import lineprotocol, outbox
+from controller.edge.historian.database import HistorianFault, faults_of, open_writer, to_us, transaction
+from controller.edge.historian.history import History
+from controller.edge.historian.series import Sample, samples
+from controller.edge.historian.wire import encode, shrink
 from controller.records import Decision
 from twin.forecast import Forecast
 from twin.signals import Assay
-
-__all__ = ["Bucket", "Event", "Historian", "HistorianFault", "History"]
 
 OUTBOX_LIMIT = 2_000_000  # rows, about 1 GB: three days at one scan a second (design)
 FORECASTS_KNOWN = 8  # the newest; a turn carries two

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from controller.edge.history import History
+from controller.edge.gateway.source import Bucket
+from controller.edge.historian.history import History
 from controller.edge.runner import Runner
-from controller.edge.source import Bucket
 from controller.records import Decision, Intent, Ruling
 from twin.model import Model
 from twin.signals import Assay

@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from controller.edge.database import to_us
-from controller.edge.series import Sample
+from controller.edge.historian.database import to_us
+from controller.edge.historian.series import Sample
 from controller.records import Abstention, Decision, Suggestion
 from twin.signals import Assay
 

@@ -1,0 +1,7 @@
+"""The embedded historian: one SQLite file that one process writes and many read, with the queue for InfluxDB in it."""
+
+from controller.edge.historian.database import HistorianFault
+from controller.edge.historian.history import Bucket, Event, History
+from controller.edge.historian.writer import Historian
+
+__all__ = ["Bucket", "Event", "Historian", "HistorianFault", "History"]
