@@ -18,9 +18,9 @@ import structlog
 import typer
 
 from controller.bench.command import app as bench
+from controller.commands.patient import patient
 from controller.faults import Fault
 from controller.lifeline import die_with_parent, until_stopped
-from controller.patient_command import patient
 from controller.records import Mode
 from controller.settings import default_config, load
 from controller.telling import shown, told

@@ -19,7 +19,6 @@ from pydantic.dataclasses import dataclass
 
 from controller.faults import Fault
 from controller.tables import (
-    STRICT,
     TABLES,
     BatchTable,
     ConnectionTable,
@@ -29,16 +28,13 @@ from controller.tables import (
     InfluxTable,
     LimitTable,
     LoopTable,
-    Name,
     NeuroCoreTable,
-    Number,
     PlantTable,
     ServiceTable,
     SupervisorTable,
     VariableTable,
-    instead,
-    require,
 )
+from controller.tables.values import STRICT, Name, Number, instead, require
 from twin.signals import Plant, Role, Variable
 
 

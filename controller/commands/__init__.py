@@ -1,0 +1,1 @@
+"""The commands of `neurotwin`, one module a subject; `controller.cli` puts them together."""

@@ -1,0 +1,42 @@
+"""The tables of a configuration file, each a frozen dataclass that refuses unknown keys and wrong values.
+
+The numbers that stand here as defaults are design choices; every one can be set in the file.
+"""
+
+from controller.tables.edge import ConnectionTable, HistorianTable, InfluxTable, ServiceTable, SupervisorTable
+from controller.tables.loop import EnvelopeTable, GatesTable, LimitTable, LoopTable, NeuroCoreTable
+from controller.tables.plant import BatchTable, PlantTable, VariableTable
+
+TABLES: dict[str, type] = {
+    "plant": PlantTable,
+    "connection": ConnectionTable,
+    "variable": VariableTable,
+    "supervisor": SupervisorTable,
+    "batch": BatchTable,
+    "loop": LoopTable,
+    "limits": LimitTable,
+    "envelope": EnvelopeTable,
+    "gates": GatesTable,
+    "historian": HistorianTable,
+    "influx": InfluxTable,
+    "gateway": ServiceTable,
+    "console": ServiceTable,
+    "neurocore": NeuroCoreTable,
+}
+
+__all__ = [
+    "TABLES",
+    "BatchTable",
+    "ConnectionTable",
+    "EnvelopeTable",
+    "GatesTable",
+    "HistorianTable",
+    "InfluxTable",
+    "LimitTable",
+    "LoopTable",
+    "NeuroCoreTable",
+    "PlantTable",
+    "ServiceTable",
+    "SupervisorTable",
+    "VariableTable",
+]

@@ -1,0 +1,117 @@
+"""The outside world: the connection and its supervision, the historian, InfluxDB, gateway and console."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from controller.tables.values import (
+    STRICT,
+    Flag,
+    Port,
+    Positive,
+    Text,
+    first_line,
+    readable,
+    require,
+)
+
+
+@dataclass(frozen=True, config=STRICT)
+class ConnectionTable:
+    """[connection]: where the plant's OPC UA server is and how patiently it is asked."""
+
+    endpoint: Text
+    namespace: Text  # URI; the index is looked up anew at every connection
+    timeout_s: Positive = 5.0
+    scan_s: Positive = 300.0  # process seconds between turns
+    poll_s: Positive = 0.2  # wall seconds between looks at a plant that runs by itself
+    lockstep: Flag = False  # advance the plant scan by scan, when it offers `advance_node`
+    advance_node: Text | None = None
+    reconnect_max_delay_s: Positive = 4.0
+    user: Text | None = None
+    password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> ConnectionTable:
+        scheme, host = urlsplit(self.endpoint).scheme, urlsplit(self.endpoint).hostname
+        require(
+            scheme == "opc.tcp" and host is not None,
+            f"endpoint {self.endpoint!r} is no OPC UA address; write it as 'opc.tcp://host:4840/path'",
+        )
+        require(
+            (self.user is None) == (self.password_file is None),
+            "user and password_file go together; give both, or neither for an anonymous session",
+        )
+        require(not self.lockstep or self.advance_node is not None, "lockstep needs advance_node; add it")
+        readable("password_file", self.password_file)
+        return self
+
+    def password(self) -> str | None:
+        """The first line of the password file; None for an anonymous session."""
+        return None if self.password_file is None else first_line(self.password_file)
+
+
+@dataclass(frozen=True, config=STRICT)
+class SupervisorTable:
+    """[supervisor]: the heartbeat by which the plant knows that the controller lives."""
+
+    heartbeat: Text
+    lease_s: Positive = 3600.0  # how long the plant waits for a beat; compared with `lease_node`
+    lease_node: Text | None = None
+    in_control: Text | None = None
+    lapses: Text | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class HistorianTable:
+    """[historian]: the SQLite file that holds every scan and decision; {plant} stands for the plant's name."""
+
+    path: Path
+
+
+@dataclass(frozen=True, config=STRICT)
+class InfluxTable:
+    """[influx]: the InfluxDB that the outbox feeds; without this table nothing is forwarded."""
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    org: Text
+    bucket: Text
+    token_file: Path
+
+    @model_validator(mode="after")
+    def _token(self) -> InfluxTable:
+        readable("token_file", self.token_file)
+        return self
+
+    def token(self) -> str:
+        """The first line of the token file."""
+        return first_line(self.token_file)
+
+
+@dataclass(frozen=True, config=STRICT)
+class ServiceTable:
+    """[gateway] and [console]: where each of them listens, on this machine only."""
+
+    host: Text = "127.0.0.1"
+    port: Port = 8420
+
+    @model_validator(mode="after")
+    def _loopback(self) -> ServiceTable:
+        require(
+            _is_loopback(self.host),
+            f"host {self.host!r} can be reached from other machines, and this version has no sign-in; use '127.0.0.1'",
+        )
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
