@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from controller.edge.historian import Historian, outbox
-from controller.edge.historian.database import to_ms, transaction
+from controller.edge.historian.database import transaction
 from controller.edge.historian.lineprotocol import lines
 from controller.edge.historian.series import samples
+from controller.edge.historian.times import to_ms
 from controller.edge.influx import Forwarder, State
 from controller.records import Decision
 
@@ -303,7 +304,7 @@ def test_what_a_full_outbox_drops_is_entered_in_the_ledger(
         waiting = historian.outbox_pending()
         assert waiting is not None
         assert waiting <= 50
-        ledger = historian._rows("SELECT first_id, last_id, first_ms, last_ms, reason FROM gap ORDER BY first_id")
+        ledger = historian._rows("SELECT first_id, last_id, first_ms, last_ms, reason FROM dropped ORDER BY first_id")
         dropped = [number for first, last, *_ in ledger for number in range(first, last + 1)]
         assert dropped == list(range(1, 1 + 21 * ROWS - waiting))
         assert ledger[0][2] == to_ms(made[0].time)

@@ -2,6 +2,7 @@
 
 from controller.edge.historian.database import HistorianFault
 from controller.edge.historian.history import Bucket, Event, History
+from controller.edge.historian.ledger import Cause, Gap
 from controller.edge.historian.writer import Historian
 
-__all__ = ["Bucket", "Event", "Historian", "HistorianFault", "History"]
+__all__ = ["Bucket", "Cause", "Event", "Gap", "Historian", "HistorianFault", "History"]

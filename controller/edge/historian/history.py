@@ -20,11 +20,10 @@ from controller.edge.historian.database import (
     DAMAGE_MEND,
     HistorianFault,
     faults_of,
-    from_us,
     open_reader,
-    to_ms,
-    to_us,
 )
+from controller.edge.historian.ledger import GAPS, Gap, gap_of
+from controller.edge.historian.times import from_us, to_ms, to_us
 from controller.edge.historian.wire import decode, decode_as, decode_snapshot, expand
 from controller.records import Decision
 from twin.forecast import Forecast
@@ -145,6 +144,13 @@ class History:
             for name, value, unit, drawn, told, quality in rows
         ]
 
+    def gaps(
+        self, plant: str | None = None, batch: str | None = None, since: datetime | None = None, limit: int = 1000
+    ) -> list[Gap]:
+        """The ledger's newest entries that reach beyond `since`, at most `limit`, oldest first."""
+        rows = self._rows(GAPS, plant, batch, _FAR, _since(since), limit)
+        return [gap_of(row) for row in reversed(rows)]
+
     def batches(self, plant: str) -> list[str]:
         """The batches of this plant, oldest first."""
         rows = self._rows("SELECT batch FROM decision WHERE plant = ? GROUP BY batch ORDER BY min(id)", plant)
@@ -203,12 +209,13 @@ class History:
             raise HistorianFault(self.path, f"is damaged ({verdict})", DAMAGE_MEND)
 
 
+_FAR = 2**62  # microseconds: before and after every time
 _DECISIONS = "SELECT body, baseline, proposed FROM decision"
 _OF_BATCH = "WHERE plant = ? AND batch = ? AND t_us >= ? ORDER BY id"
 
 
 def _since(time: datetime | None) -> int:
-    return -(2**62) if time is None else to_us(time)
+    return -_FAR if time is None else to_us(time)
 
 
 def _forecast(data: bytes) -> Forecast:

@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from controller.edge.historian.database import to_us
 from controller.edge.historian.series import Sample
+from controller.edge.historian.times import to_us
 from controller.records import Abstention, Decision, Suggestion
 from twin.signals import Assay
 
@@ -35,6 +35,12 @@ def _assayed(plant: str, batch: str, assay: Assay) -> Iterator[str]:
     t_ns = 1000 * to_us(assay.sampled_at)
     yield from line("process", plant, batch, {assay.variable: float(assay.value)}, t_ns)
     yield from line("quality", plant, batch, {assay.variable: int(assay.quality)}, t_ns)
+
+
+def reading_lines(plant: str, batch: str, sample: Sample, t_us: int) -> Iterator[str]:
+    """The rows of one reading that was fetched later than its turn."""
+    yield from line("process", plant, batch, {sample.field: sample.value}, 1000 * t_us)
+    yield from line("quality", plant, batch, {sample.field: int(sample.quality)}, 1000 * t_us)
 
 
 def _suggested(decision: Decision) -> Fields:

@@ -43,7 +43,7 @@ def bound(connection: sqlite3.Connection, limit: int) -> None:
     (acknowledged,) = connection.execute("SELECT coalesce(max(id), 0) FROM ack").fetchone()
     last = high - int(limit * (1 - DROP_FRACTION))
     connection.execute(
-        "INSERT INTO gap SELECT min(id), max(id), min(t_ms), max(t_ms), ?, ? FROM outbox WHERE id > ? AND id <= ?",
+        "INSERT INTO dropped SELECT min(id), max(id), min(t_ms), max(t_ms), ?, ? FROM outbox WHERE id > ? AND id <= ?",
         (time.time(), f"the outbox was full: more than {limit} rows waited", acknowledged, last),
     )
     connection.execute("DELETE FROM outbox WHERE id <= ?", (last,))

@@ -38,16 +38,17 @@ class Sample:
 
 def samples(decision: Decision) -> tuple[Sample, ...]:
     """Every number of this turn that is worth a trend. All are of the decision's time: what was seen at this scan."""
-    found = [_read(name, reading.value, reading.quality) for name, reading in decision.snapshot.readings.items()]
+    found = [read(name, reading.value, reading.quality) for name, reading in decision.snapshot.readings.items()]
     found += [_computed("setpoint", name, value) for name, value in decision.situation.setpoints.items()]
     found += [_computed("estimate", name, value) for name, value in _estimated(decision.estimate)]
     found += [_computed("neurocore", name, value) for name, value in _learned(decision.insight)]
     return tuple(found)
 
 
-def _read(name: str, value: float | None, quality: Quality) -> Sample:
+def read(name: str, value: float | None, quality: Quality) -> Sample:
+    """What was read of a variable. NaN may come with status Good; it is not a reading."""
     if value is None or not math.isfinite(value):
-        return Sample("process", name, None, Quality.BAD)  # NaN may come with status Good; it is not a reading
+        return Sample("process", name, None, Quality.BAD)
     return Sample("process", name, float(value), quality)
 
 

@@ -10,21 +10,23 @@ import math
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 
-from controller.edge.historian import lineprotocol, outbox
-from controller.edge.historian.database import HistorianFault, faults_of, open_writer, to_us, transaction
+from controller.edge.historian import ledger, lineprotocol, outbox
+from controller.edge.historian.database import HistorianFault, faults_of, open_writer, transaction
 from controller.edge.historian.history import History
-from controller.edge.historian.series import Sample, samples
+from controller.edge.historian.ledger import Cause
+from controller.edge.historian.series import Sample, read, samples
+from controller.edge.historian.times import to_us
 from controller.edge.historian.wire import encode, shrink
 from controller.records import Decision
 from twin.forecast import Forecast
-from twin.signals import Assay
+from twin.signals import Assay, Reading
 
 OUTBOX_LIMIT = 2_000_000  # rows, about 1 GB: three days at one scan a second (design)
 FORECASTS_KNOWN = 8  # the newest; a turn carries two
@@ -95,6 +97,62 @@ class Historian(History):
             ).lastrowid
             rows = lineprotocol.event_line(plant, batch, kind, text, t_us, number or 0) if self._queued else ()
             self._queue(db, list(rows), t_us)
+
+    def gap(
+        self,
+        plant: str,
+        batch: str,
+        start: datetime,
+        end: datetime | None,
+        cause: Cause,
+        text: str = "",
+        variable: str = "",
+    ) -> None:
+        """Enter an interval without data in the ledger; `end` None: it lasts. Told again, it is brought up to date.
+
+        Entries are known by plant, batch, variable ("" for all of them) and start, so an open one is closed by
+        telling it with its end.
+        """
+        with self._recording() as db:
+            until = None if end is None else to_us(end)
+            ledger.enter(db, (plant, batch, variable, to_us(start)), until, cause, text)
+
+    def no_gap(self, plant: str, batch: str, start: datetime, variable: str = "") -> None:
+        """Take an entry back because nothing was missed after all."""
+        with self._recording() as db:
+            ledger.withdraw(db, (plant, batch, variable, to_us(start)))
+
+    def backfill(self, plant: str, batch: str, readings: Mapping[str, Sequence[Reading]], how: str) -> int:
+        """Store what was fetched after an outage: by variable, its readings at their source times.
+
+        A sample that is stored already stays as it was. New ones go to trends, to InfluxDB and to the count of the
+        ledger's entries that they fall into; `how` says where they come from, such as "HistoryRead of opc.tcp://…".
+        Returns how many were new. They are never acted upon: the loop has long gone on. A reading without a source
+        time raises ValueError.
+        """
+        with self._recording() as db:
+            return sum(self._filled(db, plant, batch, name, found, how) for name, found in readings.items())
+
+    def _filled(
+        self, db: sqlite3.Connection, plant: str, batch: str, name: str, readings: Sequence[Reading], how: str
+    ) -> int:
+        key = self._key(db, plant, batch, f"process.{name}")
+        new: list[int] = []
+        for reading in readings:
+            if reading.time is None:
+                raise ValueError(f"a reading of {name} without a source time cannot be stored afterwards")
+            sample, t_us = read(name, reading.value, reading.quality), to_us(reading.time)
+            stored = db.execute(
+                "INSERT OR IGNORE INTO sample (series, t_ms, value, quality) VALUES (?, ?, ?, ?)",
+                (key, t_us // 1000, sample.value, int(sample.quality)),
+            ).rowcount
+            if stored:
+                new.append(t_us)
+                rows = lineprotocol.reading_lines(plant, batch, sample, t_us) if self._queued else ()
+                self._queue(db, list(rows), t_us)
+        if new:
+            ledger.filled(db, (plant, batch, name), min(new), max(new), len(new), how)
+        return len(new)
 
     def save_core_state(self, plant: str, time: datetime, state: Mapping[str, object]) -> None:
         """Store what NeuroCore has learned, between two turns."""

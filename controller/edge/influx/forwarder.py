@@ -207,7 +207,7 @@ class Forwarder:
         """How the forwarding goes, as of now; any thread may ask."""
         with faults_of(self._path), contextlib.closing(open_reader(self._path)) as db:
             (dead,) = db.execute("SELECT count(*) FROM dead_letter").fetchone()
-            (gaps,) = db.execute("SELECT count(*) FROM gap").fetchone()
+            (gaps,) = db.execute("SELECT count(*) FROM dropped").fetchone()
             return Status(
                 state=self._state,
                 pending=outbox.pending(db),

@@ -1,0 +1,77 @@
+"""The historian's tables, version after version: each step takes a file from the version before it to its own.
+
+A file's version is the number of steps that it has been through. A step that has been released is never changed; a
+new need is a new step at the end. All missing steps are taken in one transaction, so a file is of one version or
+of another, never between two, whatever happens meanwhile.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from controller.edge.historian.ledger import LEDGER
+
+# Times: t_us and sampled_us are exact process times, t_ms is what trends need, *_s is the wall clock in seconds.
+FIRST = """
+CREATE TABLE schema_version (version INTEGER NOT NULL);
+CREATE TABLE decision (id INTEGER PRIMARY KEY AUTOINCREMENT, plant TEXT NOT NULL, batch TEXT NOT NULL,
+    t_us INTEGER NOT NULL, baseline INTEGER, proposed INTEGER, body BLOB NOT NULL);
+CREATE INDEX decision_of ON decision (plant, batch);
+CREATE TABLE forecast (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, body BLOB NOT NULL);
+CREATE TABLE series (id INTEGER PRIMARY KEY, plant TEXT NOT NULL, batch TEXT NOT NULL, name TEXT NOT NULL,
+    UNIQUE (plant, batch, name));
+CREATE TABLE sample (series INTEGER NOT NULL, t_ms INTEGER NOT NULL, value REAL, quality INTEGER NOT NULL,
+    PRIMARY KEY (series, t_ms)) WITHOUT ROWID;
+CREATE TABLE assay (plant TEXT NOT NULL, batch TEXT NOT NULL, variable TEXT NOT NULL, sampled_us INTEGER NOT NULL,
+    reported_us INTEGER NOT NULL, value REAL, unit TEXT NOT NULL, quality INTEGER NOT NULL,
+    PRIMARY KEY (plant, batch, variable, sampled_us, reported_us)) WITHOUT ROWID;
+CREATE TABLE event (id INTEGER PRIMARY KEY AUTOINCREMENT, plant TEXT NOT NULL, batch TEXT NOT NULL,
+    t_us INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE core_state (plant TEXT PRIMARY KEY, t_us INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, t_ms INTEGER NOT NULL, queued_s REAL NOT NULL,
+    line TEXT NOT NULL);
+CREATE TABLE ack (id INTEGER PRIMARY KEY, at_s REAL NOT NULL);
+CREATE TABLE dead_letter (id INTEGER PRIMARY KEY, line TEXT NOT NULL, answer TEXT NOT NULL, parked_s REAL NOT NULL);
+CREATE TABLE gap (first_id INTEGER PRIMARY KEY, last_id INTEGER NOT NULL, first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL, dropped_s REAL NOT NULL, reason TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From one version to the next: statements (with their triggers), or a function when SQL alone cannot do it."""
+
+    title: str
+    change: str | Callable[[sqlite3.Connection], None]
+
+
+STEPS = (
+    Step("decisions, samples, assays, events and the outbox", FIRST),
+    Step("the ledger of intervals without data", LEDGER),
+)
+VERSION = len(STEPS)
+
+
+def advance(connection: sqlite3.Connection, version: int) -> None:
+    """Take the steps that a file of this version (0: empty) has still to take, inside the caller's transaction."""
+    for step in STEPS[version:]:
+        if callable(step.change):
+            step.change(connection)
+        else:
+            for statement in _statements(step.change):
+                connection.execute(statement)
+    connection.execute("DELETE FROM schema_version")
+    connection.execute("INSERT INTO schema_version VALUES (?)", (VERSION,))
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one: `executescript` would commit, and a trigger has semicolons of its own."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):
+            if statement.strip() != ";":
+                yield statement
+            statement = ""
