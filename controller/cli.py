@@ -18,6 +18,7 @@ import structlog
 import typer
 
 from controller.bench.command import app as bench
+from controller.commands.certs import app as certs
 from controller.commands.patient import patient
 from controller.faults import Fault
 from controller.lifeline import die_with_parent, until_stopped
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 
 app.add_typer(bench, name="bench")
+app.add_typer(certs, name="certs")
 app.command("patient")(patient)
 
 Config = Annotated[Path, typer.Argument(help="The configuration (TOML); `neurotwin init DIR` writes one.")]

@@ -203,7 +203,11 @@ def _parse(path: Path) -> dict[str, Any]:
 
 def _take_paths_from(folder: Path, data: dict[str, Any]) -> None:
     """Resolve what the file gives against its folder; a historian path not given lies under the working directory."""
-    for table, key in (("connection", "password_file"), ("influx", "token_file"), ("historian", "path")):
+    if isinstance(data.get("connection"), dict):
+        data["connection"].setdefault("certificates", "certificates")
+    secrets = ("password_file", "user_certificate", "user_key", "certificates")
+    places = (*(("connection", key) for key in secrets), ("influx", "token_file"), ("historian", "path"))
+    for table, key in places:
         section = data.get(table)
         if isinstance(section, dict) and isinstance(section.get(key), str):
             section[key] = str(folder / section[key])

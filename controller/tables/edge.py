@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -34,8 +34,13 @@ class ConnectionTable:
     lockstep: Flag = False  # advance the plant scan by scan, when it offers `advance_node`
     advance_node: Text | None = None
     reconnect_max_delay_s: Positive = 4.0
+    security: Literal["None", "Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"] = "None"
+    security_mode: Literal["Sign", "SignAndEncrypt"] = "SignAndEncrypt"  # without meaning when security is "None"
+    certificates: Path = Path("certificates")  # the folder of own, trusted and rejected certificates
     user: Text | None = None
     password_file: Path | None = None
+    user_certificate: Path | None = None  # login by certificate instead of a password
+    user_key: Path | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> ConnectionTable:
@@ -44,13 +49,28 @@ class ConnectionTable:
             scheme == "opc.tcp" and host is not None,
             f"endpoint {self.endpoint!r} is no OPC UA address; write it as 'opc.tcp://host:4840/path'",
         )
+        require(not self.lockstep or self.advance_node is not None, "lockstep needs advance_node; add it")
+        self._login(host)
+        return self
+
+    def _login(self, host: str | None) -> None:
+        """Refuse a login that is half given, given twice, or told to anybody who listens."""
         require(
             (self.user is None) == (self.password_file is None),
             "user and password_file go together; give both, or neither for an anonymous session",
         )
-        require(not self.lockstep or self.advance_node is not None, "lockstep needs advance_node; add it")
-        readable("password_file", self.password_file)
-        return self
+        require(
+            (self.user_certificate is None) == (self.user_key is None),
+            "user_certificate and user_key go together; give both, or neither",
+        )
+        require(self.user is None or self.user_certificate is None, "give user or user_certificate, not both")
+        secret = self.user is not None and self.security == "None"
+        require(
+            not secret or _is_loopback(host or ""),
+            f"a password would go to {host!r} over an open line; set security, for example to 'Basic256Sha256'",
+        )
+        for key in ("password_file", "user_certificate", "user_key"):
+            readable(key, getattr(self, key))
 
     def password(self) -> str | None:
         """The first line of the password file; None for an anonymous session."""

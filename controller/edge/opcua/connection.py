@@ -23,6 +23,7 @@ from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from controller.edge.opcua.lookup import gather, node_id
 from controller.edge.opcua.scanning import Raw, number_in
+from controller.edge.opcua.security import advice, secure
 from controller.edge.opcua.tags import Facts, PlantLost, PlantMismatch, Tag, fault_of
 from controller.settings import Settings
 
@@ -109,12 +110,9 @@ class Connection:
     async def _open(self) -> Session:
         """A new client and all that is looked up through it. A plant seen before may still be starting up."""
         client = Client(self._at.endpoint, timeout=self._at.timeout_s, watchdog_intervall=self._at.timeout_s / 2)
-        client.application_uri, client.session_timeout = "urn:neurotwin:controller", SESSION_MS
-        password = self._at.password()
-        if self._at.user is not None and password is not None:
-            client.set_user(self._at.user)
-            client.set_password(password)
+        client.session_timeout = SESSION_MS
         try:
+            await asyncio.wait_for(secure(client, self._at), self._at.timeout_s)
             await asyncio.wait_for(client.connect(), self._at.timeout_s)
             session = await asyncio.wait_for(self._look_up(client), self._at.timeout_s)
             faults = [r.fault for r in session.reports if r.fault]
@@ -201,7 +199,8 @@ class Connection:
         if isinstance(fault, ConnectionRefusedError):
             return "the connection was refused"
         if isinstance(fault, UaStatusCodeError):
-            return ua.StatusCode(fault.code).name
+            name, hint = ua.StatusCode(fault.code).name, advice(fault)
+            return f"{name}; {hint}" if hint else name
         return str(fault) or type(fault).__name__
 
 
