@@ -105,6 +105,7 @@ def plant(
         checkpoint=checkpoint,
         truth=truth,
         lease_s=settings.supervisor.lease_s,
+        process=settings.plant.model,
     )
     try:
         until_stopped(_announced(server.serve, options))

@@ -102,7 +102,6 @@ ASSAYS = (
     Point("LAB.PRECURSOR", "mg/L", 0.0, 10000.0, "Precursor (phenylacetic acid)"),
     Point("LAB.VISCOSITY", "cP", 0.0, 1000.0, "Viscosity"),
 )
-FAULTABLE = frozenset({i.point.tag for i in INSTRUMENTS} | {p.tag for p in ASSAYS})
 
 
 def spoiled(fault: Fault | None, healthy: float, last: float | None) -> Signal:
@@ -125,9 +124,9 @@ def spoiled(fault: Fault | None, healthy: float, last: float | None) -> Signal:
 class Panel:
     """The on-line instruments of one vessel."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, instruments: tuple[Instrument, ...] = INSTRUMENTS) -> None:
         """Start healthy and unread; the first reading has no lag."""
-        self._rng = rng
+        self._rng, self._instruments = rng, instruments
         self._lagged: dict[str, float] = {}
         self._shown: dict[str, float] = {}  # the last finite value shown, which a frozen instrument keeps
         self.faults: dict[str, Fault] = {}
@@ -141,9 +140,9 @@ class Panel:
 
     def read(self, truth: Mapping[str, float], seconds: float) -> dict[str, Signal]:
         """Every instrument, `seconds` after the last reading."""
-        noise = self._rng.standard_normal(len(INSTRUMENTS)).tolist()
+        noise = self._rng.standard_normal(len(self._instruments)).tolist()
         signals = {}
-        for instrument, draw in zip(INSTRUMENTS, noise, strict=True):
+        for instrument, draw in zip(self._instruments, noise, strict=True):
             point = instrument.point
             true = truth[point.tag]
             lagged = self._lagged.get(point.tag, true)

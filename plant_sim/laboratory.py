@@ -8,11 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from plant_sim.instruments import ASSAYS, Fault, FaultKind, Signal, Status, spoiled
+from plant_sim.instruments import ASSAYS, Fault, FaultKind, Point, Signal, Status, spoiled
 
 EVERY_S = 12 * 3600.0  # Goldrick 2015: off-line assays every 12 h
 DELAY_S = 4 * 3600.0  # Goldrick 2015: the result takes 4 h
 CV = 0.05  # design: a careful assay of a filamentous broth
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One assay: its point, and the SD of its error in the unit and as a share of the value."""
+
+    point: Point
+    noise: float
+    relative: float
+
+
+ANALYSES = tuple(Analysis(point, 0.0, CV) for point in ASSAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +39,27 @@ class Result:
 class Laboratory:
     """Draws a sample when one is due and reports each result when it is ready."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        analyses: tuple[Analysis, ...] = ANALYSES,
+        every_s: float = EVERY_S,
+        delay_s: float = DELAY_S,
+    ) -> None:
         """Open before the first sample."""
-        self._rng = rng
-        self._next_s = EVERY_S
+        self._rng, self._analyses, self._every_s, self._delay_s = rng, analyses, every_s, delay_s
+        self._next_s = every_s
         self._pending: list[tuple[float, dict[str, float]]] = []
         self.results: dict[str, Result] = {}
 
     def visit(self, now_s: float, truth: Mapping[str, float], faults: Mapping[str, Fault]) -> None:
         """Draw a sample if one is due, and report what is ready; faults spoil results as they are reported."""
         if now_s >= self._next_s:
-            errors = (1.0 + CV * self._rng.standard_normal(len(ASSAYS))).tolist()
-            found = {p.tag: max(0.0, truth[p.tag] * e) for p, e in zip(ASSAYS, errors, strict=True)}
+            draws = self._rng.standard_normal(len(self._analyses)).tolist()
+            found = {a.point.tag: _found(a, truth[a.point.tag], z) for a, z in zip(self._analyses, draws, strict=True)}
             self._pending.append((now_s, found))
-            self._next_s += EVERY_S
-        while self._pending and now_s >= self._pending[0][0] + DELAY_S:
+            self._next_s += self._every_s
+        while self._pending and now_s >= self._pending[0][0] + self._delay_s:
             sampled_s, found = self._pending.pop(0)
             for tag, value in found.items():
                 self._report(tag, value, sampled_s, faults.get(tag))
@@ -69,3 +87,8 @@ class Laboratory:
             for r in memory["results"]
         }
         self._rng.bit_generator.state = memory["rng"]
+
+
+def _found(analysis: Analysis, true: float, draw: float) -> float:
+    """What the analyst reads; no assay reports less than nothing."""
+    return max(0.0, true * (1.0 + analysis.relative * draw) + analysis.noise * draw)

@@ -64,7 +64,7 @@ class Lease:
             self.beaten_s = None
             self.lapses += 1
         if self.beaten_s is None:
-            self.valid_until_s = dict.fromkeys(PUMPS)
+            self.valid_until_s = dict.fromkeys(self.valid_until_s)
 
     def in_force(self, pump: str, now_s: float) -> bool:
         """Whether this pump follows its remote setpoint."""

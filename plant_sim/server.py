@@ -23,11 +23,11 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
-from plant_sim import checkpoint, penicillin
+from plant_sim import checkpoint
 from plant_sim.batch import Batch
-from plant_sim.instruments import ASSAYS, FAULTABLE, Fault, FaultKind, Point, Status
-from plant_sim.regulators import SETPOINTS
-from plant_sim.tags import PLAIN, POINTS, WRITABLE
+from plant_sim.instruments import Fault, FaultKind, Point, Status
+from plant_sim.processes import PROCESSES
+from plant_sim.tags import tags_of
 
 NAMESPACE = "urn:neurotwin:plant"
 ENDPOINT = "opc.tcp://127.0.0.1:4840/neurotwin"  # loopback: nobody else can reach it
@@ -69,6 +69,7 @@ class Options:
     scan_s: float = 60.0  # process seconds between published values when running by speed
     start: datetime = START
     nominal: bool = False  # no variation, with the seed's instrument noise
+    process: str = "penicillin"  # one of plant_sim.processes
 
 
 class _ClientWrites(AttributeService):
@@ -104,13 +105,17 @@ class PlantServer:
     def __init__(self, options: Options, server: Server) -> None:
         """Inoculate, or go on from the checkpoint; ValueError says why that cannot be."""
         self._options, self._server = options, server
-        self.batch = Batch(options.seed, options.lease_s, options.nominal)
+        if options.process not in PROCESSES:
+            raise ValueError(f"no process is called {options.process!r}; there are {', '.join(PROCESSES)}")
+        self.process = PROCESSES[options.process]
+        self._tags = tags_of(self.process)
+        self.batch = Batch(options.seed, options.lease_s, options.nominal, process=self.process)
         memory = checkpoint.load(options.checkpoint) if options.checkpoint else None
         if memory is not None:
             if memory["start"] != options.start.isoformat():
                 raise ValueError(f"the checkpoint's batch began at {memory['start']}, not {options.start.isoformat()}")
             self.batch.recall(memory["batch"])
-        penicillin.warm()  # or the first client to advance the plant would wait for the compiler
+        self.process.warm()  # or the first client to advance the plant would wait for the compiler
         self._nodes: dict[str, ua.NodeId] = {}
         self.truth: checkpoint.TruthLog | None = None
 
@@ -123,12 +128,12 @@ class PlantServer:
         """Lay out the address space, and take over client writes."""
         index = await self._server.register_namespace(NAMESPACE)
         reactor = await self._server.nodes.objects.add_object(_id("R1", index), f"{index}:R1")
-        for point in POINTS.values():
+        for point in self._tags.points.values():
             await self._add_analog(reactor, index, point)
-        for tag, kind in PLAIN.items():
+        for tag, kind in self._tags.plain.items():
             await self._add(reactor, index, tag, ua.VariantType[kind])
         await self._add_simulation(index)
-        tags = {self._nodes[tag]: tag for tag in WRITABLE}
+        tags = {self._nodes[tag]: tag for tag in self._tags.writable}
         inner = self._server.iserver
         inner.attribute_service = _ClientWrites(inner.aspace, tags, self._take, self._taken)
 
@@ -137,11 +142,11 @@ class PlantServer:
         batch, now = self.batch, self.time
         for tag, seen in batch.signals.items():
             await self._show(tag, seen.value, _V.Double, now, _STATUS[seen.status])
-        for tag, value in SETPOINTS.items():
+        for tag, value in self.process.setpoints.items():
             await self._show(tag, value, _V.Double, now)
         for pump, value in batch.local_setpoints().items():
             await self._show(f"{pump}.SP_LOCAL", value, _V.Double, now)
-        for point in ASSAYS:
+        for point in self.process.assays:
             await self._show_assay(point.tag, now)
         await self._show("BATCH.ID", batch.name, _V.String, now)
         await self._show("BATCH.START", self._options.start, _V.DateTime, now)
@@ -191,7 +196,7 @@ class PlantServer:
             return _code(StatusCodes.BadWriteNotSupported)
         match part, variant.VariantType, variant.Value:
             case "SP", _V.Double, float(value):
-                point = POINTS[tag]
+                point = self._tags.points[tag]
                 if not (math.isfinite(value) and point.low <= value <= point.high):
                     return _code(StatusCodes.BadOutOfRange)
                 lease.remote[owner] = value
@@ -223,7 +228,7 @@ class PlantServer:
     async def _add(self, parent: Node, index: int, tag: str, kind: ua.VariantType) -> Node:
         initial = {_V.DateTime: NEVER, _V.String: "", _V.Boolean: False, _V.UInt32: 0}.get(kind, 0.0)
         node = await parent.add_variable(_id(tag, index), f"{index}:{tag}", initial, varianttype=kind)
-        if tag in WRITABLE:
+        if tag in self._tags.writable:
             await node.set_writable()
         self._nodes[tag] = node.nodeid
         return node
@@ -267,7 +272,7 @@ class PlantServer:
     async def _on_set_fault(self, parent: ua.NodeId, *given: ua.Variant) -> ua.StatusCode | list[ua.Variant]:
         match [v.Value for v in given]:
             case [str(tag), str(kind), float(value)] if (
-                tag in FAULTABLE and kind in set(FaultKind) and math.isfinite(value)
+                tag in self.process.faultable and kind in set(FaultKind) and math.isfinite(value)
             ):
                 self.batch.panel.set_fault(Fault(FaultKind(kind), tag, value))
                 await self._taken()
@@ -328,6 +333,7 @@ def _utc(text: str) -> datetime:
 def _arguments(argv: list[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="plant_sim.server", description=__doc__)
     parser.add_argument("--endpoint", default=ENDPOINT, help="where to serve (default %(default)s)")
+    parser.add_argument("--process", choices=tuple(PROCESSES), default="penicillin", help="default %(default)s")
     parser.add_argument("--seed", type=int, help="of what varies between batches (default: the nominal plant)")
     parser.add_argument("--nominal", action="store_true", help="the nominal plant with this seed's noise")
     parser.add_argument("--speed", type=_speed, help="process seconds per second; max (default): clients advance it")

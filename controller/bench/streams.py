@@ -148,8 +148,8 @@ def feeds(simulated: Batch, moves: Script, hours: float) -> dict[str, float]:
     """The feeds that the script asks for at this hour of a batch that is being fed."""
     shares = moves.shares(hours) or (1.0, 1.0)
     return {
-        SUGAR: shares[0] * simulated.recipe.sugar_l_per_h,
-        PRECURSOR: shares[1] * simulated.recipe.precursor_l_per_h,
+        SUGAR: shares[0] * simulated.local_setpoints()[SUGAR],
+        PRECURSOR: shares[1] * simulated.local_setpoints()[PRECURSOR],
     }
 
 

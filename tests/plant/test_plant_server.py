@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from asyncua import ua
 
+from plant_sim.processes import PENICILLIN
 from plant_sim.server import START
-from plant_sim.tags import PLAIN, POINTS, WRITABLE
+from plant_sim.tags import tags_of
 
 H = 3600.0
+TAGS = tags_of(PENICILLIN)
+POINTS, PLAIN, WRITABLE = TAGS.points, TAGS.plain, TAGS.writable
 CONTRACT = {  # tag: unit, low, high
     "AIC102.PV": ("%", 0, 120),
     "AIC101.PV": ("pH", 2, 12),

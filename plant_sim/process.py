@@ -1,0 +1,86 @@
+"""What tells one simulated process from another; batch and server know no more of a process than stands here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from plant_sim.instruments import Instrument, Point
+from plant_sim.laboratory import Analysis
+from plant_sim.recipe import Phase
+from plant_sim.regulators import Tuning
+
+
+class Culture(Protocol):
+    """What truly is in the vessel during one batch; it varies from batch to batch and is disturbed within one."""
+
+    @property
+    def substrate(self) -> float:
+        """What the vessel's own probe tells the recipe: sugar, g/L, or glucose, mmol/L."""
+        ...
+
+    def move(self, hours: float, pumps: Mapping[str, float], loops: Mapping[str, float], seconds: float) -> None:
+        """Go on from this hour of the batch under what pumps and local loops do."""
+        ...
+
+    def visible(self) -> dict[str, float]:
+        """The true value of everything that an instrument or the laboratory can measure, by tag."""
+        ...
+
+    def truth(self) -> dict[str, float]:
+        """What is really in the vessel, by the name of the quantity."""
+        ...
+
+    def memory(self) -> dict[str, Any]:
+        """Everything a restart needs."""
+        ...
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Go on from a memory."""
+        ...
+
+
+class Procedure(Protocol):
+    """The plant's own recipe."""
+
+    def next(self, phase: Phase, hours: float, substrate: float) -> Phase:
+        """The phase now; it never goes back."""
+        ...
+
+    def local(self, phase: Phase) -> dict[str, float]:
+        """Each pump's setpoint when nobody else says one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process: its vessel, instruments, laboratory, local loops and recipe.
+
+    `inoculate(constants, variation, disturbance)` begins a batch with the vessel's constants (None: the nominal ones);
+    without a generator nothing varies, or nothing is disturbed.
+    """
+
+    name: str
+    instruments: tuple[Instrument, ...]
+    analyses: tuple[Analysis, ...]
+    sample_every_s: float
+    result_after_s: float
+    pumps: tuple[str, ...]
+    setpoints: Mapping[str, float]  # of the local loops, by tag
+    tunings: Mapping[str, Tuning]
+    recipe: Procedure
+    inoculate: Callable[[Any, np.random.Generator | None, np.random.Generator | None], Culture]
+    warm: Callable[[], None]  # compile everything now
+
+    @property
+    def assays(self) -> tuple[Point, ...]:
+        """What the laboratory reports."""
+        return tuple(a.point for a in self.analyses)
+
+    @property
+    def faultable(self) -> frozenset[str]:
+        """The tags of everything that can be spoiled."""
+        return frozenset({i.point.tag for i in self.instruments} | {p.tag for p in self.assays})
