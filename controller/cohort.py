@@ -5,6 +5,7 @@ Research use only. Every patient is simulated, and no clinical claim follows fro
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -126,6 +127,7 @@ def fate(patient: Virtual) -> Fate:
 
 def fates(patients: Sequence[Virtual]) -> list[Fate]:
     """A batch of patients: one task of the cluster."""
+    gc.freeze()  # the collector need not walk all that was imported, again and again
     return [fate(patient) for patient in patients]
 
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from twin.correction import Correction, activities, evaluate
+from twin.correction import Correction, activities, read_out
 from twin.estimate import Estimate
-from twin.model import Model
+from twin.model import Array, Model, Multiplier
 
 LAG_LONG_H = 24.0  # a lag above this is long: two intervals between assays (design)
 TRUST_SD = 0.02  # of the logarithm, of what was learned where all units present were taught (design)
@@ -22,28 +22,28 @@ SUPPORT_LEAST = 0.5  # share of the present activity that must come from taught 
 
 def conditioned(model: Model, estimate: Estimate, correction: Correction) -> Estimate:
     """The estimate with its lagging multipliers conditioned on the correction; unchanged where nothing was learned."""
-    support = supports(correction, estimate)
-    learned = evaluate(correction, dict(zip(estimate.names, estimate.mean, strict=True)))
-    values = {
-        m.name: learned[m.name]
-        for m in model.multipliers
-        if support.get(m.name, 0.0) >= SUPPORT_LEAST
-        and m.noise_sd > 0.0
-        and (estimate.sd(m.name) / m.noise_sd) ** 2 > LAG_LONG_H
-    }
+    lagging = [m.name for m in model.multipliers if _lags(estimate, m)]
+    if not lagging or not correction.population.states:
+        return estimate
+    active = activities(correction.population, dict(zip(estimate.names, estimate.mean, strict=True)))
+    support = supports(correction, active)
+    learned = read_out(correction, active)
+    values = {name: learned[name] for name in lagging if support.get(name, 0.0) >= SUPPORT_LEAST}
     return observed(estimate, values, {name: TRUST_SD / support[name] for name in values})
 
 
-def supports(correction: Correction, estimate: Estimate) -> dict[str, float]:
+def _lags(estimate: Estimate, multiplier: Multiplier) -> bool:
+    """Whether the filter follows this multiplier with a long lag."""
+    return multiplier.noise_sd > 0.0 and (estimate.sd(multiplier.name) / multiplier.noise_sd) ** 2 > LAG_LONG_H
+
+
+def supports(correction: Correction, active: Array) -> dict[str, float]:
     """The share of the present activity that comes from units with a weight, by multiplier."""
-    if not correction.population.states:
-        return {}
-    active = activities(correction.population, dict(zip(estimate.names, estimate.mean, strict=True)))
     total = float(active.sum())
-    taught = [float(active[np.array(row) != 0.0].sum()) for row in correction.weights]
+    taught = (np.asarray(correction.weights) != 0.0) @ active
     return {
         name: share / total if total > 0 else 0.0
-        for name, share in zip(correction.multiplier_names, taught, strict=True)
+        for name, share in zip(correction.multiplier_names, taught.tolist(), strict=True)
     }
 
 

@@ -73,10 +73,15 @@ def activities(population: Population, x: Mapping[str, float] | Sequence[float])
 
 def evaluate(correction: Correction, x: Mapping[str, float] | Sequence[float]) -> dict[str, float]:
     """The log multipliers at a state; finite and within their bounds for any finite state."""
+    return read_out(correction, activities(correction.population, x))
+
+
+def read_out(correction: Correction, active: Array) -> dict[str, float]:
+    """The log multipliers where the units are this active."""
     shape = (len(correction.multiplier_names), len(correction.population.centres))
     weights = np.asarray(correction.weights, dtype=np.float64).reshape(shape)
     bounds = np.asarray(correction.bounds)
-    value = np.clip(correction.scale * (weights @ activities(correction.population, x)), -bounds, bounds)
+    value = np.clip(correction.scale * (weights @ active), -bounds, bounds)
     return {name: float(v) for name, v in zip(correction.multiplier_names, value, strict=True)}
 
 

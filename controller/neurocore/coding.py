@@ -54,9 +54,11 @@ def _conjunctions(states: int, count: int, generator: np.random.Generator) -> li
 
 
 @functools.lru_cache(maxsize=8)
-def _arrays(population: Population) -> tuple[Floats, Floats, Floats]:
-    low = np.array(population.low)
-    return low, np.array(population.high) - low, np.array(population.centres)
+def _arrays(population: Population) -> tuple[Floats, Floats, Floats, Floats]:
+    """Low, span, centres without NaN, and 1/width where the unit looks at the state, else zero."""
+    low, centres = np.array(population.low), np.array(population.centres)
+    sharpness = np.where(np.isnan(centres), 0.0, 1.0 / population.width)
+    return low, np.array(population.high) - low, np.nan_to_num(centres), sharpness
 
 
 def activity(population: Population, x: Sequence[float]) -> Floats:
@@ -64,12 +66,12 @@ def activity(population: Population, x: Sequence[float]) -> Floats:
 
     The formula is that of `Correction`: exp(-sum over the unit's states of ((z - c)/w)^2 / 2).
     """
-    low, span, centres = _arrays(population)
+    low, span, centres, sharpness = _arrays(population)
     state = np.asarray(x, dtype=np.float64)
     if not np.isfinite(state).all():
         return np.zeros(len(centres))
-    distance = ((state - low) / span - centres) / population.width
-    result: Floats = np.exp(-0.5 * np.nansum(distance**2, axis=1))
+    distance = ((state - low) / span - centres) * sharpness
+    result: Floats = np.exp(-0.5 * np.sum(distance**2, axis=1))
     return result
 
 

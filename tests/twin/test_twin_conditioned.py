@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from twin.conditioned import conditioned, observed, supports
-from twin.correction import Correction, Population, none
+from twin.correction import Correction, Population, activities, none
 from twin.models.penicillin import MODEL
 
 NAMES = tuple(m.name for m in MODEL.multipliers)
@@ -49,7 +49,8 @@ def test_support_is_the_share_of_taught_units(estimate):
     two = surface(production=0.2)
     half = replace(two.population, centres=((float("nan"),), (float("nan"),)))
     correction = replace(two, population=half, weights=((0.2, 0.0),))
-    assert supports(correction, estimate) == {"production": pytest.approx(0.5)}
+    active = activities(half, {"biomass": estimate["biomass"]})
+    assert supports(correction, active) == {"production": pytest.approx(0.5)}
 
 
 def test_an_exact_observation_is_believed(estimate):
