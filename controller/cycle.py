@@ -5,10 +5,12 @@ No I/O, no clock and no plant by name: time comes with the snapshot, and what is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from controller.by_hand import Considered, Present, consider, objection
 from controller.envelope import Envelope
 from controller.records import (
     Abstention,
@@ -27,7 +29,7 @@ from controller.safety import admit, missing_evidence
 from controller.supervisor import Gates, Ladder, climb, demoted, watch
 from twin.correction import Correction
 from twin.estimate import Estimate, Track
-from twin.forecast import Forecast, Plan
+from twin.forecast import Forecast, Plan, Step
 from twin.signals import Plant, Snapshot
 
 
@@ -125,7 +127,8 @@ def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts)
     standing, dropped = _still_standing(memory.standing, ladder.mode, obstacles, snapshot, situation, parts)
     if dropped and standing is None:
         ladder = demoted(ladder, dropped[0])
-    outlook, standing, answers = _answered(outlook, standing, ladder.mode, snapshot, situation, parts)
+    present = _present(estimate, insight, snapshot, situation, standing, parts)
+    outlook, standing, answers = _answered(outlook, standing, ladder.mode, present, parts)
 
     decision = Decision(
         time=snapshot.time,
@@ -146,6 +149,35 @@ def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts)
         rulings=(*mode_rulings, *answers),
     )
     return decision, Memory(ladder, track, outlook, standing)
+
+
+def what_if(memory: Memory, last: Decision, steps: Sequence[Step], parts: Parts) -> Considered | str:
+    """What the twin and safety say of a plan by hand after the last turn, or why it cannot be looked at.
+
+    Nothing is remembered of it.
+    """
+    present = _present(last.estimate, last.insight, last.snapshot, last.situation, memory.standing, parts)
+    return objection(steps, present) or consider(steps, present, f"H{last.time:%Y%m%dT%H%M%S}", "an operator")
+
+
+def _present(
+    estimate: Estimate,
+    insight: Insight,
+    snapshot: Snapshot,
+    situation: Situation,
+    standing: Command | None,
+    parts: Parts,
+) -> Present:
+    return Present(
+        hold=parts.loop.hold(estimate, situation),
+        look=lambda plan: parts.engine.forecast(estimate, insight.correction, plan),
+        snapshot=snapshot,
+        situation=situation,
+        envelope=parts.envelope,
+        plant=parts.plant,
+        standing=standing,
+        valid=parts.cadence.command_valid,
+    )
 
 
 def _climbed(
@@ -241,15 +273,15 @@ def _answered(
     outlook: Outlook | None,
     standing: Command | None,
     mode: Mode,
-    snapshot: Snapshot,
-    situation: Situation,
+    present: Present,
     parts: Parts,
 ) -> tuple[Outlook | None, Command | None, tuple[Ruling, ...]]:
     """Judge the answers people gave to the open suggestion; in AUTO an admitted one needs none."""
+    snapshot, situation = present.snapshot, present.situation
     rulings: list[Ruling] = []
     for intent in situation.intents:
-        if intent.kind in ("accept", "reject"):
-            outlook, standing, ruling = _answer(intent, outlook, standing, mode, snapshot, situation, parts)
+        if intent.kind in ("accept", "modify", "reject", "propose"):
+            outlook, standing, ruling = _answer(intent, outlook, standing, mode, present, parts)
             rulings.append(ruling)
     if outlook and outlook.open and mode is Mode.AUTO:
         outlook, standing, _ = _taken("auto", outlook, standing, snapshot, situation, parts)
@@ -263,10 +295,12 @@ def _answer(
     outlook: Outlook | None,
     standing: Command | None,
     mode: Mode,
-    snapshot: Snapshot,
-    situation: Situation,
+    present: Present,
     parts: Parts,
 ) -> tuple[Outlook | None, Command | None, Ruling]:
+    snapshot, situation = present.snapshot, present.situation
+    if intent.kind == "propose":
+        return _by_hand(intent, outlook, standing, mode, present, parts)
     proposal = outlook.proposal if outlook else None
     if outlook is None or not isinstance(proposal, Suggestion) or proposal.id != intent.suggestion:
         return (
@@ -283,8 +317,35 @@ def _answer(
         return replace(outlook, open=False), standing, Ruling(intent, True, "noted; nothing is ever written")
     if mode not in (Mode.ADVISORY, Mode.AUTO):
         return outlook, standing, Ruling(intent, False, f"the mode is {mode}: nothing is written")
+    if intent.kind == "modify":
+        return _by_hand(intent, outlook, standing, mode, present, parts)
     outlook, standing, reason = _taken(intent.by, outlook, standing, snapshot, situation, parts)
     return outlook, standing, Ruling(intent, not outlook.open, reason)
+
+
+def _by_hand(
+    intent: Intent,
+    outlook: Outlook | None,
+    standing: Command | None,
+    mode: Mode,
+    present: Present,
+    parts: Parts,
+) -> tuple[Outlook | None, Command | None, Ruling]:
+    """Setpoints that a person stands for: forecast like any suggestion, and written only if safety admits them."""
+    if mode not in (Mode.ADVISORY, Mode.AUTO):
+        return outlook, standing, Ruling(intent, False, f"the mode is {mode}: nothing is written")
+    present = replace(present, standing=standing)
+    steps = (Step(present.snapshot.time, intent.moves),)
+    against = objection(steps, present)
+    if against:
+        return outlook, standing, Ruling(intent, False, against)
+    key = f"{intent.suggestion}M" if intent.suggestion else f"H{present.snapshot.time:%Y%m%dT%H%M%S}"
+    own = consider(steps, present, key, intent.by)
+    asked = Outlook(present.snapshot.time, own.baseline, own.suggestion, own.forecast, own.verdict, open=True)
+    taken, command, reason = _taken(intent.by, asked, standing, present.snapshot, present.situation, parts)
+    if taken.open:  # refused: what was open before still is
+        return outlook, standing, Ruling(intent, False, reason)
+    return taken, command, Ruling(intent, True, reason)
 
 
 def _taken(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -136,12 +136,13 @@ class Command:
 class Intent:
     """What a person asks of the loop; it is judged in the next turn."""
 
-    kind: str  # "accept", "reject" or "mode"
+    kind: str  # "accept", "modify", "reject", "propose" or "mode"
     by: str
     at: datetime  # process time at which it was received
-    suggestion: str = ""  # its id, for accept and reject
+    suggestion: str = ""  # its id, for accept, modify and reject
     mode: Mode | None = None
     reason: str = ""
+    moves: Mapping[str, float] = field(default_factory=dict)  # by variable, for modify and propose
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Process time comes from the plant. The wall clock is used for waiting and for sa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 import structlog
 
-from controller.cycle import Memory, Parts, turn
-from controller.edge.actuator import Actuator
+from controller.by_hand import Considered
+from controller.cycle import Memory, Parts, turn, what_if
+from controller.edge.actuator import Actuator, Done
 from controller.edge.historian import Historian
 from controller.edge.opcua import PlantLink, PlantLost, Scan
 from controller.neurocore.backend import NeuroCoreLost
@@ -24,6 +25,7 @@ from controller.records import Decision, Intent, Mode, Ruling, Situation
 from controller.settings import Settings
 from controller.supervisor import Ladder, demoted
 from twin.estimate import Track
+from twin.forecast import Step
 from twin.signals import Assay
 
 log = structlog.get_logger()
@@ -110,12 +112,13 @@ class Runner:
         self.counts.lapses = scan.lapses or 0
         for note in decision.notes:
             await self._event("loop", note)
+        for ruling in decision.rulings:
+            given = f" ({ruling.intent.reason})" if ruling.intent.reason else ""
+            await self._event(ruling.intent.kind, f"{ruling.intent.by}: {ruling.reason}{given}")
+        done = await self._act(decision)
         for (_, answer), ruling in zip(requests, self._ordered(requests, decision), strict=True):
             if not answer.done():
-                answer.set_result(ruling)
-        for ruling in decision.rulings:
-            await self._event(ruling.intent.kind, f"{ruling.intent.by}: {ruling.reason}")
-        await self._act(decision)
+                answer.set_result(_carried_out(ruling, done))
         for queue in self._listeners:
             if not queue.full():
                 queue.put_nowait(decision.time)
@@ -184,6 +187,8 @@ class Runner:
         if self.decision is None:
             return True
         age_s = (scan.snapshot.time - self.decision.time).total_seconds()
+        if self._requests and age_s > 0:  # who asks is not kept waiting for the next scan
+            return True
         return age_s >= self.settings.connection.scan_s * 0.999
 
     async def _tell_link(self) -> None:
@@ -199,7 +204,7 @@ class Runner:
 
     # -- what is done to the plant -----------------------------------------------------------------------------
 
-    async def _act(self, decision: Decision) -> None:
+    async def _act(self, decision: Decision) -> Done:
         """Do what the Decision says; it is already in the historian."""
         done = await self._actuator.act(decision)
         self._faults = done.faults
@@ -207,6 +212,7 @@ class Runner:
         self.counts.commands_refused += done.refused
         for kind, text in done.events:
             await self._event(kind, text)
+        return done
 
     # -- before and after --------------------------------------------------------------------------------------
 
@@ -304,6 +310,12 @@ class Runner:
         """Put a person's request before the next turn and wait for what became of it."""
         return await self._ask(intent)
 
+    async def what_if(self, steps: Sequence[Step]) -> Considered | str:
+        """What the twin and safety say of a plan by hand, or why not; the loop remembers nothing of it."""
+        if self.decision is None:
+            return "there is no scan yet to look ahead from"
+        return await self._in_worker(what_if, self._memory, self.decision, steps, self.parts)
+
     async def subscribe(self) -> AsyncIterator[datetime]:
         """The process time of each turn, as it is taken."""
         queue: asyncio.Queue[datetime] = asyncio.Queue(maxsize=8)
@@ -313,3 +325,11 @@ class Runner:
                 yield await queue.get()
         finally:
             self._listeners.discard(queue)
+
+
+def _carried_out(ruling: Ruling, done: Done) -> Ruling:
+    """The ruling with what became of it at the plant: written and read back, or refused there and why."""
+    if not ruling.granted or ruling.intent.kind not in ("accept", "modify", "propose") or not done.events:
+        return ruling
+    told = "; ".join(f"{kind}: {text}" for kind, text in done.events)
+    return replace(ruling, granted=not done.faults, reason=told)

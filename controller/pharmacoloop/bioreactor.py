@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from controller.effect import effect_of
 from controller.envelope import Bound, Envelope, Limit
 from controller.records import Abstention, Effect, Insight, Move, Situation, Suggestion
 from twin.correction import Correction
@@ -22,7 +23,6 @@ from twin.forecast import Forecast, Latch, Plan, Step
 from twin.signals import Plant
 
 SEARCH_MEMBERS = 16  # enough to rank candidates; the chosen plan is forecast with the full ensemble (design)
-GAIN_QUANTILES = (0.1, 0.5, 0.9)  # the 80 % interval of the paired gain, and its median
 
 
 class Forecaster(Protocol):
@@ -107,7 +107,7 @@ class BioreactorLoop:
         now = estimate.time
         plan = self._plan(now, best, situation)
         proposed = self.engine.forecast(estimate, insight.correction, plan)
-        effect = _effect(baseline, proposed)
+        effect = effect_of(baseline, proposed)
         percent = 100.0 * effect.gain / max(effect.baseline, 1e-9)
         if percent < self.minimum_gain_percent:
             return Abstention(
@@ -196,20 +196,6 @@ def _crossing(forecast: Forecast, bound: Bound) -> datetime | None:
         if not bound.low <= value <= bound.high:
             return time
     return None
-
-
-def _effect(baseline: Forecast, proposed: Forecast) -> Effect:
-    gains = np.subtract(proposed.objective, baseline.objective)
-    low, middle, high = (float(x) for x in np.quantile(gains, GAIN_QUANTILES))
-    return Effect(
-        quantity=baseline.objective_name,
-        unit=baseline.objective_unit,
-        baseline=float(np.median(baseline.objective)),
-        proposed=float(np.median(proposed.objective)),
-        gain=middle,
-        gain_low=low,
-        gain_high=high,
-    )
 
 
 def _bounding(move: Move, limit: Limit) -> list[str]:
