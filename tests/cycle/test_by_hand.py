@@ -132,7 +132,7 @@ def test_in_shadow_nothing_by_hand_is_written(world, parts):
 
 
 def test_the_reason_names_who_and_what_and_how_much(world, parts):
-    decision, memory = after(world, parts, Mode.ADVISORY)
+    decision, _ = after(world, parts, Mode.ADVISORY)
     hold = parts.engine.hold(decision.estimate, decision.situation)
 
     def look(plan):
