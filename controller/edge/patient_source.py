@@ -11,10 +11,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from controller.by_hand import Considered
+from controller.edge.advice import AdviceLog, Followed, Past, followed
 from controller.edge.gateway.source import Bucket
 from controller.edge.historian.history import Bucket as Row
 from controller.edge.historian.series import samples
 from controller.records import Decision, Intent, Mode, Ruling, Suggestion
+from twin.forecast import Step
 from twin.model import Model
 from twin.signals import Assay, Plant, Quality
 
@@ -52,6 +55,7 @@ class PatientSource:
         self._series: dict[str, dict[int, tuple[float | None, int]]] = defaultdict(dict)
         self._events: list[dict[str, Any]] = []
         self._known: set[str] = set()
+        self._advice = AdviceLog()
         self._listeners: set[asyncio.Queue[datetime | None]] = set()
         self._scans, self._period_s, self._scanned_at = 0, 0.0, datetime.now(UTC)
         self.over = False
@@ -81,6 +85,7 @@ class PatientSource:
 
     def _record(self, decision: Decision) -> None:
         self._decisions.append(decision)
+        self._advice.follow(decision)
         self._scanned_at = datetime.now(UTC)
         at = int(decision.time.timestamp() * 1000)
         for sample in samples(decision):
@@ -168,6 +173,26 @@ class PatientSource:
             decision = await asyncio.to_thread(self._course.judge, intent)
             self._record(decision)
             return decision.rulings[-1]
+
+    async def what_if(self, steps: Sequence[Step]) -> Considered | str:
+        """Nothing is ever set for a patient, so there is nothing to try by hand."""
+        return "this plant has no setpoint that may be moved"
+
+    async def suggestions(self) -> Sequence[Past]:
+        """What was suggested, newest first."""
+        return self._advice.past()
+
+    def followed(self, past: Past) -> Followed | None:
+        """What has come of a suggestion by now."""
+        decision = self.latest()
+        return None if decision is None else followed(past, decision.estimate, self._course.model)
+
+    async def system(self) -> Sequence[Mapping[str, Any]]:
+        """How the playing goes."""
+        decision = self.latest()
+        backend = "" if decision is None else decision.insight.backend
+        facts = [{"name": "samples", "value": str(self._scans)}, {"name": "NeuroCore", "value": backend}]
+        return [{"name": "Recording", "state": "ok", "text": OVER if self.over else "being played", "facts": facts}]
 
     async def subscribe(self) -> AsyncIterator[datetime]:
         """The process time of each turn."""

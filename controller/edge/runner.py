@@ -17,6 +17,7 @@ import structlog
 from controller.by_hand import Considered
 from controller.cycle import Memory, Parts, turn, what_if
 from controller.edge.actuator import Actuator, Done
+from controller.edge.advice import AdviceLog
 from controller.edge.historian import Historian
 from controller.edge.opcua import PlantLink, PlantLost, Scan
 from controller.neurocore.backend import NeuroCoreLost
@@ -65,6 +66,7 @@ class Runner:
         self.counts = Counts()
         self.scan: Scan | None = None
         self.decision: Decision | None = None
+        self.advice = AdviceLog()
         self.notice = "starting"
         self.link_lost = ""  # why, while the plant is out of reach
         self.scanned_at: datetime | None = None  # wall time (UTC) of the last scan
@@ -128,6 +130,7 @@ class Runner:
         if self.scanned_at is not None:
             self.scan_period_s = (now - self.scanned_at).total_seconds()
         self.scan, self.decision, self.scanned_at = scan, decision, now
+        self.advice.follow(decision)
         self.counts.scans += 1
         self.notice = decision.notes[-1] if decision.notes else ""
 
@@ -234,9 +237,9 @@ class Runner:
         last = self.historian.last_decision(name, scan.batch)
         if last is None or last.time > scan.snapshot.time:
             return
-        past = tuple(
-            (d.estimate, d.snapshot) for d in self.historian.decisions(name, scan.batch, last.time - TRACK_SPAN)
-        )
+        recent = self.historian.decisions(name, scan.batch, last.time - TRACK_SPAN)
+        self.advice.replay(recent)
+        past = tuple((d.estimate, d.snapshot) for d in recent)
         mode = Mode.ADVISORY if last.mode is Mode.AUTO else last.mode
         standing = last.command if last.command and last.command.valid_until > scan.snapshot.time else None
         self._memory = Memory(

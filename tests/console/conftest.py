@@ -21,6 +21,8 @@ import pytest
 import uvicorn
 
 from controller import records
+from controller.by_hand import Considered
+from controller.edge.advice import AdviceLog, Followed, Past
 from controller.edge.gateway import application, hang_up
 from controller.edge.gateway.source import Bucket
 from controller.records import Decision, Intent, Mode, Move, Ruling, Suggestion
@@ -167,6 +169,7 @@ class Bench:
         self.silent_turns = False  # True: intents wait, because no turn is taken
         self.intents: list[Intent] = []
         self.scanned_at: datetime | None = None
+        self.log = AdviceLog()
         self.listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Queue[datetime]]] = set()
         self.happened: list[dict[str, Any]] = [
             {"time": at(96.0), "kind": "suggestion", "text": "S-0017: sugar feed 0.0420 to 0.0460 L/h"},
@@ -193,6 +196,7 @@ class Bench:
                 "precursor_feed": {"low": 0.0, "high": 0.004, "rate_per_h": 0.0005},
             },
             "batch_length_h": END_H,
+            "novelty_max": 0.8,
         }
 
     def latest(self) -> Decision | None:
@@ -271,6 +275,33 @@ class Bench:
 
     async def events(self, limit: int) -> Sequence[Mapping[str, Any]]:
         return self.happened[:limit]
+
+    async def what_if(self, steps: Sequence[Step]) -> Considered | str:
+        now = self.decision
+        assert now is not None
+        value = steps[0].inputs.get("feed")
+        if value is None:
+            return "no setpoint is changed; name at least one"
+        with_it = _forecast(NOW_H, (value - 0.042) * 15, value)
+        asked = replace(_suggestion(NOW_H), id="H1", moves=(Move("feed", value, "L/h", 0.042),))
+        refusals = () if value <= 0.08 else ("feed would leave 0 to 0.08 L/h",)
+        return Considered(asked, _forecast(NOW_H, 0.0, 0.042), with_it, records.Verdict(asked.moves, (), refusals))
+
+    async def suggestions(self) -> Sequence[Past]:
+        assert self.decision is not None
+        self.log.follow(self.decision)
+        return self.log.past()
+
+    def followed(self, past: Past) -> Followed | None:
+        return Followed(at(NOW_H), 1.0, 1.1, 1.08)
+
+    async def system(self) -> Sequence[Mapping[str, Any]]:
+        facts = [{"name": "scans", "value": "1155"}]
+        return [
+            {"name": "Link to the plant", "state": "ok" if self.link == "connected" else "bad", "text": self.link},
+            {"name": "Historian", "state": "ok", "text": "recording", "facts": facts},
+            {"name": "Data", "state": "warn", "text": "1 interval without data in this batch"},
+        ]
 
     async def submit(self, intent: Intent) -> Ruling:
         self.intents.append(intent)

@@ -12,7 +12,9 @@ import httpx
 import pytest
 
 from controller.edge.gateway import app as gateway_module
+from controller.edge.gateway import intents as intents_module
 from controller.records import Abstention, Mode
+from twin.correction import Correction, Population
 from twin.signals import Quality
 
 
@@ -160,7 +162,7 @@ def test_an_incomplete_or_unknown_intent_is_not_even_asked(bench, client, asked,
 
 
 def test_an_intent_waits_in_the_queue_while_no_turn_is_taken(bench, client, monkeypatch):
-    monkeypatch.setattr(gateway_module, "ANSWER_WITHIN_S", 0.1)
+    monkeypatch.setattr(intents_module, "ANSWER_WITHIN_S", 0.1)
     bench.silent_turns = True
     answer = client.post("/intents", json=accept())
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
@@ -263,7 +265,7 @@ def test_every_route_is_documented_and_the_documentation_loads_nothing_from_else
     described = client.get("/openapi.json").json()["paths"]
     assert {path.removeprefix("/api/v1") for path in described} == {
         "/plant", "/state", "/forecast", "/trend", "/assays", "/events", "/stream", "/intents",
-        "/intents/{key}", "/health",
+        "/intents/{key}", "/health", "/what-if", "/suggestions", "/surface", "/system", "/session",
     }  # fmt: skip
     for methods in described.values():
         for route in methods.values():
@@ -272,3 +274,52 @@ def test_every_route_is_documented_and_the_documentation_loads_nothing_from_else
     page = httpx.get(f"{gateway.url}/docs", trust_env=False).text
     assert "/api/v1/intents" in page
     assert "http" not in page.replace("/api", "")
+
+
+def test_a_what_if_gives_both_forecasts_and_asks_nothing_of_the_loop(bench, client):
+    told = client.post("/what-if", json={"steps": [{"inputs": {"feed": 0.05}}], "variables": ["product"]})
+    assert told.status_code == 200
+    found = told.json()
+    assert list(found["forecast"]["bands"]) == ["product"]
+    ends = [found[which]["bands"]["product"]["median"][-1] for which in ("baseline", "forecast")]
+    assert ends[1] > ends[0]
+    assert found["suggestion"]["moves"][0]["value"] == 0.05
+    assert bench.intents == []
+
+
+def test_a_what_if_that_cannot_be_looked_at_is_refused_in_words(client):
+    told = client.post("/what-if", json={"steps": [{"inputs": {"air": 1.0}}]})
+    assert (told.status_code, told.json()["detail"]) == (409, "no setpoint is changed; name at least one")
+    assert client.post("/what-if", json={"steps": []}).status_code == 422
+
+
+def test_setpoints_by_hand_reach_the_loop_with_their_reason(bench, client):
+    asked = {"kind": "modify", "by": "B. Ito", "suggestion": "S-0017", "moves": {"feed": 0.044}, "reason": "foam"}
+    client.post("/intents", json=asked)
+    client.post("/intents", json={"kind": "propose", "by": "B. Ito", "moves": {"feed": 0.043}, "reason": "oxygen"})
+    assert [(i.kind, dict(i.moves), i.reason) for i in bench.intents] == [
+        ("modify", {"feed": 0.044}, "foam"),
+        ("propose", {"feed": 0.043}, "oxygen"),
+    ]
+
+
+def test_the_past_of_a_suggestion_says_who_answered_and_what_followed(client):
+    assert client.get("/suggestions").json()[0]["status"] == "open"
+    client.post("/intents", json=accept(reason="agreed"))
+    past = client.get("/suggestions").json()[0]
+    assert (past["status"], past["by"], past["given"]) == ("accepted", "B. Ito", "agreed")
+    assert past["followed"]["actual"] == 1.08
+
+
+def test_the_surface_spans_two_states_around_the_present(bench, client):
+    assert client.get("/surface").status_code == 409  # one state is coded: there is no surface yet
+    insight = bench.decision.insight
+    population = Population(("biomass", "product"), (0.0, 0.0), (40.0, 5.0), ((0.4, 0.2), (0.8, 0.6)), 0.25)
+    correction = Correction(("growth",), population, ((1.0, -1.0),), 0.1, (0.5,))
+    bench.decision = replace(bench.decision, insight=replace(insight, correction=correction))
+    told = client.get("/surface", params={"points": 9}).json()
+    assert (told["rate"], told["x"], told["y"]) == ("growth", "biomass", "product")
+    assert (len(told["xs"]), len(told["values"]), len(told["values"][0])) == (9, 9, 9)
+    assert told["here"][0] == pytest.approx(bench.decision.estimate["biomass"])
+    assert max(abs(v) for row in told["values"] for v in row) <= 0.5
+    assert client.get("/surface", params={"rate": "yield"}).status_code == 422

@@ -3,71 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from controller.edge.gateway import intents, looking, sessions
+from controller.edge.gateway.access import Access
+from controller.edge.gateway.asked import TheSource
+from controller.edge.gateway.guard import Guard
 from controller.edge.gateway.handbook import handbook
-from controller.edge.gateway.loopback import Loopback
+from controller.edge.gateway.intents import Docket
 from controller.edge.gateway.source import AssayView, EventView, PlantView, Source, StatusView, TrendView
 from controller.edge.gateway.views import DecisionView, ForecastView, Number, View, decision_view, forecast_view
-from controller.records import Intent, Mode, Ruling
+from controller.records import Mode
 
-ANSWER_WITHIN_S = 4.0  # wall seconds a request waits for its ruling before it is told "queued" (design)
 KEEP_ALIVE_S = 5.0  # wall seconds between comments on a quiet stream, so that a dead peer is noticed (design)
-INTENTS_KEPT = 200  # outcomes that can still be asked for (design)
 MISSED_SCANS = 3.0  # scan periods without a scan after which the loop counts as degraded (design)
-
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]*$")]
-Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
-Remark = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
-
-
-class Asked(BaseModel):
-    """What a person asks; anything not declared here is refused."""
-
-    model_config = ConfigDict(extra="forbid")
-    by: Name = Field(description="who asks", examples=["A. Keller"])
-
-
-class AcceptIn(Asked):
-    """Accept the open suggestion; a remark is welcome."""
-
-    kind: Literal["accept"]
-    suggestion: Name
-    reason: Remark = ""
-
-
-class RejectIn(Asked):
-    """Reject the open suggestion, and say why."""
-
-    kind: Literal["reject"]
-    suggestion: Name
-    reason: Sentence
-
-
-class ModeIn(Asked):
-    """Change the mode, and say why."""
-
-    kind: Literal["mode"]
-    mode: Mode
-    reason: Sentence
-
-
-IntentIn = Annotated[AcceptIn | RejectIn | ModeIn, Body(discriminator="kind")]
-
-
-class OutcomeView(View):
-    """What became of an intent: queued until a turn has judged it."""
-
-    id: str
-    status: Literal["granted", "refused", "queued"]
-    reason: str
 
 
 class StateView(View):
@@ -102,50 +56,6 @@ class HealthView(View):
     scan_age_s: Number
 
 
-class Docket:
-    """The intents of this session: each is before the loop, or judged."""
-
-    def __init__(self) -> None:
-        self._ids = count(1)
-        self._asked: dict[str, asyncio.Task[Ruling]] = {}
-
-    async def ask(self, source: Source, intent: Intent, wait_s: float) -> OutcomeView:
-        """Put the intent before the loop; the answer is its ruling, or that it is queued."""
-        key = str(next(self._ids))
-        task = asyncio.ensure_future(_judged(source, intent))
-        self._asked[key] = task
-        while len(self._asked) > INTENTS_KEPT:
-            self._asked.pop(next(iter(self._asked)))
-        await asyncio.wait({task}, timeout=wait_s)
-        return self.outcome(key)
-
-    def outcome(self, key: str) -> OutcomeView:
-        """What is known of the intent of that id; KeyError when there is none."""
-        task = self._asked[key]
-        if not task.done():
-            return OutcomeView(id=key, status="queued", reason="it is judged in the next turn of the loop")
-        if task.cancelled():
-            return OutcomeView(id=key, status="refused", reason="the controller stopped before it was judged")
-        ruling = task.result()
-        return OutcomeView(id=key, status="granted" if ruling.granted else "refused", reason=ruling.reason)
-
-
-async def _judged(source: Source, intent: Intent) -> Ruling:
-    return await source.submit(intent)
-
-
-def _source(request: Request) -> Source:
-    source: Source = request.app.state.source
-    return source
-
-
-def _docket(request: Request) -> Docket:
-    docket: Docket = request.app.state.docket
-    return docket
-
-
-TheSource = Annotated[Source, Depends(_source)]
-TheDocket = Annotated[Docket, Depends(_docket)]
 router = APIRouter(prefix="/api/v1")
 
 
@@ -217,42 +127,6 @@ async def stream(source: TheSource, request: Request) -> StreamingResponse:
     return StreamingResponse(messages, media_type="text/event-stream", headers=headers)
 
 
-@router.post(
-    "/intents",
-    summary="Ask the loop for something",
-    responses={
-        202: {
-            "model": OutcomeView,
-            "description": "Queued: no turn was taken yet; ask for it by its id",
-        },
-        409: {"model": OutcomeView, "description": "Refused, with the reason"},
-    },
-)
-async def ask(intent: IntentIn, source: TheSource, docket: TheDocket, response: Response) -> OutcomeView:
-    """Accept or reject the open suggestion, or change the mode. The next turn judges it and says why."""
-    decision = source.latest()
-    asked = Intent(
-        kind=intent.kind,
-        by=intent.by,
-        at=datetime.now(UTC) if decision is None else decision.time,
-        suggestion="" if isinstance(intent, ModeIn) else intent.suggestion,
-        mode=intent.mode if isinstance(intent, ModeIn) else None,
-        reason=intent.reason,
-    )
-    outcome = await docket.ask(source, asked, ANSWER_WITHIN_S)
-    response.status_code = {"granted": 200, "queued": 202, "refused": 409}[outcome.status]
-    return outcome
-
-
-@router.get("/intents/{key}", summary="The outcome of an intent", responses={404: {"description": "Not known"}})
-async def intent_outcome(key: str, docket: TheDocket) -> OutcomeView:
-    """Granted, refused with the reason, or still queued."""
-    try:
-        return docket.outcome(key)
-    except KeyError:
-        raise HTTPException(404, f"there is no intent {key!r} in this session") from None
-
-
 @router.get("/health", summary="Is somebody there")
 async def health(source: TheSource) -> HealthView:
     """Degraded when the plant's link is down or scans are overdue; starting before the first scan."""
@@ -319,8 +193,8 @@ def hang_up(app: FastAPI) -> None:
     app.state.closing.set()
 
 
-def application(source: Source) -> FastAPI:
-    """The gateway over a source, to be served on a loopback address; other names for it are turned away."""
+def application(source: Source, access: Access | None = None, names: Collection[str] = ()) -> FastAPI:
+    """The gateway over a source. Without `access` nobody signs in: then it may be served on loopback only."""
     app = FastAPI(
         title="NeuroTwin gateway",
         version="1",
@@ -331,8 +205,10 @@ def application(source: Source) -> FastAPI:
     )
     app.state.source = source
     app.state.docket = Docket()
+    app.state.access = access
     app.state.closing = asyncio.Event()
-    app.include_router(router)
+    for routes in (router, intents.router, looking.router, sessions.router):
+        app.include_router(routes)
     app.add_route("/docs", handbook, include_in_schema=False)
-    app.add_middleware(Loopback)
+    app.add_middleware(Guard, access=access, names=names)
     return app

@@ -7,10 +7,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from controller.by_hand import Considered
+from controller.edge.advice import Followed, Past, followed
 from controller.edge.gateway.source import Bucket
+from controller.edge.gateway.system import parts_of
 from controller.edge.historian.history import History
 from controller.edge.runner import Runner
 from controller.records import Decision, Intent, Ruling
+from twin.forecast import Step
 from twin.model import Model
 from twin.signals import Assay
 
@@ -48,6 +52,7 @@ class Report:
                 for x in parts.envelope.limits
             },
             "batch_length_h": settings.batch.length_h,
+            "novelty_max": parts.gates.novelty_max,
         }
 
     def latest(self) -> Decision | None:
@@ -115,6 +120,23 @@ class Report:
     async def submit(self, intent: Intent) -> Ruling:
         """Put the intent before the next turn."""
         return await self._runner.submit(intent)
+
+    async def what_if(self, steps: Sequence[Step]) -> Considered | str:
+        """Both forecasts and the verdict on a plan by hand."""
+        return await self._runner.what_if(steps)
+
+    async def suggestions(self) -> Sequence[Past]:
+        """What was suggested in this batch, newest first."""
+        return self._runner.advice.past()
+
+    def followed(self, past: Past) -> Followed | None:
+        """What has come of a suggestion by now."""
+        decision = self._runner.decision
+        return None if decision is None else followed(past, decision.estimate, self._model)
+
+    async def system(self) -> Sequence[Mapping[str, Any]]:
+        """The parts of the system, from the link to NeuroCore."""
+        return await asyncio.to_thread(parts_of, self._runner, self._reader)
 
     def subscribe(self) -> AsyncIterator[datetime]:
         """The process time of each turn."""

@@ -8,8 +8,11 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from controller.edge.gateway.views import Number, QualityName, View
+from controller.by_hand import Considered
+from controller.edge.advice import Followed, Past
+from controller.edge.gateway.views import Number, QualityName, SuggestionView, View
 from controller.records import Decision, Intent, Mode, Ruling
+from twin.forecast import Step
 from twin.signals import Assay, Role
 
 Bucket = tuple[int, float | None, float | None, float | None, int]
@@ -51,6 +54,18 @@ class Source(Protocol):
 
         The gateway bounds its own waiting; a loop that ends cancels what it will not judge any more.
         """
+
+    async def what_if(self, steps: Sequence[Step]) -> Considered | str:
+        """Both forecasts and the verdict on a plan by hand, or why it cannot be looked at; nothing is remembered."""
+
+    async def suggestions(self) -> Sequence[Past]:
+        """What was suggested in this batch, newest first."""
+
+    def followed(self, past: Past) -> Followed | None:
+        """What has come of a suggestion by now, where its forecasts reach."""
+
+    async def system(self) -> Sequence[Mapping[str, Any]]:
+        """The parts of the system: SystemView."""
 
     def subscribe(self) -> AsyncIterator[datetime]:
         """The process time of each turn, as it is taken; ends when the loop ends."""
@@ -94,6 +109,7 @@ class PlantView(View):
     states: list[QuantityView] = Field(default_factory=list)
     limits: dict[str, LimitView] = Field(default_factory=dict)
     batch_length_h: Number = None
+    novelty_max: Number = None  # of the gate: above it the present counts as unusual
 
 
 class BatchView(View):
@@ -151,6 +167,42 @@ class EventView(View):
     kind: str
     text: str
     severity: Literal["info", "warning", "alarm"] = "info"
+
+
+class FollowedView(View):
+    """The objective at one instant: forecast without and with the suggestion, and as estimated."""
+
+    at: datetime
+    without: Number
+    predicted: Number
+    actual: Number
+
+
+class PastView(View):
+    """One suggestion of the past with its answer."""
+
+    suggestion: SuggestionView
+    status: str
+    by: str
+    given: str
+    at: datetime | None
+    followed: FollowedView | None
+
+
+class FactView(View):
+    """One figure, as it is shown."""
+
+    name: str
+    value: str
+
+
+class SystemView(View):
+    """One part of the system."""
+
+    name: str
+    state: Literal["ok", "warn", "bad"]
+    text: str
+    facts: list[FactView] = Field(default_factory=list)
 
 
 class TrendView(View):

@@ -1,0 +1,27 @@
+"""What every route may need: the source behind the gateway, and who is asking."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from controller.edge.gateway.access import Person
+from controller.edge.gateway.source import Source
+from controller.edge.users import Role
+
+EVERYBODY = Person("", Role.ENGINEER)  # on loopback without users, whoever asks may do everything
+
+
+def _source(request: Request) -> Source:
+    source: Source = request.app.state.source
+    return source
+
+
+def _person(request: Request) -> Person:
+    found: Person = getattr(request.state, "person", EVERYBODY)
+    return found
+
+
+TheSource = Annotated[Source, Depends(_source)]
+ThePerson = Annotated[Person, Depends(_person)]

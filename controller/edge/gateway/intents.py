@@ -1,0 +1,169 @@
+"""What people ask of the loop, and what became of it: queued, granted or refused, each with its reason."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from itertools import count
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from controller.edge.gateway.asked import TheSource
+from controller.edge.gateway.source import Source
+from controller.edge.gateway.views import View
+from controller.records import Intent, Mode, Ruling
+
+ANSWER_WITHIN_S = 4.0  # wall seconds a request waits for its ruling before it is told "queued" (design)
+INTENTS_KEPT = 200  # outcomes that can still be asked for (design)
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]*$")]
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
+Remark = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+
+
+Moves = Annotated[
+    dict[Name, Annotated[float, Field(allow_inf_nan=False)]],
+    Field(min_length=1, max_length=20, description="setpoints by variable, in their own units"),
+]
+
+
+class Asked(BaseModel):
+    """What a person asks; anything not declared here is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+    by: Name = Field(description="who asks", examples=["A. Keller"])
+
+
+class AcceptIn(Asked):
+    """Accept the open suggestion; a remark is welcome."""
+
+    kind: Literal["accept"]
+    suggestion: Name
+    reason: Remark = ""
+
+
+class RejectIn(Asked):
+    """Reject the open suggestion, and say why."""
+
+    kind: Literal["reject"]
+    suggestion: Name
+    reason: Sentence
+
+
+class ModeIn(Asked):
+    """Change the mode, and say why."""
+
+    kind: Literal["mode"]
+    mode: Mode
+    reason: Sentence
+
+
+class ModifyIn(Asked):
+    """Take the open suggestion with other setpoints, and say why."""
+
+    kind: Literal["modify"]
+    suggestion: Name
+    moves: Moves
+    reason: Sentence
+
+
+class ProposeIn(Asked):
+    """Stand for setpoints of one's own, and say why; safety judges them like any suggestion."""
+
+    kind: Literal["propose"]
+    moves: Moves
+    reason: Sentence
+
+
+IntentIn = Annotated[AcceptIn | ModifyIn | ProposeIn | RejectIn | ModeIn, Body(discriminator="kind")]
+
+
+class OutcomeView(View):
+    """What became of an intent: queued until a turn has judged it."""
+
+    id: str
+    status: Literal["granted", "refused", "queued"]
+    reason: str
+
+
+class Docket:
+    """The intents of this session: each is before the loop, or judged."""
+
+    def __init__(self) -> None:
+        self._ids = count(1)
+        self._asked: dict[str, asyncio.Task[Ruling]] = {}
+
+    async def ask(self, source: Source, intent: Intent, wait_s: float) -> OutcomeView:
+        """Put the intent before the loop; the answer is its ruling, or that it is queued."""
+        key = str(next(self._ids))
+        task = asyncio.ensure_future(_judged(source, intent))
+        self._asked[key] = task
+        while len(self._asked) > INTENTS_KEPT:
+            self._asked.pop(next(iter(self._asked)))
+        await asyncio.wait({task}, timeout=wait_s)
+        return self.outcome(key)
+
+    def outcome(self, key: str) -> OutcomeView:
+        """What is known of the intent of that id; KeyError when there is none."""
+        task = self._asked[key]
+        if not task.done():
+            return OutcomeView(id=key, status="queued", reason="it is judged in the next turn of the loop")
+        if task.cancelled():
+            return OutcomeView(id=key, status="refused", reason="the controller stopped before it was judged")
+        ruling = task.result()
+        return OutcomeView(id=key, status="granted" if ruling.granted else "refused", reason=ruling.reason)
+
+
+async def _judged(source: Source, intent: Intent) -> Ruling:
+    return await source.submit(intent)
+
+
+def _docket(request: Request) -> Docket:
+    docket: Docket = request.app.state.docket
+    return docket
+
+
+TheDocket = Annotated[Docket, Depends(_docket)]
+router = APIRouter(prefix="/api/v1")
+
+
+@router.post(
+    "/intents",
+    summary="Ask the loop for something",
+    responses={
+        202: {
+            "model": OutcomeView,
+            "description": "Queued: no turn was taken yet; ask for it by its id",
+        },
+        409: {"model": OutcomeView, "description": "Refused, with the reason"},
+    },
+)
+async def ask(intent: IntentIn, source: TheSource, docket: TheDocket, response: Response) -> OutcomeView:
+    """Accept, modify or reject the open suggestion, propose setpoints, or change the mode: judged at the next reading.
+
+    What is to be written is answered when it has been: written and read back, or refused by the plant and why.
+    """
+    decision = source.latest()
+    asked = Intent(
+        kind=intent.kind,
+        by=intent.by,
+        at=datetime.now(UTC) if decision is None else decision.time,
+        suggestion="" if isinstance(intent, ModeIn | ProposeIn) else intent.suggestion,
+        mode=intent.mode if isinstance(intent, ModeIn) else None,
+        reason=intent.reason,
+        moves=intent.moves if isinstance(intent, ModifyIn | ProposeIn) else {},
+    )
+    outcome = await docket.ask(source, asked, ANSWER_WITHIN_S)
+    response.status_code = {"granted": 200, "queued": 202, "refused": 409}[outcome.status]
+    return outcome
+
+
+@router.get("/intents/{key}", summary="The outcome of an intent", responses={404: {"description": "Not known"}})
+async def intent_outcome(key: str, docket: TheDocket) -> OutcomeView:
+    """Granted, refused with the reason, or still queued."""
+    try:
+        return docket.outcome(key)
+    except KeyError:
+        raise HTTPException(404, f"there is no intent {key!r} in this session") from None

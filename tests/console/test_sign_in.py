@@ -1,0 +1,154 @@
+"""Who may do what at a gateway that has users: over real HTTP, with real hashes."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+
+import httpx
+import pytest
+
+from controller.edge.gateway import application
+from controller.edge.gateway.access import Access, Refused
+from controller.edge.users import Role, Users
+from controller.faults import Fault
+
+PROGRAM = "a-token-for-the-console"
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """The file of users, and their passwords by name."""
+    users = Users(tmp_path_factory.mktemp("users") / "users.json")
+    given = (("vera", Role.VIEWER), ("omar", Role.OPERATOR))
+    return users, {name: users.add(name, role) for name, role in given}
+
+
+@pytest.fixture
+def access(people):
+    return Access(people[0], PROGRAM)
+
+
+@pytest.fixture
+def ask(bench, access):
+    """One request to a gateway with users, without a socket in between."""
+    app = application(bench, access, ["plant.example"])
+
+    def send(method, path, token="", **options):
+        async def once():
+            transport = httpx.ASGITransport(app=app)
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            headers |= options.pop("headers", {})
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/api/v1") as client:
+                return await client.request(method, path, headers=headers, **options)
+
+        return asyncio.run(once())
+
+    return send
+
+
+def token_of(ask, people, name):
+    answer = ask("POST", "/session", json={"name": name, "password": people[1][name]})
+    assert answer.status_code == 200
+    return answer.json()["token"]
+
+
+def accept(by):
+    return {"kind": "accept", "by": by, "suggestion": "S-0017"}
+
+
+def test_without_a_token_nothing_is_told_but_that_somebody_is_there(ask):
+    assert ask("GET", "/state").status_code == 401
+    assert ask("GET", "/stream").status_code == 401
+    assert ask("GET", "/state", "guessed").status_code == 401
+    assert ask("GET", "/health").status_code == 200
+
+
+def test_the_console_may_look_with_its_token_and_not_act(ask, bench):
+    assert ask("GET", "/state", PROGRAM).status_code == 200
+    assert ask("POST", "/intents", PROGRAM, json=accept("omar")).status_code == 403
+    assert bench.intents == []
+
+
+def test_a_viewer_sees_and_asks_what_if_and_is_refused_a_write(ask, people, bench):
+    token = token_of(ask, people, "vera")
+    assert ask("GET", "/state", token).status_code == 200
+    assert ask("POST", "/what-if", token, json={"steps": [{"inputs": {"feed": 0.05}}]}).status_code == 200
+    refused = ask("POST", "/intents", token, json=accept("vera"))
+    assert refused.status_code == 403
+    assert "vera may look only" in refused.json()["detail"]
+    assert bench.intents == []
+
+
+def test_an_operator_acts_in_the_own_name_only(ask, people, bench):
+    token = token_of(ask, people, "omar")
+    stolen = ask("POST", "/intents", token, json=accept("vera"))
+    assert stolen.status_code == 403
+    assert "cannot act as 'vera'" in stolen.json()["detail"]
+    assert ask("POST", "/intents", token, json=accept("omar")).status_code == 200
+    assert [intent.by for intent in bench.intents] == ["omar"]
+
+
+def test_signing_out_ends_the_session(ask, people):
+    token = token_of(ask, people, "omar")
+    assert ask("GET", "/session", token).json()["role"] == "operator"
+    assert ask("DELETE", "/session", token).status_code == 204
+    assert ask("GET", "/state", token).status_code == 401
+
+
+def test_guessing_is_slowed_down_and_a_wrong_name_tells_no_more_than_a_wrong_password(ask):
+    wrong = [ask("POST", "/session", json={"name": "omar", "password": "guess"}) for _ in range(6)]
+    assert [answer.status_code for answer in wrong] == [401] * 5 + [429]
+    assert wrong[-1].headers["retry-after"] == "60"
+    unknown = ask("POST", "/session", json={"name": "nobody", "password": "guess"})
+    assert unknown.json() == wrong[0].json()
+
+
+def test_a_session_ends_after_an_hour_without_action_and_after_a_shift(people):
+    now = [0.0]
+    access = Access(people[0], PROGRAM, session_s=100.0, idle_s=30.0, clock=lambda: now[0])
+    token, _ = asyncio.run(access.sign_in("omar", people[1]["omar"]))
+    now[0] = 20.0
+    assert access.who(token) is not None
+    now[0] = 45.0
+    assert access.who(token, acting=False) is not None  # heard 25 s ago; looking keeps nothing awake
+    now[0] = 51.0
+    assert access.who(token) is None
+    token, _ = asyncio.run(access.sign_in("omar", people[1]["omar"]))
+    for step in range(1, 11):
+        now[0] = 51.0 + 9.9 * step
+        assert access.who(token) is not None
+    now[0] = 152.0
+    assert access.who(token) is None
+
+
+def test_a_user_who_is_removed_is_out_at_once(tmp_path):
+    users = Users(tmp_path / "users.json")
+    password = users.add("ada", Role.ENGINEER)
+    access = Access(Users(users.path), PROGRAM)
+    token, person = asyncio.run(access.sign_in("ada", password))
+    assert person.role is Role.ENGINEER
+    users.remove("ada")
+    assert access.who(token) is None
+    with pytest.raises(Refused):
+        asyncio.run(access.sign_in("ada", password))
+
+
+def test_the_file_of_users_is_private_and_holds_no_password(people):
+    users, passwords = people
+    assert stat.S_IMODE(users.path.stat().st_mode) == 0o600
+    text = users.path.read_text()
+    assert "$argon2id$" in text
+    assert not any(password in text for password in passwords.values())
+
+
+def test_a_damaged_file_of_users_lets_nobody_in(tmp_path):
+    path = tmp_path / "users.json"
+    path.write_text("{}")
+    with pytest.raises(Fault, match="cannot be read"):
+        Users(path).known()
+
+
+def test_names_under_which_it_is_known_are_served_and_no_others(ask):
+    assert ask("GET", "/health", headers={"Host": "plant.example:8420"}).status_code == 200
+    assert ask("GET", "/health", headers={"Host": "evil.example"}).status_code == 421
