@@ -1,0 +1,124 @@
+"""One batch behind one OPC UA server: the batch holds all truth, the nodes only show it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from asyncua import ua
+from asyncua.server.server import Server
+from asyncua.ua.status_codes import StatusCodes
+
+from plant_sim import checkpoint
+from plant_sim.batch import Batch
+from plant_sim.processes import PROCESSES
+from plant_sim.server.options import Options
+from plant_sim.server.simulation import Simulation
+from plant_sim.server.space import NAMESPACE, NEVER, STATUS, Space, code
+from plant_sim.server.writes import ClientWrites, take
+from plant_sim.tags import tags_of
+
+_V = ua.VariantType
+_WAITING = code(StatusCodes.BadWaitingForInitialData)
+
+
+class PlantServer:
+    """The plant that clients meet."""
+
+    def __init__(self, options: Options, server: Server) -> None:
+        """Inoculate, or go on from the checkpoint; ValueError says why that cannot be."""
+        self._options, self._server = options, server
+        if options.process not in PROCESSES:
+            raise ValueError(f"no process is called {options.process!r}; there are {', '.join(PROCESSES)}")
+        self.process = PROCESSES[options.process]
+        self._tags = tags_of(self.process)
+        self.batch = Batch(options.seed, options.lease_s, options.nominal, process=self.process)
+        memory = checkpoint.load(options.checkpoint) if options.checkpoint else None
+        if memory is not None:
+            if memory["start"] != options.start.isoformat():
+                raise ValueError(f"the checkpoint's batch began at {memory['start']}, not {options.start.isoformat()}")
+            self.batch.recall(memory["batch"])
+        self.process.warm()  # or the first client to advance the plant would wait for the compiler
+        self._space = Space(server, 0)  # until `build`
+        self.truth: checkpoint.TruthLog | None = None
+
+    @property
+    def time(self) -> datetime:
+        """Process time."""
+        return self._options.start + timedelta(seconds=self.batch.elapsed_s)
+
+    async def build(self) -> None:
+        """Lay out the address space, and take over client writes."""
+        self._space = space = Space(self._server, await self._server.register_namespace(NAMESPACE))
+        reactor, writable = await space.add_object("R1"), self._tags.writable
+        for point in self._tags.points.values():
+            await space.add_analog(reactor, point, point.tag in writable)
+        for tag, kind in self._tags.plain.items():
+            await space.add(reactor, tag, ua.VariantType[kind], tag in writable)
+        await Simulation(self, lockstep=self._options.speed is None).build(space)
+        await space.keep_history(i.point.tag for i in self.process.instruments)
+        inner = self._server.iserver
+        tags = {space.nodes[tag]: tag for tag in writable}
+        inner.attribute_service = ClientWrites(inner.aspace, tags, self._take, self.taken)
+
+    async def show(self) -> None:
+        """Show everything as it is now."""
+        batch, now, show = self.batch, self.time, self._space.show
+        for tag, seen in batch.signals.items():
+            await show(tag, seen.value, _V.Double, now, STATUS[seen.status])
+        for tag, value in self.process.setpoints.items():
+            await show(tag, value, _V.Double, now)
+        for pump, value in batch.local_setpoints().items():
+            await show(f"{pump}.SP_LOCAL", value, _V.Double, now)
+        for point in self.process.assays:
+            await self._show_assay(point.tag, now)
+        await show("BATCH.ID", batch.name, _V.String, now)
+        await show("BATCH.START", self._options.start, _V.DateTime, now)
+        await show("BATCH.PHASE", batch.phase.value, _V.String, now)
+        await show("SIMULATION.SPEED", self._options.speed or 0.0, _V.Double, now)
+        await self._show_supervision()
+
+    def keep(self) -> None:
+        """Log the truth of this instant, and save the batch."""
+        if self.truth is not None:
+            self.truth.write(self.time.isoformat(), self.batch.elapsed_s / 3600.0, self.batch.truth())
+        self._save()
+
+    async def advance(self, seconds: float) -> None:
+        """Move process time on, show and keep."""
+        self.batch.advance(seconds)
+        await self.show()
+        self.keep()
+
+    async def taken(self) -> None:
+        """Show what a client wrote and what follows from it, and save it."""
+        await self._show_supervision()
+        self._save()
+
+    def _take(self, tag: str, written: ua.DataValue) -> ua.StatusCode:
+        return take(self.batch, self._tags.points, self._options.start, tag, written)
+
+    def _save(self) -> None:
+        if self._options.checkpoint is not None:
+            memory = {"start": self._options.start.isoformat(), "batch": self.batch.memory()}
+            checkpoint.save(self._options.checkpoint, memory)
+
+    async def _show_supervision(self) -> None:
+        batch, lease, now, show = self.batch, self.batch.lease, self.time, self._space.show
+        for pump, active in batch.active_setpoints().items():
+            valid_until_s = lease.valid_until_s[pump]
+            until = NEVER if valid_until_s is None else self._options.start + timedelta(seconds=valid_until_s)
+            await show(f"{pump}.SP", lease.remote[pump], _V.Double, now)
+            await show(f"{pump}.SP_ACTIVE", active, _V.Double, now)
+            await show(f"{pump}.VALID_UNTIL", until, _V.DateTime, now)
+        await show("SUPERVISOR.HEARTBEAT", lease.heartbeat, _V.UInt32, now)
+        await show("SUPERVISOR.LEASE_S", lease.lease_s, _V.Double, now)
+        await show("SUPERVISOR.IN_CONTROL", batch.in_control(), _V.Boolean, now)
+        await show("SUPERVISOR.LEASE_LAPSES", lease.lapses, _V.UInt32, now)
+
+    async def _show_assay(self, tag: str, now: datetime) -> None:
+        result = self.batch.laboratory.results.get(tag)
+        if result is None:
+            await self._space.show(tag, None, _V.Double, now, _WAITING)
+            return
+        sampled, seen = self._options.start + timedelta(seconds=result.sampled_s), result.signal
+        await self._space.show(tag, seen.value, _V.Double, sampled, STATUS[seen.status])

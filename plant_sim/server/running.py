@@ -1,0 +1,77 @@
+"""Serving the plant: its clock, its files, and the process that it may be."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+from plant_sim import checkpoint
+from plant_sim.server.options import Options, arguments
+from plant_sim.server.plant import PlantServer
+from plant_sim.server.security import protect, server_for
+
+
+async def serve(options: Options, ready: asyncio.Event | None = None) -> None:
+    """Serve until cancelled; ValueError or OSError when it cannot start."""
+    if objection := options.security.objection(options.endpoint):
+        raise ValueError(objection)
+    server = server_for(options.security)
+    plant = PlantServer(options, server)
+    await server.init()
+    server.set_endpoint(options.endpoint)
+    server.set_server_name("NeuroTwin simulated plant")
+    await protect(server, options.security, urlsplit(options.endpoint).hostname or "localhost")
+    server.allow_remote_admin(False)
+    await plant.build()
+    await plant.show()
+    async with server:  # only who holds the port may write to the batch's files
+        with ExitStack() as stack:
+            if options.truth is not None:
+                hours = plant.batch.elapsed_s / 3600.0
+                plant.truth = stack.enter_context(checkpoint.TruthLog(options.truth, hours))
+            plant.keep()
+            if ready is not None:
+                ready.set()
+            await _run(plant, options)
+
+
+async def _run(plant: PlantServer, options: Options) -> None:
+    """Keep process time in step with the clock; one that cannot keep up falls behind rather than jumps."""
+    if options.speed is None:
+        await asyncio.Event().wait()  # for ever: clients advance it
+        return
+    clock = asyncio.get_running_loop().time
+    due = clock()
+    while True:
+        due = max(due + options.scan_s / options.speed, clock())
+        await asyncio.sleep(due - clock())
+        await plant.advance(options.scan_s)
+
+
+async def _main(options: Options) -> None:
+    ready = asyncio.Event()
+    serving = asyncio.create_task(serve(options, ready))
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(stop, serving.cancel)
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if ready.is_set():
+        print(f"plant ready {options.endpoint}", flush=True)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        pass
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the plant as a process of its own, until SIGTERM or SIGINT."""
+    try:
+        asyncio.run(_main(arguments(argv)))
+    except (ValueError, OSError) as error:
+        print(f"the plant cannot run: {error}", file=sys.stderr)
+        return 2
+    return 0
