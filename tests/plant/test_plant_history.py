@@ -58,8 +58,15 @@ def test_only_the_online_tags_keep_a_history(with_plant):
 
 @pytest.mark.parametrize(
     ("start", "end", "count", "expected"),
-    [(2, 5, 0, [2, 3, 4, 5]), (2, 5, 2, [2, 3]), (2, None, 0, [2, 3, 4, 5, 6, 7, 8, 9]), (5, 2, 0, [5, 4, 3, 2])]
-    + [(None, 3, 0, [3, 2, 1, 0]), (None, None, 3, [9, 8, 7]), (20, 30, 0, [])],
+    [
+        (2, 5, 0, [2, 3, 4, 5]),
+        (2, 5, 2, [2, 3]),
+        (2, None, 0, [2, 3, 4, 5, 6, 7, 8, 9]),
+        (5, 2, 0, [5, 4, 3, 2]),
+        (None, 3, 0, [3, 2, 1, 0]),
+        (None, None, 3, [9, 8, 7]),
+        (20, 30, 0, []),
+    ],
 )
 def test_raw_values_come_in_the_order_and_number_that_is_asked(start, end, count, expected):
     node = ua.NodeId("X", 2)
