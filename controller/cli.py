@@ -10,9 +10,8 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import structlog
 import typer
@@ -20,6 +19,7 @@ import typer
 from controller.bench.command import app as bench
 from controller.commands.certs import app as certs
 from controller.commands.patient import patient
+from controller.commands.plant import plant, speed_of
 from controller.faults import Fault
 from controller.lifeline import die_with_parent, until_stopped
 from controller.records import Mode
@@ -36,6 +36,7 @@ app = typer.Typer(
 app.add_typer(bench, name="bench")
 app.add_typer(certs, name="certs")
 app.command("patient")(patient)
+app.command("plant")(plant)
 
 Config = Annotated[Path, typer.Argument(help="The configuration (TOML); `neurotwin init DIR` writes one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
@@ -84,49 +85,6 @@ def demo(
         raise Fault("--json belongs to --headless")
     else:
         demonstration.interactive(speed_of(speed), hours, seed, out)
-
-
-@app.command()
-def plant(
-    config: Config,
-    speed: Annotated[str, typer.Option(help="Process seconds per second, or max (lockstep).")] = "1",
-    seed: Annotated[int, typer.Option(help="Which simulated batch.")] = 7,
-    checkpoint: Annotated[Path | None, typer.Option(help="Kept at every scan; a restart goes on from it.")] = None,
-    truth: Annotated[Path | None, typer.Option(help="Write the true states here, for a judge only.")] = None,
-) -> None:
-    """Serve the simulated plant over OPC UA."""
-    from plant_sim import server
-
-    settings = load(config)
-    options = server.Options(
-        endpoint=settings.connection.endpoint,
-        seed=seed,
-        speed=speed_of(speed),
-        checkpoint=checkpoint,
-        truth=truth,
-        lease_s=settings.supervisor.lease_s,
-        process=settings.plant.model,
-    )
-    try:
-        until_stopped(_announced(server.serve, options))
-    except (OSError, ValueError) as fault:
-        raise Fault(f"the simulated plant cannot run at {options.endpoint}: {fault}") from fault
-
-
-async def _announced(serve: Callable[[Any, asyncio.Event], Coroutine[Any, Any, None]], options: Any) -> None:
-    """Serve until cancelled, and print one line once clients can connect."""
-    ready = asyncio.Event()
-    serving = asyncio.create_task(serve(options, ready))
-    waiting = asyncio.create_task(ready.wait())
-    try:
-        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if ready.is_set():
-            print(f"plant ready {options.endpoint}", flush=True)
-        await serving
-    finally:
-        waiting.cancel()
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
 
 
 @app.command()
@@ -179,19 +137,6 @@ def init(folder: Annotated[Path, typer.Argument(help="Where to put it; nothing i
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(default_config("penicillin"), target)
     print(f"wrote {target}; next: neurotwin check {target} --connect")
-
-
-def speed_of(text: str) -> float | None:
-    """Process seconds per second; None for lockstep."""
-    if text == "max":
-        return None
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 0.0 < speed <= 100_000.0:
-        raise Fault(f"--speed {text}: give a number above 0 (at most 100000), or max")
-    return speed
 
 
 if __name__ == "__main__":
