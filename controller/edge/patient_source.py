@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from controller.by_hand import Considered
 from controller.edge.advice import AdviceLog, Followed, Past, followed
 from controller.edge.gateway.source import Bucket
-from controller.edge.historian.history import Bucket as Row
 from controller.edge.historian.series import samples
+from controller.edge.historian.trends import Bucket as Row
 from controller.records import Decision, Intent, Mode, Ruling, Suggestion
 from twin.forecast import Step
 from twin.model import Model

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
+import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from controller.edge.historian import outbox
+from controller.edge.historian import archive, outbox, trends
 from controller.edge.historian.database import (
     DAMAGE_MEND,
     HistorianFault,
@@ -24,14 +24,13 @@ from controller.edge.historian.database import (
 )
 from controller.edge.historian.ledger import GAPS, Gap, gap_of
 from controller.edge.historian.times import from_us, to_ms, to_us
+from controller.edge.historian.trends import Bucket
 from controller.edge.historian.wire import decode, decode_as, decode_snapshot, expand
 from controller.records import Decision
 from twin.forecast import Forecast
 from twin.signals import Assay, Quality, Snapshot
 
 T = TypeVar("T")
-
-GAP_STEPS = 3  # a silence longer than this many usual steps is a gap (design)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +44,6 @@ class Event:
     text: str
 
 
-class Bucket(NamedTuple):
-    """Some samples of a series together: their mean time, and None where there was no value."""
-
-    t_ms: int
-    low: float | None
-    mean: float | None
-    high: float | None
-    worst_quality: int
-
-
 class History:
     """The historian's read side. Any number of processes may hold one, and any thread may call it."""
 
@@ -62,11 +51,13 @@ class History:
         self.path = Path(path)
         self._reading = open_reader(self.path)
         self._read_lock = threading.Lock()
+        self._archive = archive.Reader(self.path.parent)
 
     def close(self) -> None:
         """Close the file."""
         with self._read_lock:
             self._reading.close()
+            self._archive.close()
 
     def __enter__(self) -> Self:
         return self
@@ -167,33 +158,35 @@ class History:
     ) -> dict[str, list[Bucket]]:
         """By series, at most about `buckets` groups of samples between `start` and `end`; None: every sample.
 
-        Gaps stay gaps: a missing value is None, and where a series with buckets was silent for longer than
-        GAP_STEPS usual steps there is one Bucket without values. An unknown series is empty.
+        Wide buckets come from the roll-ups, and days that have gone to the archive from there; the longest span is
+        as quick as a short one. Gaps stay gaps: a missing value is None, and where a series with buckets was silent
+        for longer than trends.GAP_STEPS usual steps there is one Bucket without values. An unknown series is empty.
         """
         if buckets is not None and buckets < 1:
             raise ValueError(f"a trend needs at least one bucket, not {buckets}")
-        keys = dict(self._rows("SELECT name, id FROM series WHERE plant = ? AND batch = ?", plant, batch))
         first, last = (None if time is None else to_ms(time) for time in (start, end))
-        return {name: self._buckets(keys.get(name), first, last, buckets) for name in series}
+        with self._snapshot() as db:
+            return trends.trend(db, self._archive, (plant, batch), series, (first, last), buckets)
 
-    def _buckets(self, key: int | None, first: int | None, last: int | None, buckets: int | None) -> list[Bucket]:
-        [(low, high)] = self._rows("SELECT min(t_ms), max(t_ms) FROM sample WHERE series = ?", key)
-        if low is None:
-            return []
-        first, last = low if first is None else first, high if last is None else last
-        width = 1 if buckets is None else (last - first) // buckets + 1
-        rows = self._rows(
-            "SELECT CAST(avg(t_ms) AS INTEGER), min(value), avg(value), max(value), max(quality) FROM sample"
-            " WHERE series = ? AND t_ms BETWEEN ? AND ? GROUP BY (t_ms - ?) / ? ORDER BY 1",
-            key, first, last, first, width,
-        )  # fmt: skip
-        found = [Bucket(*row) for row in rows]
-        return found if buckets is None else _with_gaps(found)
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        """One state of the file for several questions."""
+        with self._read_lock, faults_of(self.path):
+            self._reading.execute("BEGIN")
+            try:
+                yield self._reading
+            finally:
+                self._reading.execute("COMMIT")
 
     def counts(self) -> int:
-        """How many rows are stored: decisions, samples, assays and events."""
-        tables = ("decision", "sample", "assay", "event")
-        return sum(int(self._rows(f"SELECT count(*) FROM {table}")[0][0]) for table in tables)
+        """How many rows are stored: decisions, samples (archived ones among them), assays and events."""
+        counted = [
+            *(f"SELECT count(*) FROM {table}" for table in ("decision", "assay", "event")),
+            "SELECT coalesce(sum(size), 0) FROM scan JOIN layout ON layout.id = scan.layout",
+            "SELECT coalesce(sum(size * scans), 0) FROM archived JOIN layout ON layout.id = archived.layout"
+            " WHERE pruned_ms > day * 86400000",
+        ]
+        return sum(int(self._rows(query)[0][0]) for query in counted)
 
     def outbox_pending(self) -> int | None:
         """How many rows wait for InfluxDB; None when nothing was ever queued for it."""
@@ -225,15 +218,3 @@ def _forecast(data: bytes) -> Forecast:
 def _state(data: bytes) -> Mapping[str, Any]:
     state: Mapping[str, Any] = json.loads(data)
     return state
-
-
-def _with_gaps(buckets: list[Bucket]) -> list[Bucket]:
-    if len(buckets) < 3:
-        return buckets
-    longest = GAP_STEPS * statistics.median(after.t_ms - before.t_ms for before, after in pairwise(buckets))
-    found = buckets[:1]
-    for before, after in pairwise(buckets):
-        if after.t_ms - before.t_ms > longest:
-            found.append(Bucket((before.t_ms + after.t_ms) // 2, None, None, None, int(Quality.BAD)))
-        found.append(after)
-    return found

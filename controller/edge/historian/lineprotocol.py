@@ -37,10 +37,10 @@ def _assayed(plant: str, batch: str, assay: Assay) -> Iterator[str]:
     yield from line("quality", plant, batch, {assay.variable: int(assay.quality)}, t_ns)
 
 
-def reading_lines(plant: str, batch: str, sample: Sample, t_us: int) -> Iterator[str]:
-    """The rows of one reading that was fetched later than its turn."""
-    yield from line("process", plant, batch, {sample.field: sample.value}, 1000 * t_us)
-    yield from line("quality", plant, batch, {sample.field: int(sample.quality)}, 1000 * t_us)
+def reading_lines(plant: str, batch: str, samples: Sequence[Sample], t_us: int) -> Iterator[str]:
+    """The rows of readings of one instant that were fetched later than their turn."""
+    yield from line("process", plant, batch, {s.field: s.value for s in samples}, 1000 * t_us)
+    yield from line("quality", plant, batch, {s.field: int(s.quality) for s in samples}, 1000 * t_us)
 
 
 def _suggested(decision: Decision) -> Fields:

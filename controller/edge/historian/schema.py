@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from controller.edge.historian.ledger import LEDGER
+from controller.edge.historian.migration import samples_to_scans
 
 # Times: t_us and sampled_us are exact process times, t_ms is what trends need, *_s is the wall clock in seconds.
 FIRST = """
@@ -50,6 +51,7 @@ class Step:
 STEPS = (
     Step("decisions, samples, assays, events and the outbox", FIRST),
     Step("the ledger of intervals without data", LEDGER),
+    Step("a row for each scan, roll-ups and the archive", samples_to_scans),
 )
 VERSION = len(STEPS)
 

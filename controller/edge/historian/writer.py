@@ -11,17 +11,21 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
+from time import time_ns
 
-from controller.edge.historian import ledger, lineprotocol, outbox
+from controller.edge.historian import archive, backfill, ledger, lineprotocol, outbox, scans
+from controller.edge.historian.cells import Floats, Integers
 from controller.edge.historian.database import HistorianFault, faults_of, open_writer, transaction
 from controller.edge.historian.history import History
 from controller.edge.historian.ledger import Cause
-from controller.edge.historian.series import Sample, read, samples
+from controller.edge.historian.rollups import RollUps
+from controller.edge.historian.scans import Layout
+from controller.edge.historian.series import Sample, samples
 from controller.edge.historian.times import to_us
 from controller.edge.historian.wire import encode, shrink
 from controller.records import Decision
@@ -51,7 +55,8 @@ class Historian(History):
         self._write_lock = threading.Lock()
         self._queued = outbox
         self._outbox_limit = outbox_limit
-        self._series: dict[tuple[str, str, str], int] = {}
+        self._layouts: dict[tuple[str, str, tuple[str, ...]], Layout] = {}
+        self._rolls = RollUps()
         self._forecasts: list[tuple[Forecast, int]] = []
 
     @staticmethod
@@ -98,6 +103,17 @@ class Historian(History):
             rows = lineprotocol.event_line(plant, batch, kind, text, t_us, number or 0) if self._queued else ()
             self._queue(db, list(rows), t_us)
 
+    def scans(
+        self, plant: str, batch: str, series: Sequence[str], t_ms: Sequence[int], values: Floats, quality: Integers
+    ) -> None:
+        """Store numbers without a decision, k scans of m series: times in order, values and qualities (k, m).
+
+        NaN stands for a missing value. Nothing of it is queued for InfluxDB.
+        """
+        bodies = [scans.body_of(row, marks) for row, marks in zip(values.tolist(), quality.tolist(), strict=True)]
+        with self._recording() as db:
+            self._scans(db, (plant, batch, tuple(series)), list(zip(t_ms, bodies, strict=True)))
+
     def gap(
         self,
         plant: str,
@@ -131,28 +147,14 @@ class Historian(History):
         time raises ValueError.
         """
         with self._recording() as db:
-            return sum(self._filled(db, plant, batch, name, found, how) for name, found in readings.items())
-
-    def _filled(
-        self, db: sqlite3.Connection, plant: str, batch: str, name: str, readings: Sequence[Reading], how: str
-    ) -> int:
-        key = self._key(db, plant, batch, f"process.{name}")
-        new: list[int] = []
-        for reading in readings:
-            if reading.time is None:
-                raise ValueError(f"a reading of {name} without a source time cannot be stored afterwards")
-            sample, t_us = read(name, reading.value, reading.quality), to_us(reading.time)
-            stored = db.execute(
-                "INSERT OR IGNORE INTO sample (series, t_ms, value, quality) VALUES (?, ?, ?, ?)",
-                (key, t_us // 1000, sample.value, int(sample.quality)),
-            ).rowcount
-            if stored:
-                new.append(t_us)
-                rows = lineprotocol.reading_lines(plant, batch, sample, t_us) if self._queued else ()
-                self._queue(db, list(rows), t_us)
-        if new:
-            ledger.filled(db, (plant, batch, name), min(new), max(new), len(new), how)
-        return len(new)
+            with closing(archive.Reader(self.path.parent)) as kept:
+                new = backfill.new_samples(db, kept, plant, batch, readings)
+            backfill.store(db, plant, batch, new, f"{how} {time_ns()}")
+            for name, found in backfill.by_variable(new).items():
+                ledger.filled(db, (plant, batch, name), found[0], found[-1], len(found), how)
+            for t_us, numbers in new.items() if self._queued else ():
+                self._queue(db, [*lineprotocol.reading_lines(plant, batch, numbers, t_us)], t_us)
+        return sum(map(len, new.values()))
 
     def save_core_state(self, plant: str, time: datetime, state: Mapping[str, object]) -> None:
         """Store what NeuroCore has learned, between two turns."""
@@ -167,7 +169,8 @@ class Historian(History):
                 with transaction(self._writing):
                     yield self._writing
             except BaseException:
-                self._series.clear()  # they may hold keys of rows that were rolled back
+                self._layouts.clear()  # they may hold keys of rows that were rolled back
+                self._rolls.forget()
                 self._forecasts.clear()
                 raise
 
@@ -176,19 +179,17 @@ class Historian(History):
             outbox.put(db, rows, t_us)
             outbox.bound(db, self._outbox_limit)
 
-    def _samples(self, db: sqlite3.Connection, plant: str, batch: str, t_ms: int, numbers: tuple[Sample, ...]) -> None:
-        db.executemany(
-            "INSERT OR REPLACE INTO sample (series, t_ms, value, quality) VALUES (?, ?, ?, ?)",
-            [(self._key(db, plant, batch, s.series), t_ms, s.value, int(s.quality)) for s in numbers],
-        )
+    def _samples(self, db: sqlite3.Connection, plant: str, batch: str, t_ms: int, numbers: Sequence[Sample]) -> None:
+        body = scans.body_of([s.value for s in numbers], [int(s.quality) for s in numbers])
+        self._scans(db, (plant, batch, tuple(s.series for s in numbers)), [(t_ms, body)])
 
-    def _key(self, db: sqlite3.Connection, plant: str, batch: str, name: str) -> int:
-        of = (plant, batch, name)
-        if of not in self._series:
-            db.execute("INSERT OR IGNORE INTO series (plant, batch, name) VALUES (?, ?, ?)", of)
-            query = "SELECT id FROM series WHERE plant = ? AND batch = ? AND name = ?"
-            self._series[of] = int(db.execute(query, of).fetchone()[0])
-        return self._series[of]
+    def _scans(
+        self, db: sqlite3.Connection, of: tuple[str, str, tuple[str, ...]], rows: list[tuple[int, bytes]]
+    ) -> None:
+        if of not in self._layouts:
+            self._layouts[of] = scans.layout_of(db, *of)
+        scans.insert(db, self._layouts[of], rows)
+        self._rolls.added(db, self._layouts[of], rows[0][0], rows[-1][0])
 
     def _forecast(self, db: sqlite3.Connection, forecast: Forecast | None) -> int | None:
         """The key of this forecast, stored when it is new. Turns carry on the same object, after a restart an equal."""
