@@ -62,7 +62,7 @@ class Batch:
 
     def local_setpoints(self) -> dict[str, float]:
         """What the recipe would feed."""
-        return self.recipe.local(self.phase)
+        return self.recipe.local(self.phase, self.elapsed_s / 3600.0)
 
     def active_setpoints(self) -> dict[str, float]:
         """What the pumps follow; a complete batch is fed by nobody."""

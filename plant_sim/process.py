@@ -50,7 +50,7 @@ class Procedure(Protocol):
         """The phase now; it never goes back."""
         ...
 
-    def local(self, phase: Phase) -> dict[str, float]:
+    def local(self, phase: Phase, hours: float) -> dict[str, float]:
         """Each pump's setpoint when nobody else says one."""
         ...
 

@@ -34,7 +34,7 @@ class Recipe:
             return Phase.PRODUCTION
         return Phase.GROWTH
 
-    def local(self, phase: Phase) -> dict[str, float]:
+    def local(self, phase: Phase, hours: float) -> dict[str, float]:
         """Each pump's setpoint when nobody else says one."""
         if phase is Phase.COMPLETE:
             return dict.fromkeys(PUMPS, 0.0)

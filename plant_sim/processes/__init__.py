@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from plant_sim.process import Process
+from plant_sim.processes.mab import MAB
 from plant_sim.processes.penicillin import PENICILLIN
 
-PROCESSES: dict[str, Process] = {p.name: p for p in (PENICILLIN,)}
+PROCESSES: dict[str, Process] = {p.name: p for p in (PENICILLIN, MAB)}
 
-__all__ = ["PENICILLIN", "PROCESSES"]
+__all__ = ["MAB", "PENICILLIN", "PROCESSES"]

@@ -1,0 +1,98 @@
+"""No two mAb batches are alike: what differs from batch to batch, and what wanders within one.
+
+The published controller study on this model varies the initial conditions by +-20 % (Duran-Villalobos 2021); all other
+spreads are design. The walk within a batch has the time constant of Goldrick et al. 2015, as for penicillin.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from plant_sim.mab import Initial, Parameters
+from plant_sim.variation import DRAW_LIMIT, KEEP, STEP_H
+
+KINETIC = ("mu_max", "kd_max", "qi", "mG", "mQ", "YXG", "YXQ", "YAQ", "qO2", "mL")  # 5 % each
+CHARGED = ("Xv", "G", "Q", "L", "A")  # +-20 %, uniform
+
+
+def vary(q: Parameters, initial: Initial, rng: np.random.Generator) -> tuple[Parameters, Initial]:
+    """Constants and inoculum of one batch."""
+
+    def factor(sd: float) -> float:
+        return 1.0 + sd * float(np.clip(rng.standard_normal(), -DRAW_LIMIT, DRAW_LIMIT))
+
+    batch = q._replace(**{name: getattr(q, name) * factor(0.05) for name in KINETIC})
+    product, transfer = factor(0.10), factor(0.10)
+    batch = batch._replace(
+        alpha0=q.alpha0 * product,
+        beta=q.beta * product,
+        k_stir=q.k_stir * transfer,
+        SG=q.SG * factor(0.03),
+        SQ=q.SQ * factor(0.03),
+        probe_bias=2.0 * (factor(1.0) - 1.0),  # mM; the published 0.65 g/L of a Raman probe is mostly its model's
+    )
+    charged = {name: getattr(initial, name) * rng.uniform(0.8, 1.2) for name in CHARGED}
+    inoculum = initial._replace(**charged, V=initial.V * factor(0.01))
+    return batch, inoculum._replace(Xt=inoculum.Xv + inoculum.Xd)
+
+
+class Spread(NamedTuple):
+    """Stationary SD of each wandering channel, as a share of what it multiplies (the probe's is in mM)."""
+
+    mu_max: float = 0.05
+    product: float = 0.05
+    uptake: float = 0.05
+    SG: float = 0.02
+    SQ: float = 0.02
+    k_stir: float = 0.05
+    probe_bias: float = 1.5
+
+
+class Wander:
+    """Slow disturbances within a batch, each a first-order autoregressive walk about nothing."""
+
+    def __init__(self, rng: np.random.Generator | None, spread: Spread | None = None) -> None:
+        """Start at rest; without a generator the plant stays nominal."""
+        self._rng = rng
+        self._spread = np.array(spread or Spread())
+        self.values = np.zeros(len(Spread._fields))
+        self.steps = 0
+
+    def until(self, hours: float) -> bool:
+        """Walk on to this hour of the batch; True when anything moved."""
+        due = math.floor(hours / STEP_H + 1e-9)
+        moved = self._rng is not None and due > self.steps
+        while self._rng is not None and self.steps < due:
+            kicks = math.sqrt(1.0 - KEEP**2) * self._rng.standard_normal(len(self.values))
+            self.values = KEEP * self.values + self._spread * kicks
+            self.steps += 1
+        return moved
+
+    def applied(self, q: Parameters) -> Parameters:
+        """The batch's constants with the present disturbance."""
+        d = Spread(*(float(v) for v in self.values))
+        return q._replace(
+            mu_max=q.mu_max * (1.0 + d.mu_max),
+            alpha0=q.alpha0 * (1.0 + d.product),
+            beta=q.beta * (1.0 + d.product),
+            mG=q.mG * (1.0 + d.uptake),
+            YXG=q.YXG / (1.0 + d.uptake),
+            SG=q.SG * (1.0 + d.SG),
+            SQ=q.SQ * (1.0 + d.SQ),
+            k_stir=q.k_stir * (1.0 + d.k_stir),
+            probe_bias=q.probe_bias + d.probe_bias,
+        )
+
+    def memory(self) -> dict[str, Any]:
+        """Everything a restart needs."""
+        rng = self._rng.bit_generator.state if self._rng is not None else None
+        return {"values": self.values.tolist(), "steps": self.steps, "rng": rng}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Go on from a memory."""
+        self.values, self.steps = np.array(memory["values"]), memory["steps"]
+        if self._rng is not None:
+            self._rng.bit_generator.state = memory["rng"]
