@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from controller.alarms import AlarmRules, Definition
+from controller.batch import Phase, Range, Recipe
 from controller.cycle import Cadence, Parts
 from controller.envelope import Bound, Envelope, Limit
 from controller.neurocore.core import NeuroCore, bioreactor_core
 from controller.pharmacoloop.bioreactor import BioreactorLoop
 from controller.settings import Settings
 from controller.supervisor import Gates
+from controller.tables import AlarmTable
 from twin.engine import TwinEngine
 from twin.model import Model
 from twin.models import penicillin
@@ -50,7 +53,55 @@ def assemble(settings: Settings) -> Assembly:
     )
     gates = Gates(settings.gates.novelty_max, settings.gates.nis_ratio_max, settings.gates.patience)
     cadence = Cadence(timedelta(seconds=settings.loop.plan_every_s), timedelta(seconds=settings.loop.command_valid_s))
-    return Assembly(model, Parts(plant, engine, core, loop, envelope, gates, cadence), core, rebuild)
+    alarms, rules = alarms_of(settings)
+    parts = Parts(plant, engine, core, loop, envelope, gates, cadence, recipe_of(settings), alarms, rules)
+    return Assembly(model, parts, core, rebuild)
+
+
+def recipe_of(settings: Settings) -> Recipe:
+    """The recipe as configured; one without phases leaves them to the plant."""
+    phases = tuple(
+        Phase(
+            p.name,
+            p.text or p.name,
+            p.conditions(),
+            dict(p.setpoints),
+            tuple(Range(name, r.low, r.high) for name, r in p.limits.items()),
+        )
+        for p in settings.phase
+    )
+    return Recipe(phases, dict(settings.hold))
+
+
+def alarms_of(settings: Settings) -> tuple[tuple[Definition, ...], AlarmRules]:
+    """The alarms as configured, and what holds for all of them."""
+    common = settings.alarms
+    rules = AlarmRules(timedelta(hours=common.shelve_at_most_h), common.flood_per_10_min, common.chattering_per_hour)
+    return tuple(_definition(a) for a in settings.alarm), rules
+
+
+def _definition(a: AlarmTable) -> Definition:
+    return Definition(
+        name=a.name,
+        text=a.text,
+        signal=a.signal,
+        kind=a.kind,
+        priority=a.priority,
+        consequence=a.consequence,
+        response=a.response,
+        unit=a.unit,
+        limit=a.limit or 0.0,
+        deadband=a.deadband,
+        on_delay=timedelta(seconds=a.on_delay_s),
+        off_delay=timedelta(seconds=a.off_delay_s),
+        within=None if a.within_min is None else timedelta(minutes=a.within_min),
+        latched=a.latched,
+        phases=a.phases,
+        unless=a.unless,
+        of=a.of,
+        probability=a.probability,
+        horizon=timedelta(hours=a.horizon_h),
+    )
 
 
 def envelope_of(settings: Settings) -> Envelope:

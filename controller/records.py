@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from controller.alarm_records import AlarmBook
+from controller.batch_records import BatchRecord, Sample
 from twin.correction import Correction
 from twin.estimate import Estimate
 from twin.forecast import Forecast, Plan
@@ -130,19 +132,28 @@ class Command:
     issued_at: datetime
     valid_until: datetime
     authority: str  # "auto", or the operator who accepted
+    purpose: str = "setpoints"  # or "hold", "restart", "handback": setpoints walked to where they shall rest
+
+
+ALARM_KINDS = ("ack", "reset", "shelve", "unshelve", "out_of_service", "in_service")
+BATCH_KINDS = ("start", "hold", "restart", "stop", "abort", "reset_batch")
+ENTRY_KINDS = ("sample", "note")
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
     """What a person asks of the loop; it is judged in the next turn."""
 
-    kind: str  # "accept", "modify", "reject", "propose" or "mode"
+    kind: str  # accept, modify, reject, propose or mode, or one of the kinds above
     by: str
     at: datetime  # process time at which it was received
     suggestion: str = ""  # its id, for accept, modify and reject
     mode: Mode | None = None
-    reason: str = ""
+    reason: str = ""  # or the text of a note
     moves: Mapping[str, float] = field(default_factory=dict)  # by variable, for modify and propose
+    alarm: str = ""  # its name, for what is asked of an alarm
+    hours: float | None = None  # how long to shelve it
+    sample: Sample | None = None  # volume taken, and results that were measured by hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +175,34 @@ class Situation:
     setpoints: Mapping[str, float]  # in force at the plant, by manipulated variable
     intents: tuple[Intent, ...] = ()
     faults: tuple[str, ...] = ()  # sentences; while there is any, nothing is written
+    local: Mapping[str, float] = field(default_factory=dict)  # what the plant's own recipe would set
+    conditions: Mapping[str, str] = field(default_factory=dict)  # what the edge knows, by name such as "loop.link"
+    batch_start: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the loop's advice was worth: how people answered it, and what following it would have brought.
+
+    The counterfactual compares, on the twin as it is now believed, the setpoints that were in force since `since` with
+    those that the suggestions made in SHADOW would have set: the objective at the end of the batch, and its 80 %.
+    """
+
+    opened: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    unanswered: int = 0  # expired or replaced before anybody answered
+    since: datetime | None = None  # None: nothing was suggested in SHADOW yet
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
+    gain_unit: str = ""
+
+    @property
+    def acceptance(self) -> float | None:
+        """The share of answered suggestions that were accepted; None before the first answer."""
+        answered = self.accepted + self.rejected
+        return self.accepted / answered if answered else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +225,6 @@ class Decision:
     open: bool  # the proposal awaits an operator's answer
     notes: tuple[str, ...] = ()  # what the loop did of itself: demoted, dropped a command
     rulings: tuple[Ruling, ...] = ()
+    batch: BatchRecord | None = None  # None for a plant without batches
+    alarms: AlarmBook = field(default_factory=AlarmBook)
+    ledger: Ledger = field(default_factory=Ledger)

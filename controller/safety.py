@@ -61,7 +61,7 @@ def admit(
             refusals.append(objection)
             continue
         present = situation.setpoints[move.variable]
-        granted, reason = _held(move.value, present, limit, _largest_step(limit, standing, snapshot))
+        granted, reason = held(move.value, present, limit, largest_step(limit, standing, snapshot))
         if reason:
             narrowed.append(Narrowing(move.variable, move.value, granted, reason))
         if granted == present:
@@ -90,7 +90,7 @@ def _objection(move: Move, limit: Limit | None, situation: Situation) -> str:
     return ""
 
 
-def _largest_step(limit: Limit, standing: Command | None, snapshot: Snapshot) -> float:
+def largest_step(limit: Limit, standing: Command | None, snapshot: Snapshot) -> float:
     """One step, or what the rate allows since the standing command last moved this variable."""
     if standing is None or all(move.variable != limit.variable for move in standing.moves):
         return limit.max_step
@@ -98,7 +98,7 @@ def _largest_step(limit: Limit, standing: Command | None, snapshot: Snapshot) ->
     return min(limit.max_step, limit.max_rate_per_h * hours)
 
 
-def _held(asked: float, present: float, limit: Limit, step: float) -> tuple[float, str]:
+def held(asked: float, present: float, limit: Limit, step: float) -> tuple[float, str]:
     """The asked value held to a step from the present one and to the range; all of them must be finite."""
     stepped = min(max(asked, present - step), present + step)
     granted = min(max(stepped, limit.low), limit.high)

@@ -20,6 +20,8 @@ from pydantic.dataclasses import dataclass
 from controller.faults import Fault
 from controller.tables import (
     TABLES,
+    AlarmsTable,
+    AlarmTable,
     BatchTable,
     ConnectionTable,
     EnvelopeTable,
@@ -29,6 +31,8 @@ from controller.tables import (
     LimitTable,
     LoopTable,
     NeuroCoreTable,
+    NotificationTable,
+    PhaseTable,
     PlantTable,
     ServiceTable,
     SupervisorTable,
@@ -61,6 +65,11 @@ class Settings:
     gateway: ServiceTable = Field(default_factory=ServiceTable)
     console: ServiceTable = Field(default_factory=lambda: ServiceTable(port=8421))
     neurocore: NeuroCoreTable = Field(default_factory=NeuroCoreTable)
+    phase: tuple[PhaseTable, ...] = ()
+    hold: dict[Name, Number] = Field(default_factory=dict)
+    alarm: tuple[AlarmTable, ...] = ()
+    alarms: AlarmsTable = Field(default_factory=AlarmsTable)
+    notification: NotificationTable | None = None
 
     @property
     def variables(self) -> tuple[VariableTable, ...]:
@@ -105,6 +114,8 @@ class Settings:
         _once("the variable name", [(f"[[variable]] number {i + 1}", v.name) for i, v in enumerate(self.variable)])
         _once("the tag", [(f"{key} of {owner!r}", node) for owner, key, node in self.tags()])
         self._limits_fit()
+        self._recipe_fits()
+        self._alarms_fit()
         self._times_fit()
         online = [v.name for v in self.variable if v.role is not Role.ASSAYED]
         for name in self.gates.evidence:
@@ -132,6 +143,34 @@ class Settings:
         for name in self.recipe:
             require(name in moved, f"[recipe] names {name!r}, no manipulated variable{instead(name, moved)}")
 
+    def _recipe_fits(self) -> None:
+        _once("the phase name", [(f"[[phase]] number {i + 1}", p.name) for i, p in enumerate(self.phase)])
+        for where, setpoints in (("[hold]", self.hold), *((f"[[phase]] {p.name!r}", p.setpoints) for p in self.phase)):
+            for name, value in setpoints.items():
+                require(name in self.limits, f"{where} sets {name!r}, which has no limits{instead(name, self.limits)}")
+                low, high = self.limits[name].low, self.limits[name].high
+                require(
+                    low <= value <= high, f"{where} sets {name} to {value:g}, outside its limits {low:g} to {high:g}"
+                )
+        for phase in self.phase:
+            for name, narrow in phase.limits.items():
+                where = f"[[phase]] {phase.name!r} limits {name!r}"
+                require(name in self.limits, f"{where}, which has no [limits.{name}]{instead(name, self.limits)}")
+                low, high = self.limits[name].low, self.limits[name].high
+                require(
+                    narrow.low <= high and narrow.high >= low, f"{where} outside [limits.{name}] {low:g} to {high:g}"
+                )
+
+    def _alarms_fit(self) -> None:
+        _once("the alarm name", [(f"[[alarm]] number {i + 1}", a.name) for i, a in enumerate(self.alarm)])
+        names, readings = [a.name for a in self.alarm], [v.name for v in self.variable if v.role is not Role.ASSAYED]
+        for alarm in self.alarm:
+            for other in alarm.unless:
+                require(other in names, f"[[alarm]] {alarm.name!r}: unless names {other!r}{instead(other, names)}")
+            family, _, name = alarm.signal.partition(".")
+            known = family != "process" or name in readings
+            require(known, f"[[alarm]] {alarm.name!r}: {name!r} is not read on line{instead(name, readings)}")
+
     def _times_fit(self) -> None:
         scan_s = self.connection.scan_s
         longer = {
@@ -146,6 +185,7 @@ class Settings:
             )
 
 
+LISTS = ("variable", "phase", "alarm")  # tables that a file may hold many of
 _WANTED = {
     "float_type": "a number",
     "int_type": "a whole number",
@@ -206,8 +246,8 @@ def _take_paths_from(folder: Path, data: dict[str, Any]) -> None:
     if isinstance(data.get("connection"), dict):
         data["connection"].setdefault("certificates", "certificates")
     secrets = ("password_file", "user_certificate", "user_key", "certificates")
-    places = (*(("connection", key) for key in secrets), ("influx", "token_file"), ("historian", "path"))
-    for table, key in places:
+    others = (("influx", "token_file"), ("historian", "path"), ("notification", "url_file"))
+    for table, key in (*(("connection", key) for key in secrets), *others):
         section = data.get(table)
         if isinstance(section, dict) and isinstance(section.get(key), str):
             section[key] = str(folder / section[key])
@@ -245,13 +285,13 @@ def _where(loc: tuple[int | str, ...], data: dict[str, Any]) -> tuple[str, tuple
     if not loc or str(loc[0]) not in TABLES:
         return "", loc
     table = str(loc[0])
-    if table == "variable" and len(loc) > 1:
-        entry = data["variable"][loc[1]]
+    if table in LISTS and len(loc) > 1:
+        entry = data[table][loc[1]]
         name = entry.get("name") if isinstance(entry, dict) else None
-        return f"[[variable]] {name!r}" if name else f"[[variable]] number {int(loc[1]) + 1}", loc[2:]
+        return f"[[{table}]] {name!r}" if name else f"[[{table}]] number {int(loc[1]) + 1}", loc[2:]
     if table in ("limits", "envelope") and len(loc) > 1:
         return f"[{table}.{loc[1]}]", loc[2:]
-    return ("[[variable]]" if table == "variable" else f"[{table}]"), loc[1:]
+    return (f"[[{table}]]" if table in LISTS else f"[{table}]"), loc[1:]
 
 
 def _unknown(where: str, key: str, table: type | None) -> str:

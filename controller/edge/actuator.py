@@ -40,7 +40,7 @@ class Actuator:
                 await self._write(command, done)
             elif command.valid_until != self._in_force.valid_until:
                 await self._renew(command, done)
-            if decision.mode in (Mode.ADVISORY, Mode.AUTO):
+            if command is not None or decision.mode in (Mode.ADVISORY, Mode.AUTO):
                 await self._link.beat()
         except PlantLost as fault:
             done.faults = (f"the plant was lost while it was written to: {fault}",)

@@ -74,6 +74,7 @@ class Runner:
         self._rebuild_core = rebuild_core
         self._memory = Memory(Ladder(Mode.SHADOW, "started"))
         self._faults: tuple[str, ...] = ()
+        self._outage = ""  # why the plant was lost since the last turn
         self._arrived: tuple[Assay, ...] = ()  # laboratory results that wait for the next turn
         self._actuator = Actuator(link)
         self._requests: list[tuple[Intent, asyncio.Future[Ruling]]] = []
@@ -114,6 +115,8 @@ class Runner:
         self.counts.lapses = scan.lapses or 0
         for note in decision.notes:
             await self._event("loop", note)
+        for change in decision.alarms.changes:
+            await self._event("alarm", f"{change.name} is {change.after.replace('_', ' ')}: {change.text}")
         for ruling in decision.rulings:
             given = f" ({ruling.intent.reason})" if ruling.intent.reason else ""
             await self._event(ruling.intent.kind, f"{ruling.intent.by}: {ruling.reason}{given}")
@@ -144,7 +147,8 @@ class Runner:
             self.historian.event(scan.snapshot.time, self.parts.plant.name, scan.batch, "loop", told)
             self._restart_core()
             self._memory = replace(self._memory, ladder=demoted(self._memory.ladder, told))
-            situation = replace(situation, faults=(*situation.faults, told))
+            heard = {**situation.conditions, "loop.neurocore": told}
+            situation = replace(situation, faults=(*situation.faults, told), conditions=heard)
             decision, memory, state = self._attempt(scan, situation)
         self._memory = memory
         self.counts.neurocore_ms.append(self.core.last_step_ms)
@@ -172,7 +176,7 @@ class Runner:
                     await self.link.advance(self.settings.connection.scan_s)
                 scan = await self.link.read()
             except PlantLost as fault:
-                self.link_lost = str(fault)
+                self.link_lost = self._outage = str(fault)
                 await self._tell_link()
                 await asyncio.sleep(self.settings.connection.poll_s)
                 continue
@@ -247,6 +251,9 @@ class Runner:
             Track(last.estimate, past),
             None,
             standing,
+            last.batch,
+            last.alarms,
+            last.ledger,
         )
         self._actuator.take_over(standing)
         self.historian.event(scan.snapshot.time, name, scan.batch, "loop", "the batch is resumed")
@@ -268,7 +275,16 @@ class Runner:
             setpoints=scan.setpoints,
             intents=intents,
             faults=faults,
+            local=scan.local,
+            conditions=self._conditions(),
+            batch_start=scan.batch_start,
         )
+
+    def _conditions(self) -> dict[str, str]:
+        """What only the edge knows, for the alarms: by name, each a sentence."""
+        found = {"loop.readback": "; ".join(self._faults), "loop.link": self._outage}
+        self._outage = ""
+        return {name: sentence for name, sentence in found.items() if sentence}
 
     async def _leave(self) -> None:
         """Close what was opened. Setpoints are left to their lease: a restart within it takes them up again."""

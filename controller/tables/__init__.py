@@ -3,6 +3,8 @@
 The numbers that stand here as defaults are design choices; every one can be set in the file.
 """
 
+from controller.tables.alarms import AlarmsTable, AlarmTable, NotificationTable
+from controller.tables.batch import PhaseTable
 from controller.tables.edge import ConnectionTable, HistorianTable, InfluxTable, ServiceTable, SupervisorTable
 from controller.tables.loop import EnvelopeTable, GatesTable, LimitTable, LoopTable, NeuroCoreTable
 from controller.tables.plant import BatchTable, PlantTable, VariableTable
@@ -22,10 +24,16 @@ TABLES: dict[str, type] = {
     "gateway": ServiceTable,
     "console": ServiceTable,
     "neurocore": NeuroCoreTable,
+    "phase": PhaseTable,
+    "alarm": AlarmTable,
+    "alarms": AlarmsTable,
+    "notification": NotificationTable,
 }
 
 __all__ = [
     "TABLES",
+    "AlarmTable",
+    "AlarmsTable",
     "BatchTable",
     "ConnectionTable",
     "EnvelopeTable",
@@ -35,6 +43,8 @@ __all__ = [
     "LimitTable",
     "LoopTable",
     "NeuroCoreTable",
+    "NotificationTable",
+    "PhaseTable",
     "PlantTable",
     "ServiceTable",
     "SupervisorTable",
