@@ -50,6 +50,9 @@ class Condition:
     number: float = 0.0
     name: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.signal} {self.comparison} {self.name or format(self.number, 'g')}"
+
     def holds(self, numbers: Mapping[str, float], plant_phase: str) -> bool:
         """Whether it is met; what is not known meets nothing."""
         if self.comparison == "==":

@@ -59,8 +59,8 @@ def _matter(definition: Definition, sight: Sight, record: AlarmRecord | None) ->
     found = judge(definition, sight, record)
     now = sight.time
     record = record or AlarmRecord(definition.name, AlarmState.NORMAL, now)
-    if found.active is None:
-        return record
+    if found.active is None:  # it cannot be told: nothing begins and nothing ends
+        return record if found.value is None else replace(record, value=found.value, value_at=now)
     active, since = record.active, record.turning_since
     if found.active == active:
         since = None

@@ -141,12 +141,14 @@ def _distribution(points: tuple[float, ...], limit: float) -> float:
 def _when(chances: list[tuple[datetime, float]], wanted: float, now: datetime) -> datetime | None:
     """When the probability first reaches what is wanted, from now on; linear between the times of the forecast."""
     for (t0, p0), (t1, p1) in pairwise(chances):
-        if t1 < now:
+        if t1 <= now:
             continue
+        if t0 < now:
+            t0, p0 = now, p0 + (p1 - p0) * ((now - t0) / (t1 - t0))
         if p0 >= wanted:
-            return max(t0, now)
+            return t0
         if p1 >= wanted:
-            return max(t0 + (t1 - t0) * ((wanted - p0) / (p1 - p0)), now)
+            return t0 + (t1 - t0) * ((wanted - p0) / (p1 - p0))
     return None
 
 

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from controller.alarms import AlarmRules, Definition
+from controller.batch import Recipe
 from controller.by_hand import Considered
 from controller.edge.advice import AdviceLog, Followed, Past, followed
 from controller.edge.gateway.source import Bucket
@@ -129,6 +131,14 @@ class PatientSource:
     def latest(self) -> Decision | None:
         """The last turn."""
         return self._decisions[-1] if self._decisions else None
+
+    def alarms(self) -> tuple[Sequence[Definition], AlarmRules]:
+        """A patient has no alarms: what is urgent is a suggestion."""
+        return (), AlarmRules()
+
+    def recipe(self) -> Recipe | None:
+        """A patient is no batch."""
+        return None
 
     def status(self) -> Mapping[str, Any]:
         """How the playing goes; once it is over no sample is overdue."""

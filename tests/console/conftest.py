@@ -21,6 +21,8 @@ import pytest
 import uvicorn
 
 from controller import records
+from controller.alarms import AlarmRules, Definition
+from controller.batch import Recipe
 from controller.by_hand import Considered
 from controller.edge.advice import AdviceLog, Followed, Past
 from controller.edge.gateway import application, hang_up
@@ -272,6 +274,12 @@ class Bench:
             for h in range(4, 92, 12)
             for name in ("biomass", "product", "substrate", "precursor")
         ]
+
+    def alarms(self) -> tuple[Sequence[Definition], AlarmRules]:
+        return (), AlarmRules()
+
+    def recipe(self) -> Recipe | None:
+        return None
 
     async def events(self, limit: int) -> Sequence[Mapping[str, Any]]:
         return self.happened[:limit]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 
-from controller.edge.gateway import intents, looking, sessions
+from controller.edge.gateway import alarm_routes, batch_routes, intents, looking, sessions
 from controller.edge.gateway.access import Access
 from controller.edge.gateway.asked import TheSource
 from controller.edge.gateway.guard import Guard
@@ -207,7 +207,7 @@ def application(source: Source, access: Access | None = None, names: Collection[
     app.state.docket = Docket()
     app.state.access = access
     app.state.closing = asyncio.Event()
-    for routes in (router, intents.router, looking.router, sessions.router):
+    for routes in (router, intents.router, looking.router, sessions.router, alarm_routes.router, batch_routes.router):
         app.include_router(routes)
     app.add_route("/docs", handbook, include_in_schema=False)
     app.add_middleware(Guard, access=access, names=names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from itertools import count
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -129,33 +129,33 @@ TheDocket = Annotated[Docket, Depends(_docket)]
 router = APIRouter(prefix="/api/v1")
 
 
-@router.post(
-    "/intents",
-    summary="Ask the loop for something",
-    responses={
-        202: {
-            "model": OutcomeView,
-            "description": "Queued: no turn was taken yet; ask for it by its id",
-        },
-        409: {"model": OutcomeView, "description": "Refused, with the reason"},
-    },
-)
+REPLIES: dict[int | str, dict[str, Any]] = {
+    202: {"model": OutcomeView, "description": "Queued: no turn was taken yet; ask for it by its id"},
+    409: {"model": OutcomeView, "description": "Refused, with the reason"},
+}
+
+
+@router.post("/intents", summary="Ask the loop for something", responses=REPLIES)
 async def ask(intent: IntentIn, source: TheSource, docket: TheDocket, response: Response) -> OutcomeView:
     """Accept, modify or reject the open suggestion, propose setpoints, or change the mode: judged at the next reading.
 
     What is to be written is answered when it has been: written and read back, or refused by the plant and why.
     """
+    about: dict[str, Any] = {
+        "suggestion": "" if isinstance(intent, ModeIn | ProposeIn) else intent.suggestion,
+        "mode": intent.mode if isinstance(intent, ModeIn) else None,
+        "moves": intent.moves if isinstance(intent, ModifyIn | ProposeIn) else {},
+    }
+    return await put(intent.kind, intent.by, intent.reason, source, docket, response, **about)
+
+
+async def put(
+    kind: str, by: str, reason: str, source: Source, docket: Docket, response: Response, **about: Any
+) -> OutcomeView:
+    """Put an intent before the loop and set the status of the answer; `about` are further fields of the Intent."""
     decision = source.latest()
-    asked = Intent(
-        kind=intent.kind,
-        by=intent.by,
-        at=datetime.now(UTC) if decision is None else decision.time,
-        suggestion="" if isinstance(intent, ModeIn | ProposeIn) else intent.suggestion,
-        mode=intent.mode if isinstance(intent, ModeIn) else None,
-        reason=intent.reason,
-        moves=intent.moves if isinstance(intent, ModifyIn | ProposeIn) else {},
-    )
-    outcome = await docket.ask(source, asked, ANSWER_WITHIN_S)
+    at = datetime.now(UTC) if decision is None else decision.time
+    outcome = await docket.ask(source, Intent(kind=kind, by=by, at=at, reason=reason, **about), ANSWER_WITHIN_S)
     response.status_code = {"granted": 200, "queued": 202, "refused": 409}[outcome.status]
     return outcome
 

@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from controller.alarms import AlarmRules, Definition
+from controller.batch import Recipe
 from controller.by_hand import Considered
 from controller.edge.advice import Followed, Past, followed
 from controller.edge.gateway.source import Bucket
 from controller.edge.gateway.system import parts_of
 from controller.edge.historian.history import History
 from controller.edge.runner import Runner
-from controller.records import Decision, Intent, Ruling
+from controller.records import Decision, Intent, Ledger, Ruling
 from twin.forecast import Step
 from twin.model import Model
 from twin.signals import Assay
@@ -59,6 +61,14 @@ class Report:
         """The last turn."""
         return self._runner.decision
 
+    def alarms(self) -> tuple[Sequence[Definition], AlarmRules]:
+        """The alarms as configured."""
+        return self._runner.parts.alarms, self._runner.parts.alarm_rules
+
+    def recipe(self) -> Recipe | None:
+        """The recipe as configured."""
+        return self._runner.parts.recipe
+
     def status(self) -> Mapping[str, Any]:
         """How the controller is doing."""
         runner, scan, decision = self._runner, self._runner.scan, self._runner.decision
@@ -76,6 +86,7 @@ class Report:
             "outbox_pending": self._reader.outbox_pending() or 0,
             "notice": runner.notice,
             "batch": batch,
+            "ledger": decision.ledger if decision else Ledger(),
             "setpoints": {} if scan is None else self._setpoints(decision),
         }
 

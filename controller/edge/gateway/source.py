@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
+from controller.alarms import AlarmRules, Definition
+from controller.batch import Recipe
 from controller.by_hand import Considered
 from controller.edge.advice import Followed, Past
 from controller.edge.gateway.views import Number, QualityName, SuggestionView, View
@@ -66,6 +68,12 @@ class Source(Protocol):
 
     async def system(self) -> Sequence[Mapping[str, Any]]:
         """The parts of the system: SystemView."""
+
+    def alarms(self) -> tuple[Sequence[Definition], AlarmRules]:
+        """Every alarm there can be, and what holds for all of them."""
+
+    def recipe(self) -> Recipe | None:
+        """The recipe of the batch; None for a plant without batches."""
 
     def subscribe(self) -> AsyncIterator[datetime]:
         """The process time of each turn, as it is taken; ends when the loop ends."""
@@ -130,6 +138,21 @@ class SetpointView(View):
     valid_until: datetime | None = None  # the lease of the remote setpoint, process time
 
 
+class LedgerView(View):
+    """What the loop's advice was worth: how it was answered, and what following it in SHADOW would have brought."""
+
+    opened: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    unanswered: int = 0
+    acceptance: Number = None  # accepted of those that were answered
+    since: datetime | None = None  # the counterfactual compares setpoints from then on
+    gain: Number = None  # of the objective at the batch's end, median and 80 % interval
+    gain_low: Number = None
+    gain_high: Number = None
+    gain_unit: str = ""
+
+
 class StatusView(View):
     """How the controller itself is doing; wall times are UTC."""
 
@@ -147,6 +170,7 @@ class StatusView(View):
     notice: str = ""  # the last error or notice, "" when there is nothing to say
     batch: BatchView = Field(default_factory=BatchView)
     setpoints: dict[str, SetpointView] = Field(default_factory=dict)
+    ledger: LedgerView = Field(default_factory=LedgerView)
 
 
 class AssayView(View):
