@@ -60,7 +60,7 @@ class AskedOfBatch(Asked):
     reason: Sentence
 
 
-class ResultIn(View):
+class MeasuredIn(View):
     """One result of a sample, in the unit of its variable."""
 
     variable: Name
@@ -73,7 +73,7 @@ class SampleIn(Asked):
 
     drawn_at: AwareDatetime
     volume_ml: Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)] = 0.0
-    results: Annotated[list[ResultIn], Field(default_factory=list, max_length=20)]
+    results: Annotated[list[MeasuredIn], Field(default_factory=list, max_length=20)]
     remark: Remark = ""
 
 
