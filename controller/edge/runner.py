@@ -18,6 +18,7 @@ from controller.by_hand import Considered
 from controller.cycle import Memory, Parts, turn, what_if
 from controller.edge.actuator import Actuator, Done
 from controller.edge.advice import AdviceLog
+from controller.edge.catching_up import CatchingUp
 from controller.edge.historian import Historian
 from controller.edge.opcua import PlantLink, PlantLost, Scan
 from controller.neurocore.backend import NeuroCoreLost
@@ -27,7 +28,7 @@ from controller.settings import Settings
 from controller.supervisor import Ladder, demoted
 from twin.estimate import Track
 from twin.forecast import Step
-from twin.signals import Assay
+from twin.signals import Assay, Reading
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -75,8 +76,10 @@ class Runner:
         self._memory = Memory(Ladder(Mode.SHADOW, "started"))
         self._faults: tuple[str, ...] = ()
         self._outage = ""  # why the plant was lost since the last turn
+        self._last_known: datetime | None = None  # process time of the last scan in the historian
         self._arrived: tuple[Assay, ...] = ()  # laboratory results that wait for the next turn
         self._actuator = Actuator(link)
+        self._catching_up = CatchingUp(link, settings.connection.scan_s, self._backfill, self._event)
         self._requests: list[tuple[Intent, asyncio.Future[Ruling]]] = []
         self._listeners: set[asyncio.Queue[datetime]] = set()
         # Lava's pipe, the filter and SQLite all block: they share one thread, so that the event loop stays free.
@@ -111,6 +114,8 @@ class Runner:
         requests, self._requests = self._requests, []
         situation = self._situation(scan, tuple(intent for intent, _ in requests))
         decision = await self._in_worker(self._turn, scan, situation)
+        self._catching_up.seen(self._last_known, scan.batch, scan.snapshot.time)
+        self._last_known = scan.snapshot.time
         self._seen(scan, decision)
         self.counts.lapses = scan.lapses or 0
         for note in decision.notes:
@@ -174,10 +179,13 @@ class Runner:
             try:
                 if self.settings.connection.lockstep and self.scan is not None:
                     await self.link.advance(self.settings.connection.scan_s)
-                scan = await self.link.read()
+                scan = await self.link.poll(self._due_at())
             except PlantLost as fault:
                 self.link_lost = self._outage = str(fault)
                 await self._tell_link()
+                await asyncio.sleep(self.settings.connection.poll_s)
+                continue
+            if scan is None:  # nothing has changed since the last look
                 await asyncio.sleep(self.settings.connection.poll_s)
                 continue
             self.link_lost = ""
@@ -189,6 +197,12 @@ class Runner:
                 return replace(scan, snapshot=replace(scan.snapshot, assays=assays))
             self._watch_clock(scan)
             await asyncio.sleep(self.settings.connection.poll_s)
+
+    def _due_at(self) -> datetime | None:
+        """The process time of the next turn; None: at once."""
+        if self.decision is None or self.settings.connection.lockstep:
+            return None
+        return self.decision.time + timedelta(seconds=self.settings.connection.scan_s * 0.999)
 
     def _due(self, scan: Scan) -> bool:
         if self.decision is None:
@@ -241,6 +255,7 @@ class Runner:
         last = self.historian.last_decision(name, scan.batch)
         if last is None or last.time > scan.snapshot.time:
             return
+        self._last_known = last.time
         recent = self.historian.decisions(name, scan.batch, last.time - TRACK_SPAN)
         self.advice.replay(recent)
         past = tuple((d.estimate, d.snapshot) for d in recent)
@@ -290,6 +305,7 @@ class Runner:
         """Close what was opened. Setpoints are left to their lease: a restart within it takes them up again."""
         for _, answer in self._requests:
             answer.cancel()
+        await self._catching_up.close()
         await self._in_worker(self._close)
         self._worker.shutdown(wait=True)
 
@@ -297,6 +313,10 @@ class Runner:
         if self.decision is not None:
             self.historian.save_core_state(self.parts.plant.name, self.decision.time, self.core.snapshot())
         self.core.close()
+
+    async def _backfill(self, batch: str, readings: Mapping[str, tuple[Reading, ...]]) -> int:
+        how = f"HistoryRead of {self.settings.connection.endpoint}"
+        return await self._in_worker(self.historian.backfill, self.parts.plant.name, batch, readings, how)
 
     async def _in_worker(self, job: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, job, *arguments)

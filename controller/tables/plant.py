@@ -51,6 +51,7 @@ class VariableTable:
     node: Text  # the measured value, or the laboratory result
     text: str = ""
     max_age_s: Positive | None = None  # default: three scans; an assay does not age
+    frozen_after_s: Positive | None = None  # default: never; for instruments whose noise never repeats a value
     setpoint: Text | None = None
     valid_until: Text | None = None
     active: Text | None = None

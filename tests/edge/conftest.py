@@ -58,6 +58,10 @@ class _Tampered(AttributeService):
 
     plant: SmallPlant
 
+    def read(self, params: ua.ReadParameters) -> list[ua.DataValue]:
+        self.plant.largest_read = max(self.plant.largest_read, len(params.NodesToRead))
+        return super().read(params)
+
     async def write(self, params: ua.WriteParameters, user: Any = None) -> list[ua.StatusCode]:
         codes = []
         for item in params.NodesToWrite:
@@ -82,6 +86,8 @@ class SmallPlant:
         self.refused: dict[str, int] = {}
         self.changed: dict[str, float] = {}
         self.writes: list[str] = []
+        self.largest_read = 0
+        self._spoiled = False
         self._nodes: dict[str, Node] = {}
         self._layout: tuple[int, tuple[str, ...]] | None = None
         self._loop = asyncio.new_event_loop()
@@ -92,7 +98,7 @@ class SmallPlant:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
     def start(self, foreign_namespaces: int = 0, without: tuple[str, ...] = ()) -> None:
-        self._nodes = {}
+        self._nodes, self._spoiled = {}, False
         self.do(self._start(foreign_namespaces, without))
         self.do(self._reset())
         self._layout = (foreign_namespaces, without)
@@ -104,9 +110,36 @@ class SmallPlant:
 
     def end(self) -> None:
         self.stop()
+        self.do(self._give_up())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _give_up(self) -> None:
+        """End what asyncua's server leaves running for clients that vanished."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def remember(self, tag: str, values: list[tuple[datetime, float, int]]) -> None:
+        """Give the tag a history; the next reset takes it back."""
+        self._spoiled = True
+        self.do(self._remember(tag, values))
+
+    async def _remember(self, tag: str, values: list[tuple[datetime, float, int]]) -> None:
+        node, store = self._nodes[tag].nodeid, self._server.iserver.history_manager.storage
+        await store.new_historized_node(node, None)
+        for at, value, status in values:
+            shown = ua.DataValue(ua.Variant(value, self._types[tag]), ua.StatusCode(status), SourceTimestamp=at)
+            await store.save_node_value(node, shown)
+
+    def limit(self, name: str, most: int) -> None:
+        """State one of the server's operation limits; the next reset takes it back."""
+        self._spoiled = True
+        node = getattr(ua.ObjectIds, f"Server_ServerCapabilities_OperationLimits_{name}")
+        self.do(self._server.get_node(ua.NodeId(node)).write_value(most, ua.VariantType.UInt32))
+        self.largest_read = 0
 
     def freeze(self, seconds: float) -> None:
         """Stop answering without closing a socket, as a process that hangs does."""
@@ -118,7 +151,7 @@ class SmallPlant:
     def reset(self) -> None:
         """Everything as it was at first; a server that was stopped or laid out differently is started anew."""
         self.refused, self.changed, self.writes = {}, {}, []
-        if self._layout != (0, ()):
+        if self._layout != (0, ()) or self._spoiled:
             self.stop()
         if self._layout is None:
             self.start()

@@ -1,8 +1,8 @@
 """The connection to one plant: a new client after every loss, and every request within its time or PlantLost.
 
-A lost client is discarded and a new one built. Nothing of it is worth keeping (there are no subscriptions), its
-namespace indexes may be wrong at a restarted server, and asyncua can hang when it reconnects through a black hole
-(FreeOpcUa/opcua-asyncio issue 1660). Every new client looks everything up again.
+A lost client is discarded and a new one built. Nothing of it is worth keeping: its subscription only tells when to
+read, its namespace indexes may be wrong at a restarted server, and asyncua can hang when it reconnects through a
+black hole (FreeOpcUa/opcua-asyncio issue 1660). Every new client looks everything up again.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ from asyncua.client.client import Client
 from asyncua.common.node import Node
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
+from controller.edge.opcua.batches import BatchedRead, Limits, limits_of
 from controller.edge.opcua.lookup import gather, node_id
 from controller.edge.opcua.scanning import Raw, number_in
 from controller.edge.opcua.security import advice, secure
 from controller.edge.opcua.tags import Facts, PlantLost, PlantMismatch, Tag, fault_of
+from controller.edge.opcua.watching import Watch, watch
 from controller.settings import Settings
+from twin.signals import Role
 
 logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # what it logs of a lost link is reported as a LinkEvent
 
@@ -65,6 +68,9 @@ class Session:
     types: Mapping[str, ua.VariantType] = field(default_factory=dict)
     advance: tuple[Node, ua.NodeId] | None = None
     beats: int = 0
+    limits: Limits = field(default_factory=Limits)
+    whole: BatchedRead | None = None  # every tag, as a scan wants them
+    watch: Watch | None = None
 
 
 class Connection:
@@ -74,6 +80,7 @@ class Connection:
         self._at = settings.connection
         self._lease_s = settings.supervisor.lease_s
         self._tags = tags
+        self._assayed = {v.name for v in settings.variables if v.role is Role.ASSAYED}
         self._session: Session | None = None
         self._gate = asyncio.Lock()
         self._lost = "not connected yet"
@@ -137,8 +144,11 @@ class Connection:
         """Resolve every tag by namespace URI, and learn what the server says of it."""
         namespaces = await client.get_namespace_array()
         nodes = {t.node: client.get_node(node_id(t.node, namespaces, self._at.namespace)) for t in self._tags}
-        session = Session(client, nodes)
-        facts, session.types, raws = await gather(client, self._tags, [nodes[t.node] for t in self._tags])
+        session = Session(client, nodes, limits=await limits_of(client))
+        every = [nodes[t.node] for t in self._tags]
+        facts, session.types, raws = await gather(client, self._tags, every, session.limits)
+        scanned = [nodes[t.node] for t in self._tags if t.key != "advance_node"]
+        session.whole = BatchedRead(client, scanned, session.limits.read)
         found = []
         for tag, fact, held in zip(self._tags, facts, raws, strict=True):
             found.append(TagReport(tag, fact, held, fault_of(tag, fact) or self._lease_fault(tag, held)))
@@ -148,7 +158,15 @@ class Connection:
             if tag.key == "heartbeat" and isinstance(held.value, int):
                 session.beats = held.value
         session.reports = tuple(found)
+        if not self._at.lockstep and not any(r.fault for r in found):
+            session.watch = await self._watched(client, nodes, session.limits)
         return session
+
+    async def _watched(self, client: Client, nodes: Mapping[str, Node], limits: Limits) -> Watch | None:
+        values = {t.owner: nodes[t.node] for t in self._tags if t.key == "node"}
+        results = [node for owner, node in values.items() if owner in self._assayed]
+        online = [node for owner, node in values.items() if owner not in self._assayed]
+        return await watch(client, online, results, self._at.poll_s, limits)
 
     def _lease_fault(self, tag: Tag, held: Raw) -> str:
         expected, found = self._lease_s, number_in(held)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from asyncua import ua
 from asyncua.ua.uaerrors import BadInvalidState
 
+from controller.edge.opcua.backfill import remembered
 from controller.edge.opcua.connection import Connection, LinkEvent, Session, TagReport
 from controller.edge.opcua.guard import Held, WriteOutcome, difference, not_renewable, objection, same
 from controller.edge.opcua.lookup import raw, utc
@@ -18,9 +19,11 @@ from controller.edge.opcua.scanning import Raw, Scan, Scanner, number_in
 from controller.edge.opcua.tags import PlantLost, PlantMismatch, tags_of
 from controller.records import Move
 from controller.settings import Settings
+from twin.signals import Reading, Role
 
 BEATS = 2**15  # the heartbeat wraps here, so that it fits every integer type
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HISTORY_PATIENCE = 6.0  # timeouts that the pages of one variable may take together (design)
 UNREAD = "the link is new, and the plant has not been read since"
 
 
@@ -34,6 +37,9 @@ class PlantLink:
         self._wire = Connection(settings, self._tags)
         self._scanner = Scanner(settings)
         self._written: dict[str, float] = {}
+        self._scanned = [t.node for t in self._tags if t.key != "advance_node"]
+        self._assayed = {v.name for v in settings.variables if v.role is Role.ASSAYED}
+        self._read_at = -math.inf
 
     @property
     def resynchronised(self) -> bool:
@@ -84,13 +90,50 @@ class PlantLink:
     async def read(self) -> Scan:
         """All tags in one request. After a new connection, also compare what is in force with what we wrote."""
         session = await self._wire.ready()
-        nodes = [t.node for t in self._tags if t.key != "advance_node"]
-        raws = await self._values(session, nodes)
-        scan = self._scanner.scan(dict(zip(nodes, raws, strict=True)))
+        seen = session.watch
+        if seen is not None:
+            seen.results = 0  # before the request: what comes while it is under way is looked at again
+        self._read_at = time.monotonic()
+        raws = await self._whole(session)
+        scan = self._scanner.scan(dict(zip(self._scanned, raws, strict=True)))
         if not self.resynchronised and self._wire.is_live(session):
             self._compare(scan)
             self._wire.resynchronised = True
         return scan
+
+    async def poll(self, due: datetime | None) -> Scan | None:
+        """A Scan when there is reason for one: process time reached `due`, a result came, or it is time to make sure.
+
+        A server that does not publish what changes is read at every look.
+        """
+        session = await self._wire.ready()
+        seen = session.watch
+        quiet = (
+            seen is not None
+            and seen.alive
+            and self.resynchronised
+            and due is not None
+            and not seen.results
+            and (seen.latest is None or seen.latest < due)
+            and time.monotonic() - self._read_at < self._settings.connection.timeout_s
+        )
+        return None if quiet else await self.read()
+
+    async def history(self, start: datetime, end: datetime) -> dict[str, tuple[Reading, ...]]:
+        """What the plant remembers of its on-line values between two process times, where it offers that."""
+        session = await self._wire.ready()
+        plant, patience_s = self._settings.plant_record(), self._settings.connection.timeout_s
+        found = {}
+        for report in session.reports:
+            # Asked of each: servers that have a history do not always say so in the access level.
+            if report.tag.key == "node" and report.tag.owner not in self._assayed:
+                variable, node = plant.variable(report.tag.owner), session.nodes[report.tag.node]
+                question = remembered(session.client, node, variable, start, end)
+                try:  # a server that is slow with its history is not lost for that
+                    found[variable.name] = await asyncio.wait_for(question, HISTORY_PATIENCE * patience_s)
+                except OSError as fault:
+                    raise PlantLost(f"no history of {variable.name!r}: {fault or 'no answer in time'}") from None
+        return {name: readings for name, readings in found.items() if readings}
 
     async def advance(self, seconds: float) -> datetime | None:
         """Let a simulated plant run this far, scan by scan; does nothing at a plant that runs by itself."""
@@ -101,6 +144,11 @@ class PlantLink:
             reached = await self._wire.ask(session, _advance(session, stride)) or reached
             seconds -= stride
         return reached
+
+    async def _whole(self, session: Session) -> list[Raw]:
+        if session.whole is None:
+            raise PlantLost("the plant's tags were not looked up")
+        return [raw(v) for v in await self._wire.ask(session, session.whole.values())]
 
     async def _values(self, session: Session, nodes: Iterable[str]) -> list[Raw]:
         wanted = [session.nodes[n] for n in nodes]

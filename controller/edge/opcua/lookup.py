@@ -12,6 +12,7 @@ from asyncua.common.node import Node
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 
+from controller.edge.opcua.batches import Limits, attributes, portions
 from controller.edge.opcua.scanning import Raw
 from controller.edge.opcua.tags import Facts, Kind, PlantMismatch, Tag
 from twin.signals import Quality
@@ -22,15 +23,15 @@ _make_id: Any = ua.NodeId  # asyncua's annotations want its own integer and stri
 
 
 async def gather(
-    client: Client, tags: Sequence[Tag], nodes: Sequence[Node]
+    client: Client, tags: Sequence[Tag], nodes: Sequence[Node], limits: Limits
 ) -> tuple[list[Facts], dict[str, ua.VariantType], list[Raw]]:
     """What the server says of each tag, the type to write it with, and its value: a few batched reads."""
-    classes = await client.read_attributes(nodes, AttributeIds.NodeClass)
-    types = [_type(v) for v in await client.read_attributes(nodes, AttributeIds.DataType)]
-    access = await client.read_attributes(nodes, AttributeIds.UserAccessLevel)
-    raws = [raw(v) for v in await client.read_attributes(nodes)]
-    units = await _properties(client, nodes, "EngineeringUnits")
-    ranges = await _properties(client, nodes, "EURange")
+    classes = await attributes(client, nodes, limits.read, AttributeIds.NodeClass)
+    types = [_type(v) for v in await attributes(client, nodes, limits.read, AttributeIds.DataType)]
+    access = await attributes(client, nodes, limits.read, AttributeIds.UserAccessLevel)
+    raws = [raw(v) for v in await attributes(client, nodes, limits.read)]
+    units = await properties(client, nodes, "EngineeringUnits", limits)
+    ranges = await properties(client, nodes, "EURange", limits)
     facts = []
     for kind, type_, level, unit, span in zip(classes, types, access, units, ranges, strict=True):
         method = kind.Value is not None and kind.Value.Value == ua.NodeClass.Method
@@ -48,17 +49,19 @@ async def gather(
     return facts, {t.node: type_ for t, type_ in zip(tags, types, strict=True) if type_ is not None}, raws
 
 
-async def _properties(client: Client, nodes: Sequence[Node], name: str) -> list[object]:
-    """The value of this property of each node, None where there is none; two requests."""
+async def properties(client: Client, nodes: Sequence[Node], name: str, limits: Limits) -> list[object]:
+    """The value of this property of each node, None where there is none; two requests a batch."""
     make: Any = ua.RelativePathElement
     element = make(_make_id(ObjectIds.HasProperty), False, True, ua.QualifiedName(name, 0))
     path = ua.RelativePath(Elements=[element])
-    found = await client.uaclient.session.translate_browsepaths_to_nodeids(
-        [ua.BrowsePath(n.nodeid, path) for n in nodes]
-    )
+    found: list[Any] = []
+    for part in portions(nodes, limits.browse_paths):
+        paths = [ua.BrowsePath(n.nodeid, path) for n in part]
+        found += await client.uaclient.session.translate_browsepaths_to_nodeids(paths)
     targets = [client.get_node(r.Targets[0].TargetId) if r.StatusCode.is_good() and r.Targets else None for r in found]
     present = [t for t in targets if t is not None]
-    values = iter(await client.read_values(present) if present else [])
+    held = await attributes(client, present, limits.read)
+    values = iter([v.Value.Value if v.Value is not None else None for v in held])
     return [None if t is None else next(values) for t in targets]
 
 

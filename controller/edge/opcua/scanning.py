@@ -53,6 +53,7 @@ class Scanner:
         self._tables = {v.name: v for v in settings.variables}
         self._first: datetime | None = None
         self._moved_on = time.monotonic()
+        self._unchanged: dict[str, tuple[float, datetime]] = {}  # the last value of a variable, and since when
         self.now: datetime | None = None  # process time of the last scan
         self.assays_seen: dict[str, datetime] = {}  # sampling time of the newest result of each assay
 
@@ -90,7 +91,23 @@ class Scanner:
 
     def _readings(self, raws: Mapping[str, Raw], now: datetime) -> dict[str, Reading]:
         online = self._plant.having(Role.MEASURED, Role.MANIPULATED)
-        return {v.name: aged(judge(v, raws[self._tables[v.name].node]), now, v.max_age_s) for v in online}
+        judged = {v.name: judge(v, raws[self._tables[v.name].node]) for v in online}
+        return {v.name: aged(self._moving(v.name, judged[v.name]), now, v.max_age_s) for v in online}
+
+    def _moving(self, name: str, reading: Reading) -> Reading:
+        """A good reading that has not changed by a bit for longer than its instrument ever could is uncertain."""
+        allowed_s = self._tables[name].frozen_after_s
+        if allowed_s is None or reading.value is None or reading.time is None:
+            return reading
+        value, since = self._unchanged.get(name, (reading.value, reading.time))
+        if value != reading.value or reading.time < since:
+            value, since = reading.value, reading.time
+        self._unchanged[name] = value, since
+        still_s = (reading.time - since).total_seconds()
+        if reading.quality is not Quality.GOOD or still_s <= allowed_s:
+            return reading
+        reason = f"frozen: exactly {value:g} for {still_s:.0f} s, {allowed_s:g} s allowed"
+        return replace(reading, quality=Quality.UNCERTAIN, reason=reason)
 
     def _assays(self, raws: Mapping[str, Raw], now: datetime) -> tuple[Assay, ...]:
         """The results whose sampling time is new; one that cannot be true is handed on as bad."""
