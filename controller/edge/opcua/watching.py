@@ -22,7 +22,7 @@ from controller.edge.opcua.lookup import raw
 from twin.signals import Quality
 
 KEEP_ALIVE_S = 1.0  # how often the server says that it is still there when nothing changes (design)
-PATIENCE = 4.0  # keep-alives that may be missing before the subscription counts as dead
+PATIENCE = 4.0  # so many may be missing before the subscription counts as dead
 
 
 @dataclass(slots=True)
