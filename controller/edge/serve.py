@@ -14,6 +14,7 @@ from controller.edge.gateway import application, hang_up
 from controller.edge.gateway.reporting import Report
 from controller.edge.gateway.source import Source
 from controller.edge.historian import Historian
+from controller.edge.historian.nightly import Nightly
 from controller.edge.influx import Forwarder
 from controller.edge.opcua import PlantLink
 from controller.edge.runner import Runner
@@ -39,6 +40,7 @@ async def control(
             await _connected(settings, wait_s, look)
         historian = Historian(settings.historian_path(), outbox=settings.influx is not None)
         opened.callback(historian.close)
+        opened.enter_context(Nightly(historian.path, settings.historian.raw_days))
         if settings.influx is not None:
             forwarder = Forwarder.of(settings, historian)
             opened.callback(forwarder.close, FORWARDER_PATIENCE_S)

@@ -93,6 +93,7 @@ class HistorianTable:
     """[historian]: the SQLite file that holds every scan and decision; {plant} stands for the plant's name."""
 
     path: Path
+    raw_days: Annotated[Positive, Field(ge=1)] = 14.0  # process days until scans are in the archive only
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -19,8 +19,9 @@ from controller.edge.historian.scans import Layout
 DAY_MS = 86_400_000
 
 ARCHIVED = """
-CREATE TABLE archived (layout INTEGER NOT NULL, day INTEGER NOT NULL, file TEXT NOT NULL, scans INTEGER NOT NULL,
-    bytes INTEGER NOT NULL, digest TEXT NOT NULL, archived_s REAL NOT NULL, PRIMARY KEY (layout, day)) WITHOUT ROWID;
+CREATE TABLE archived (layout INTEGER NOT NULL, day INTEGER NOT NULL, first_ms INTEGER NOT NULL,
+    scans INTEGER NOT NULL, file TEXT NOT NULL, bytes INTEGER NOT NULL, digest TEXT NOT NULL, archived_s REAL NOT NULL,
+    PRIMARY KEY (layout, day)) WITHOUT ROWID;
 """
 
 

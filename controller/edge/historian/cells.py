@@ -62,6 +62,11 @@ def columns(cells: Cells, chosen: Integers) -> Cells:
     return Cells(cells.t_ms, cells.scans, *(getattr(cells, name)[:, chosen] for name in Cells.__slots__[2:]))
 
 
+def rows(cells: Cells, chosen: Integers) -> Cells:
+    """Only these cells."""
+    return Cells(*(getattr(cells, name)[chosen] for name in Cells.__slots__))
+
+
 def grouped(cells: Cells, group: Integers) -> Cells:
     """One cell for each run of equal numbers in `group` (k,), which must not decrease."""
     if not len(cells):

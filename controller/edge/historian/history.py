@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from controller.edge.historian import archive, outbox, trends
+from controller.edge.historian import archive, archiving, outbox, trends
 from controller.edge.historian.database import (
     DAMAGE_MEND,
     HistorianFault,
@@ -180,13 +180,31 @@ class History:
 
     def counts(self) -> int:
         """How many rows are stored: decisions, samples (archived ones among them), assays and events."""
-        counted = [
-            *(f"SELECT count(*) FROM {table}" for table in ("decision", "assay", "event")),
-            "SELECT coalesce(sum(size), 0) FROM scan JOIN layout ON layout.id = scan.layout",
+        records = sum(int(self.one(f"SELECT count(*) FROM {table}")[0]) for table in ("decision", "assay", "event"))
+        return records + self.samples()
+
+    def samples(self) -> int:
+        """How many samples are stored, live or archived."""
+        live = "SELECT coalesce(sum(size), 0) FROM scan JOIN layout ON layout.id = scan.layout"
+        away = (
             "SELECT coalesce(sum(size * scans), 0) FROM archived JOIN layout ON layout.id = archived.layout"
-            " WHERE pruned_ms > day * 86400000",
-        ]
-        return sum(int(self._rows(query)[0][0]) for query in counted)
+            " WHERE pruned_ms >= (day + 1) * 86400000"
+        )
+        return int(self.one(live)[0]) + int(self.one(away)[0])
+
+    def span(self) -> tuple[int | None, int | None]:
+        """The times of the first and last live scan, in milliseconds since 1970."""
+        low, high = self.one("SELECT min(t_ms), max(t_ms) FROM scan")
+        return low, high
+
+    def one(self, query: str, *values: object) -> Any:
+        """The first row of a query of one's own, which cannot write."""
+        return self._rows(query, *values)[0]
+
+    def damaged_archive(self) -> list[str]:
+        """The archived files that are missing or changed; reads them all."""
+        with self._snapshot() as db:
+            return archiving.damaged(self.path, db)
 
     def outbox_pending(self) -> int | None:
         """How many rows wait for InfluxDB; None when nothing was ever queued for it."""

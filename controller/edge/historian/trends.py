@@ -91,7 +91,7 @@ def _span(db: sqlite3.Connection, layouts: Sequence[Layout]) -> tuple[int, int] 
     for layout in layouts:
         ends += db.execute("SELECT min(t_ms), max(t_ms) FROM scan WHERE layout = ?", (layout.id,)).fetchone()
         if layout.pruned_ms:
-            query = "SELECT min(day) * 86400000 FROM archived WHERE layout = ?"
+            query = "SELECT min(first_ms) FROM archived WHERE layout = ?"
             ends += [*db.execute(query, (layout.id,)).fetchone(), layout.pruned_ms - 1]
     there = [end for end in ends if end is not None]
     return (min(there), max(there)) if there else None
