@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,14 +10,32 @@ from controller.alarms import AlarmRules, Definition
 from controller.batch import Phase, Range, Recipe
 from controller.cycle import Cadence, Parts
 from controller.envelope import Bound, Envelope, Limit
-from controller.neurocore.core import NeuroCore, bioreactor_core
+from controller.faults import Fault
+from controller.neurocore.core import BIOREACTOR_LEARNED, BIOREACTOR_RANGES, NeuroCore, bioreactor_core
 from controller.pharmacoloop.bioreactor import BioreactorLoop
 from controller.settings import Settings
 from controller.supervisor import Gates
 from controller.tables import AlarmTable
 from twin.engine import TwinEngine
+from twin.forecast import Latch
 from twin.model import Model
-from twin.models import penicillin
+from twin.models import mab, penicillin
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A bioreactor model, what forecasts must know of its recipe, and what NeuroCore learns over which states."""
+
+    model: Model
+    latch: Latch | None
+    learned: tuple[str, ...]
+    coded: Mapping[str, tuple[float, float]]
+
+
+SERVED = {
+    "penicillin": Served(penicillin.MODEL, penicillin.FEED_LATCH, BIOREACTOR_LEARNED, BIOREACTOR_RANGES),
+    "mab": Served(mab.MODEL, None, mab.LEARNED, mab.CODED),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +51,15 @@ class Assembly:
 def assemble(settings: Settings) -> Assembly:
     """Build and warm up everything that serves the configured reactor; compiling takes some seconds."""
     plant = settings.plant_record()
-    model = penicillin.MODEL
+    served = served_by(settings)
+    model = served.model
     engine = TwinEngine(plant, model)
     engine.warm_up()
 
     def rebuild() -> NeuroCore:
-        return bioreactor_core(settings.neurocore.backend, model, settings.neurocore.seed, plant)
+        return bioreactor_core(
+            settings.neurocore.backend, model, settings.neurocore.seed, plant, served.learned, served.coded
+        )
 
     core = rebuild()
     envelope = envelope_of(settings)
@@ -47,7 +68,7 @@ def assemble(settings: Settings) -> Assembly:
         engine=engine,
         envelope=envelope,
         recipe=settings.recipe,
-        latch=penicillin.FEED_LATCH,
+        latch=served.latch,
         suggestion_valid=timedelta(seconds=settings.loop.suggestion_valid_s),
         minimum_gain_percent=settings.loop.minimum_gain_percent,
     )
@@ -102,6 +123,13 @@ def _definition(a: AlarmTable) -> Definition:
         probability=a.probability,
         horizon=timedelta(hours=a.horizon_h),
     )
+
+
+def served_by(settings: Settings) -> Served:
+    """The model that the configuration names; Fault when it is no bioreactor's."""
+    if settings.plant.model not in SERVED:
+        raise Fault(f"[plant] model {settings.plant.model!r} is no bioreactor; valid are {', '.join(SERVED)}")
+    return SERVED[settings.plant.model]
 
 
 def envelope_of(settings: Settings) -> Envelope:

@@ -65,7 +65,7 @@ def main() -> None:
 
 @app.command()
 def demo(
-    plant: Annotated[str, typer.Option(help="Which plant to simulate.")] = "penicillin",
+    plant: Annotated[str, typer.Option(help="Which plant to simulate: penicillin or mab.")] = "penicillin",
     speed: Annotated[str, typer.Option(help="Process seconds per second, or max (lockstep).")] = "300",
     hours: Annotated[float | None, typer.Option(help="Stop at this age of the batch.")] = None,
     headless: Annotated[bool, typer.Option(help="No console; the loop runs in auto.")] = False,
@@ -76,17 +76,16 @@ def demo(
     """Run a simulated plant, its controller and the console together; Ctrl-C ends all of them."""
     from controller import demo as demonstration
 
-    if plant != "penicillin":
-        raise Fault(f"no plant is called {plant!r}; the one there is: penicillin")
-    if hours is not None and not 0 < hours <= 230:
-        raise Fault(f"--hours {hours:g}: give a batch age between 0 and 230 h")
+    longest = load(default_config(plant)).batch.length_h
+    if hours is not None and not 0 < hours <= longest:
+        raise Fault(f"--hours {hours:g}: give a batch age between 0 and {longest:g} h")
     if headless:
-        report = demonstration.headless(speed_of(speed), hours or 24.0, seed, out)
+        report = demonstration.headless(plant, speed_of(speed), hours or 24.0, seed, out)
         print(json.dumps(report) if as_json else told(report))
     elif as_json:
         raise Fault("--json belongs to --headless")
     else:
-        demonstration.interactive(speed_of(speed), hours, seed, out)
+        demonstration.interactive(plant, speed_of(speed), hours, seed, out)
 
 
 @app.command()
@@ -131,13 +130,17 @@ def check(
 
 
 @app.command()
-def init(folder: Annotated[Path, typer.Argument(help="Where to put it; nothing is overwritten.")]) -> None:
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to put it; nothing is overwritten.")],
+    plant: Annotated[str, typer.Option(help="Which process: penicillin or mab.")] = "penicillin",
+) -> None:
     """Write a configuration to start from."""
-    target = folder / "penicillin.toml"
+    source = default_config(plant)
+    target = folder / source.name
     if target.exists():
         raise Fault(f"{target} exists already; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(default_config("penicillin"), target)
+    shutil.copyfile(source, target)
     print(f"wrote {target}; next: neurotwin check {target} --connect")
 
 

@@ -29,16 +29,20 @@ from controller.edge.runner import Runner
 from controller.edge.serve import control
 from controller.lifeline import end, spawn
 from controller.records import Mode
-from controller.settings import default_config, load
+from controller.settings import Settings, default_config, load
 
-JUDGED = ("biomass", "substrate", "product")
+JUDGED = {  # what is judged of each process, by the plant's name for it
+    "penicillin": {"biomass": "biomass", "substrate": "substrate", "product": "product"},
+    "mab": {"biomass": "viable_cells", "substrate": "glucose", "product": "product"},
+}
+G_PER_L = {"g/L": 1.0, "mg/L": 1e-3}
 READY_WITHIN_S = 180.0  # a first start compiles the models, and the machine may be busy
 
 
-def headless(speed: float | None, hours: float, seed: int, out: Path | None) -> dict[str, Any]:
+def headless(plant_name: str, speed: float | None, hours: float, seed: int, out: Path | None) -> dict[str, Any]:
     """Run plant and controller over real OPC UA to a batch age, in auto, and report; progress on standard error."""
     folder = _folder(out)
-    config = _configure(folder, lockstep=speed is None)
+    config = _configure(plant_name, folder, lockstep=speed is None)
     settings = load(config)
     truth = folder / "truth.csv"
     plant = _start_plant(config, folder, speed, seed, truth)
@@ -50,13 +54,13 @@ def headless(speed: float | None, hours: float, seed: int, out: Path | None) -> 
             )
     finally:
         end(plant)
-    return _report(runner, settings.historian_path(), truth, hours)
+    return _report(runner, settings, truth, hours)
 
 
-def interactive(speed: float | None, hours: float | None, seed: int, out: Path | None) -> None:
+def interactive(plant_name: str, speed: float | None, hours: float | None, seed: int, out: Path | None) -> None:
     """Run plant, controller and console until Ctrl-C, or until one of them ends."""
     folder = _folder(out)
-    config = _configure(folder, lockstep=speed is None)
+    config = _configure(plant_name, folder, lockstep=speed is None)
     settings = load(config)
     children = [_start_plant(config, folder, speed, seed, None)]
     stop = threading.Event()
@@ -85,14 +89,14 @@ def _folder(out: Path | None) -> Path:
     return folder.resolve()
 
 
-def _configure(folder: Path, lockstep: bool) -> Path:
+def _configure(plant_name: str, folder: Path, lockstep: bool) -> Path:
     """Write the configuration of this run: the shipped one with free ports and its own historian."""
-    content = tomllib.loads(default_config("penicillin").read_text())
+    content = tomllib.loads(default_config(plant_name).read_text())
     content["connection"] |= {"endpoint": f"opc.tcp://127.0.0.1:{_free_port(4840)}/neurotwin", "lockstep": lockstep}
     content["historian"] = {"path": str(folder / "historian.sqlite")}
     content["gateway"] = {"host": "127.0.0.1", "port": _free_port(8420)}
     content["console"] = {"host": "127.0.0.1", "port": _free_port(8421)}
-    path = folder / "penicillin.toml"
+    path = folder / f"{plant_name}.toml"
     path.write_text(tomli_w.dumps(content))
     return path
 
@@ -176,18 +180,18 @@ def _last_hour(path: Path) -> float:
     return 0.0
 
 
-def _report(runner: Runner, historian: Path, truth: Path, hours: float) -> dict[str, Any]:
-    true = pd.read_csv(truth)
+def _report(runner: Runner, settings: Settings, truth: Path, hours: float) -> dict[str, Any]:
+    true, judged = pd.read_csv(truth), JUDGED[settings.plant.model]
     decision = runner.decision
     if decision is None:
         raise SystemExit("neurotwin: no scan was taken")
-    with contextlib.closing(Historian.reader(historian)) as record:
+    with contextlib.closing(Historian.reader(settings.historian_path())) as record:
         rows = record.counts()
         pending = record.outbox_pending()
         estimates = record.trend(
             runner.parts.plant.name,
             decision.situation.batch,
-            [f"estimate.{name}" for name in JUDGED],
+            [f"estimate.{name}" for name in judged.values()],
             buckets=None,
         )
     return {
@@ -196,8 +200,8 @@ def _report(runner: Runner, historian: Path, truth: Path, hours: float) -> dict[
         "scans": runner.counts.scans,
         "commands_written": runner.counts.commands_written,
         "commands_refused": runner.counts.commands_refused,
-        "product_g_per_l": float(true["product"].iloc[-1]),
-        "estimate_nrmse": {name: _nrmse(true, name, estimates[f"estimate.{name}"]) for name in JUDGED},
+        "product_g_per_l": G_PER_L[runner.parts.plant.variable("product").unit] * float(true["product"].iloc[-1]),
+        "estimate_nrmse": {name: _nrmse(true, state, estimates[f"estimate.{state}"]) for name, state in judged.items()},
         "neurocore_backend": decision.insight.backend,
         "neurocore_ms_per_scan_p50": statistics.median(runner.counts.neurocore_ms),
         "historian_rows": rows,

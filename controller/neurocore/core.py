@@ -297,17 +297,19 @@ def bioreactor_core(
     model: Model,
     seed: int = 0,
     plant: Plant | None = None,
+    learned: Sequence[str] = BIOREACTOR_LEARNED,
+    ranges: Mapping[str, tuple[float, float]] = BIOREACTOR_RANGES,
     spikes: Coding = "graded",
     rule: Rule = "three-factor",
     hindsight: bool = True,
 ) -> NeuroCore:
-    """NeuroCore of a fed-batch: growth, uptake, production and oxygen over biomass, product, substrate, precursor."""
+    """NeuroCore of a fed-batch; by default of penicillin's: four rates over biomass, product, substrate, precursor."""
     variables = plant.variables if plant is not None else ()
     return neuro_core(
         backend_name,
         model,
-        BIOREACTOR_LEARNED,
-        BIOREACTOR_RANGES,
+        learned,
+        ranges,
         seed=seed,
         variables=variables,
         spikes=spikes,

@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, Strict
 
 UNITS = frozenset(
-    "% pH degC K kg g L mL h s g/L mg/L mmol/L cells/L cells/mL g/(L.h) mmol/(L.h) 1/h L/h mL/h L/min mL/min vvm "
-    "W kW rpm bar mbar cP mS/cm mV".split()
+    "% pH degC K kg g L mL h s g/L mg/L mmol/L cells/L cells/mL 10^6/mL mOsm/L mOsm/kg mmHg g/(L.h) "
+    "mmol/(L.h) 1/h L/h mL/h L/min mL/min vvm W kW rpm bar mbar cP mS/cm mV".split()
 )
 
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
