@@ -116,8 +116,8 @@ MODEL = Model(
         Multiplier("growth", 0.5, 0.08, 2.5),
         Multiplier("uptake", 0.25, 0.03, 1.0),
         Multiplier("production", 0.15, 0.015, 1.5),
-        Multiplier("lactate", 0.3, 0.05, 3.0),
-        Multiplier("glutamine", 0.3, 0.02, 1.5),
+        Multiplier("overflow", 0.3, 0.15, 3.0),
+        Multiplier("glutaminolysis", 0.3, 0.02, 1.5),
         Multiplier("oxygen", 0.08, 0.003, 0.5),
     ),
     inputs=(
@@ -146,7 +146,7 @@ MODEL = Model(
     step_h=1 / 24,  # glutamine near nothing answers within a quarter of an hour
 )
 
-LEARNED = ("growth", "uptake", "production", "lactate")  # the multipliers whose dependence on the state is learned
+LEARNED = ("growth", "uptake", "production", "overflow")  # the multipliers whose dependence on the state is learned
 # The states they depend on, and where they are coded (design): past 10 mmol/L ammonium grows no further here, and the
 # product stands for all that has been excreted, the inhibitor among it.
 CODED = {
