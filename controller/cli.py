@@ -19,6 +19,7 @@ import typer
 from controller.bench.command import app as bench
 from controller.commands.certs import app as certs
 from controller.commands.historian import historian
+from controller.commands.influx import influx
 from controller.commands.patient import patient
 from controller.commands.plant import plant, speed_of
 from controller.faults import Fault
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(bench, name="bench")
 app.add_typer(certs, name="certs")
 app.add_typer(historian, name="historian")
+app.add_typer(influx, name="influx")
 app.command("patient")(patient)
 app.command("plant")(plant)
 

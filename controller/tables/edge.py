@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from controller.faults import Fault
 from controller.tables.values import (
     STRICT,
     Flag,
@@ -101,18 +103,27 @@ class InfluxTable:
     """[influx]: the InfluxDB that the outbox feeds; without this table nothing is forwarded."""
 
     url: Annotated[str, Field(pattern=r"^https?://")]
-    org: Text
-    bucket: Text
-    token_file: Path
+    bucket: Text  # of version 1: the database, or database/retention-policy
+    org: str = ""
+    token_file: Path | None = None
+    token_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    retention_days: Annotated[float, Field(ge=0)] = 0.0  # what `neurotwin influx setup` asks for; 0: for ever
 
     @model_validator(mode="after")
     def _token(self) -> InfluxTable:
         readable("token_file", self.token_file)
+        require("@" not in urlsplit(self.url).netloc, "url holds a password; put user:password into the token file")
+        require(self.token_file is None or self.token_env is None, "token_file and token_env are both given; keep one")
         return self
 
     def token(self) -> str:
-        """The first line of the token file."""
-        return first_line(self.token_file)
+        """The secret: the first line of the token file, or the environment's; "" for a server that wants none."""
+        if self.token_file is not None:
+            return first_line(self.token_file)
+        found = os.environ.get(self.token_env, "") if self.token_env else ""
+        if self.token_env and not found:
+            raise Fault(f"[influx] token_env: the environment has no {self.token_env}; set it, or use token_file")
+        return found
 
 
 @dataclass(frozen=True, config=STRICT)

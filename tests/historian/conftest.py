@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import os
@@ -332,7 +333,8 @@ class Front:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                sent = self.rfile.read(int(self.headers["Content-Length"]))
+                body = (gzip.decompress(sent) if self.headers["Content-Encoding"] == "gzip" else sent).decode()
                 asked = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
                 place = f"/write?db={asked['bucket'][0]}&precision={asked['precision'][0]}"
                 status, text = (front.moods.pop(0), "in a mood") if front.moods else behind.post(place, body)

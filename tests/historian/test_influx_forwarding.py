@@ -207,11 +207,11 @@ def test_a_wrong_token_stops_it_with_a_clear_word_and_the_rows_are_kept(
     assert logs
 
 
-def test_an_address_without_the_interface_stops_it_too(
+def test_a_bucket_that_does_not_exist_stops_it_too(
     queueing: Historian, influx: Influx, decision: Make, until: Until
 ) -> None:
     record(queueing, decision, range(1))
-    with forwarder(queueing.path, influx.url) as sending:  # InfluxDB 1.6 has no /api/v2/write
+    with Forwarder(queueing.path, influx.url, "", "nowhere", "") as sending:
         until(lambda: sending.status().state is State.STOPPED)
     assert "answered 404" in sending.status().last_error
     assert sending.status().pending == 6

@@ -165,11 +165,11 @@ class History:
         if buckets is not None and buckets < 1:
             raise ValueError(f"a trend needs at least one bucket, not {buckets}")
         first, last = (None if time is None else to_ms(time) for time in (start, end))
-        with self._snapshot() as db:
+        with self.snapshot() as db:
             return trends.trend(db, self._archive, (plant, batch), series, (first, last), buckets)
 
     @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
         """One state of the file for several questions."""
         with self._read_lock, faults_of(self.path):
             self._reading.execute("BEGIN")
@@ -203,7 +203,7 @@ class History:
 
     def damaged_archive(self) -> list[str]:
         """The archived files that are missing or changed; reads them all."""
-        with self._snapshot() as db:
+        with self.snapshot() as db:
             return archiving.damaged(self.path, db)
 
     def outbox_pending(self) -> int | None:

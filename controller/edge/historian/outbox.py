@@ -55,10 +55,16 @@ def position(connection: sqlite3.Connection) -> int:
     return int(last)
 
 
-def waiting(connection: sqlite3.Connection, most: int) -> list[Row]:
-    """The oldest rows that are not acknowledged."""
+def waiting(connection: sqlite3.Connection, most: int, most_characters: int) -> list[Row]:
+    """The oldest rows that are not acknowledged: one at least, and then no more than so many and so long together."""
     query = "SELECT id, line FROM outbox WHERE id > ? ORDER BY id LIMIT ?"
-    return connection.execute(query, (position(connection), most)).fetchall()
+    found: list[Row] = []
+    for row in connection.execute(query, (position(connection), most)):
+        most_characters -= len(row[1]) + 1
+        if found and most_characters < 0:
+            break
+        found.append(row)
+    return found
 
 
 def oldest_age_s(connection: sqlite3.Connection) -> float | None:

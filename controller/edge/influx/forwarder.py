@@ -14,36 +14,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
-from urllib.parse import urlsplit
+from typing import Self
 
 import structlog
-from influxdb_client import InfluxDBClient, WritePrecision
-from influxdb_client.client.write_api import SYNCHRONOUS
-from influxdb_client.rest import ApiException
-from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError
 
 from controller.edge.historian import outbox
 from controller.edge.historian.database import HistorianFault, faults_of, open_reader, open_writer, transaction
 from controller.edge.historian.history import History
+from controller.edge.influx.sender import Answer, Sender, Verdict
 from controller.settings import Settings
 
 log = structlog.get_logger()
 
-BATCH_ROWS = 5000  # larger batches gain nothing, and stay well below every server's limit of a request's size
-RESEND_S = 10.0  # VictoriaMetrics writes to disk every 5 s, InfluxDB at once
+BATCH_ROWS = 5000  # larger batches gain nothing
+BATCH_BYTES = 4_000_000  # well below every server's limit of a request's size, however long the rows are
+RESEND_S = 120.0  # after a crash of the server: VictoriaMetrics writes to disk every 5 s, others may take longer
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 POLL_S = 0.2
 REQUEST_TIMEOUT_S = 10.0
-ANSWER_CHARACTERS = 300  # of the server's own words
-
-BAD_ROWS = frozenset({400, 413, 422})
-NOT_ALLOWED = {
-    401: "check the token",
-    403: "check what the token may write to",
-    404: "check the URL, the organisation and the bucket",
-}
 
 
 class State(StrEnum):
@@ -69,78 +57,7 @@ class Status:
     last_error: str
 
 
-class Verdict(StrEnum):
-    """What became of one write."""
-
-    STORED = "stored"
-    BAD_ROWS = "bad rows"
-    NOT_ALLOWED = "not allowed"
-    AWAY = "away"
-    AGAIN = "again"  # stored, but rows before these must be sent again first
-
-
 WENT_WELL = frozenset({Verdict.STORED, Verdict.AGAIN})
-
-
-class Answer(NamedTuple):
-    """The server's answer to one write, in words for people."""
-
-    verdict: Verdict
-    text: str = ""
-
-
-class Sender:
-    """One InfluxDB bucket; every expected outcome of a write is an Answer."""
-
-    def __init__(self, url: str, org: str, bucket: str, token: str, timeout_s: float) -> None:
-        self._client = InfluxDBClient(url=url, org=org, token=token, timeout=int(1000 * timeout_s))
-        self._api = self._client.write_api(write_options=SYNCHRONOUS)
-        self._bucket = bucket
-        self._token = token
-        parts = urlsplit(url)
-        self.address = f"{parts.scheme}://{parts.hostname}:{parts.port or {'https': 443}.get(parts.scheme, 80)}"
-        self.connections = 0  # ever opened or tried: grows when the server has let go of the last one
-        pool = self._client.api_client.rest_client.pool_manager.connection_from_url(url)
-        pool.ConnectionCls = self._counting(pool.ConnectionCls)
-
-    def _counting(self, kind: type[HTTPConnection]) -> type[HTTPConnection]:
-        """The same class of connection, but counted: urllib3 renews a dropped one without a word."""
-
-        def connect(connection: HTTPConnection) -> None:
-            self.connections += 1
-            kind.connect(connection)
-
-        return type(kind.__name__, (kind,), {"connect": connect})
-
-    def send(self, lines: list[str]) -> Answer:
-        """Write these rows and wait for the answer."""
-        try:
-            self._api.write(self._bucket, record="\n".join(lines), write_precision=WritePrecision.NS)
-        except ApiException as error:
-            return self._judged(int(error.status or 0), f"{error.reason or ''} {_words(error.body)}".strip())
-        except (HTTPError, OSError) as error:
-            return Answer(Verdict.AWAY, f"{self.address} does not answer: {self._safe(str(error))}")
-        return Answer(Verdict.STORED)
-
-    def _judged(self, status: int, words: str) -> Answer:
-        told = f"{self.address} answered {status} ({self._safe(words)})"
-        if status in BAD_ROWS:
-            return Answer(Verdict.BAD_ROWS, told)
-        if status in (0, 408, 429) or status >= 500:
-            return Answer(Verdict.AWAY, told)
-        return Answer(Verdict.NOT_ALLOWED, f"{told}: {NOT_ALLOWED.get(status, 'check the URL')}; the rows are kept")
-
-    def _safe(self, text: str) -> str:
-        return (text.replace(self._token, "***") if self._token else text)[:ANSWER_CHARACTERS]
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
-
-def _words(body: object) -> str:
-    text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
-    return " ".join(text.split())
 
 
 class Forwarder:
@@ -241,7 +158,7 @@ class Forwarder:
         """Send one batch, or wait; True when there was nothing that could be sent."""
         try:
             with faults_of(self._path):
-                rows = outbox.waiting(db, self._batch_rows)
+                rows = outbox.waiting(db, self._batch_rows, BATCH_BYTES)
                 answer = self._deliver(db, rows) if rows else None
                 if answer is not None and answer.verdict is Verdict.STORED:
                     outbox.prune(db, self._resend_s)
