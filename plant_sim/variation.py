@@ -21,8 +21,8 @@ KEEP = 0.995  # y(k) = 0.995 y(k-1) + 0.005 s N(0, 1), a time constant of 39.9 h
 PER_SD = math.sqrt(1.0 - KEEP**2) / (1.0 - KEEP)  # s of a channel per stationary SD: 1/0.0501
 OXYGEN_IN_AIR = 0.21  # mol/mol
 # How much precursor a culture uses, logarithm; set so that the plain recipe's batches vary as published: their product
-# has a coefficient of variation of 23.9 % (22 recipe batches without fault in the data of Goldrick 2019), here 24.2 % of
-# 100 batches. Without it the recipe's is 17 %. Batches with ample precursor vary by some 9 % in any case, which is what
+# has a coefficient of variation of 23.9 % (22 recipe batches without fault in the data of Goldrick 2019), here 24.2 %
+# of 100. Without it the recipe's is 17 %. Batches with ample precursor vary by some 9 % in any case, which is what
 # controlled batches do there (8.9 %).
 PRECURSOR_DEMAND_SD = 0.065
 
