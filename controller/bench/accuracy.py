@@ -23,7 +23,7 @@ from controller.neurocore import coding, core, rates
 from controller.neurocore.comparators import FloatLMS, QuadraticRLS, activities
 from controller.neurocore.lessons import Glimpse, Lesson, Teacher
 from plant_sim.penicillin import Parameters
-from twin.conditioned import LAG_LONG_H, TRUST_SD, observed
+from twin.conditioned import LAG_LONG_H, TRUST_SD, conditioned, observed
 from twin.correction import Correction
 from twin.engine import TwinEngine
 from twin.estimate import Estimate
@@ -79,12 +79,11 @@ class Pupils:
 
     def laws(self) -> dict[str, Law]:
         """The surface of each learner as it is now."""
-        surface = self.surface
         return {
             "rls": self.rls,
             "rls_present": self.rls_present,
             "lms": self.lms,
-            "neurocore": _no_law if surface is None else lambda states: law_of(surface, states),
+            "neurocore": _no_law if self.surface is None else SurfaceLaw(self.surface),
         }
 
     def fork(self) -> Pupils:
@@ -112,11 +111,18 @@ def pupils() -> Pupils:
     )
 
 
-def law_of(surface: Correction, states: Floats) -> Floats:
-    """The log multipliers that a correction gives at each state, (states, multipliers)."""
-    weights, bounds = np.array(surface.weights), np.array(surface.bounds)
-    value: Floats = np.clip(surface.scale * activities(surface.population, states) @ weights.T, -bounds, bounds)
-    return value
+@dataclass(frozen=True, slots=True)
+class SurfaceLaw:
+    """The log multipliers that NeuroCore's correction gives at each state, (states, multipliers)."""
+
+    surface: Correction
+
+    def __call__(self, states: Floats) -> Floats:
+        """As the correction says; it is evaluated for many states at once."""
+        weights, bounds = np.array(self.surface.weights), np.array(self.surface.bounds)
+        active = activities(self.surface.population, states)
+        value: Floats = np.clip(self.surface.scale * active @ weights.T, -bounds, bounds)
+        return value
 
 
 def _no_law(states: Floats) -> Floats:
@@ -252,10 +258,13 @@ def _surfaces(cases: Sequence[tuple[str, str, Law]], x: Floats) -> Floats:
 def _start(estimate: Estimate, rule: str, law: Law) -> Estimate:
     """The estimate that a forecast starts from; lagging multipliers conditioned on the surface where the rule says so.
 
-    As `twin.conditioned`, for any learner; its test of support is NeuroCore's own and is left out for all alike.
+    NeuroCore's by `twin.conditioned`, as it is shipped; the comparators' alike, but without its test of whether the
+    present state was taught, which speaks of units that they do not have.
     """
     if rule != "conditioned":
         return estimate
+    if isinstance(law, SurfaceLaw):
+        return conditioned(MODEL, estimate, law.surface)
     learned = law(np.array([[estimate[name] for name in CODED]]))[0]
     lags = {i: (estimate.sd(MODEL.multipliers[i].name) / MODEL.multipliers[i].noise_sd) ** 2 for i in _LEARNED}
     values = {MODEL.multipliers[i].name: float(learned[j]) for j, i in enumerate(_LEARNED) if lags[i] > LAG_LONG_H}

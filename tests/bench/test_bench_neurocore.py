@@ -124,7 +124,7 @@ def test_the_law_of_a_correction_is_what_the_correction_says(scans):
         pupils.scan(seen)
     state = {name: scans[300].estimate[name] for name in accuracy.CODED}
     said = evaluate(pupils.surface, state)
-    law = accuracy.law_of(pupils.surface, np.array([list(state.values())]))[0]
+    law = accuracy.SurfaceLaw(pupils.surface)(np.array([list(state.values())]))[0]
     np.testing.assert_allclose(law, list(said.values()), atol=1e-12)
 
 
