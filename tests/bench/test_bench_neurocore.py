@@ -160,6 +160,6 @@ def test_the_quick_form_prints_one_json_object_with_the_promised_keys():
         assert key in report
     assert report["bit_identical"] is True
     assert set(report["nrmse"]["hours_12"]) == set(accuracy.FORECASTS)
-    assert report["novelty"]["healthy"].keys() == set(novelty.DETECTORS)
+    assert report["novelty"]["healthy"].keys() == {*novelty.DETECTORS, novelty.BOUND}
     assert report["resources"]
     assert "accuracy: reactor 3," in ran.stderr
