@@ -22,6 +22,7 @@ from controller.commands.historian import historian
 from controller.commands.influx import influx
 from controller.commands.patient import patient
 from controller.commands.plant import plant, speed_of
+from controller.commands.replay import replay
 from controller.faults import Fault
 from controller.lifeline import die_with_parent, until_stopped
 from controller.records import Mode
@@ -41,6 +42,7 @@ app.add_typer(historian, name="historian")
 app.add_typer(influx, name="influx")
 app.command("patient")(patient)
 app.command("plant")(plant)
+app.command("replay")(replay)
 
 Config = Annotated[Path, typer.Argument(help="The configuration (TOML); `neurotwin init DIR` writes one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]

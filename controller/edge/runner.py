@@ -24,16 +24,15 @@ from controller.edge.opcua import PlantLink, PlantLost, Scan
 from controller.neurocore.backend import NeuroCoreLost
 from controller.neurocore.core import NeuroCore, SnapshotMismatch
 from controller.records import Decision, Intent, Mode, Ruling, Situation
+from controller.sessions import RELEARNED, STARTED, TRACK_SPAN, Session, began, configured, resumed, versions
 from controller.settings import Settings
 from controller.supervisor import Ladder, demoted
-from twin.estimate import Track
 from twin.forecast import Step
 from twin.signals import Assay, Reading
 
 log = structlog.get_logger()
 T = TypeVar("T")
 STALLED_SCANS = 5.0  # scan periods by the wall without a step of process time (design)
-TRACK_SPAN = timedelta(hours=16)  # what a restart needs, so that an assay of before it can still be rewound to
 
 
 @dataclass(slots=True)
@@ -73,7 +72,7 @@ class Runner:
         self.scanned_at: datetime | None = None  # wall time (UTC) of the last scan
         self.scan_period_s: float | None = None  # wall seconds between the last two scans
         self._rebuild_core = rebuild_core
-        self._memory = Memory(Ladder(Mode.SHADOW, "started"))
+        self._memory = Memory(began())
         self._faults: tuple[str, ...] = ()
         self._outage = ""  # why the plant was lost since the last turn
         self._last_known: datetime | None = None  # process time of the last scan in the historian
@@ -150,7 +149,7 @@ class Runner:
             told = f"NeuroCore was lost and started again: {lost}"
             log.error(told)
             self.historian.event(scan.snapshot.time, self.parts.plant.name, scan.batch, "loop", told)
-            self._restart_core()
+            self._restart_core(scan, told)
             self._memory = replace(self._memory, ladder=demoted(self._memory.ladder, told))
             heard = {**situation.conditions, "loop.neurocore": told}
             situation = replace(situation, faults=(*situation.faults, told), conditions=heard)
@@ -165,8 +164,9 @@ class Runner:
         looked_ahead = memory.outlook is not self._memory.outlook
         return decision, memory, self.core.snapshot() if looked_ahead else None
 
-    def _restart_core(self) -> None:
+    def _restart_core(self, scan: Scan, why: str) -> None:
         state = self.historian.core_state(self.parts.plant.name)
+        self.historian.begin(self._session(scan, RELEARNED, why, None, state))
         self.core.close()
         self.core = self._rebuild_core()
         if state is not None:
@@ -250,28 +250,41 @@ class Runner:
         """Take up the batch where the historian left it: belief, learning, and a command still in force."""
         name = self.parts.plant.name
         state = self.historian.core_state(name)
+        last, number = self._left_at(scan)
+        self.historian.begin(self._session(scan, STARTED, "", number, state))
         if state is not None:
             self._restore(scan, state)
-        last = self.historian.last_decision(name, scan.batch)
-        if last is None or last.time > scan.snapshot.time:
+        if last is None:
             return
         self._last_known = last.time
         recent = self.historian.decisions(name, scan.batch, last.time - TRACK_SPAN)
         self.advice.replay(recent)
-        past = tuple((d.estimate, d.snapshot) for d in recent)
-        mode = Mode.ADVISORY if last.mode is Mode.AUTO else last.mode
-        standing = last.command if last.command and last.command.valid_until > scan.snapshot.time else None
-        self._memory = Memory(
-            Ladder(mode, f"resumed at {last.time:%Y-%m-%d %H:%M}; auto is never resumed"),
-            Track(last.estimate, past),
-            None,
-            standing,
-            last.batch,
-            last.alarms,
-            last.ledger,
-        )
-        self._actuator.take_over(standing)
+        self._memory = resumed(last, recent, scan.snapshot.time)
+        self._actuator.take_over(self._memory.standing)
         self.historian.event(scan.snapshot.time, name, scan.batch, "loop", "the batch is resumed")
+
+    def _left_at(self, scan: Scan) -> tuple[Decision | None, int | None]:
+        """The last decision of this batch and its number, unless the plant is at an earlier time than that."""
+        name = self.parts.plant.name
+        last, numbers = self.historian.last_decision(name, scan.batch), self.historian.numbers(name, scan.batch)
+        if last is None or numbers is None or last.time > scan.snapshot.time:
+            return None, None
+        return last, numbers[1]
+
+    def _session(
+        self, scan: Scan, kind: str, reason: str, number: int | None, state: Mapping[str, Any] | None
+    ) -> Session:
+        return Session(
+            time=scan.snapshot.time,
+            plant=self.parts.plant.name,
+            batch=scan.batch,
+            kind=kind,
+            reason=reason,
+            resumed_from=number,
+            settings=configured(self.settings),
+            core_state=state,
+            versions=versions(),
+        )
 
     def _restore(self, scan: Scan, state: Mapping[str, object]) -> None:
         try:

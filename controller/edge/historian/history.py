@@ -27,11 +27,13 @@ from controller.edge.historian.times import from_us, to_ms, to_us
 from controller.edge.historian.trends import Bucket
 from controller.edge.historian.wire import decode, decode_as, decode_snapshot, expand
 from controller.records import Decision
+from controller.sessions import Session
 from twin.forecast import Forecast
 from twin.signals import Assay, Quality, Snapshot
 
 T = TypeVar("T")
 
+PAGE = 200  # decisions read at once
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -85,6 +87,32 @@ class History:
         """What was read in a batch from `since` on, in the order in which it was recorded."""
         rows = self._rows(f"SELECT body FROM decision {_OF_BATCH}", plant, batch, _since(since))
         return [self._decoded(decode_snapshot, body) for (body,) in rows]
+
+    def numbered(
+        self, plant: str, first: int = 1, last: int | None = None, batch: str | None = None
+    ) -> Iterator[tuple[int, Decision]]:
+        """The decisions from number `first` to `last` with their numbers, a page at a time, of this batch or of any."""
+        while True:
+            rows = self._rows(
+                "SELECT id, body, baseline, proposed FROM decision WHERE id BETWEEN ? AND ? AND plant = ?"
+                " AND batch = coalesce(?, batch) ORDER BY id LIMIT ?",
+                first, 2**62 if last is None else last, plant, batch, PAGE,
+            )  # fmt: skip
+            yield from zip((row[0] for row in rows), self._whole([row[1:] for row in rows]), strict=True)
+            if len(rows) < PAGE:
+                return
+            first = rows[-1][0] + 1
+
+    def numbers(self, plant: str, batch: str | None = None) -> tuple[int, int] | None:
+        """The numbers of the first and the last decision, of this batch or of any; None when there is none."""
+        query = "SELECT min(id), max(id) FROM decision WHERE plant = ? AND batch = coalesce(?, batch)"
+        [(first, last)] = self._rows(query, plant, batch)
+        return None if first is None else (first, last)
+
+    def sessions(self, plant: str) -> list[tuple[int, Session]]:
+        """What the loop began with, each time it was started, and the number of the decision before; oldest first."""
+        rows = self._rows("SELECT after, body FROM session WHERE plant = ? ORDER BY id", plant)
+        return [(after, self._decoded(_session, body)) for after, body in rows]
 
     def _decoded(self, decoder: Callable[[bytes], T], body: bytes) -> T:
         try:
@@ -231,6 +259,10 @@ def _since(time: datetime | None) -> int:
 
 def _forecast(data: bytes) -> Forecast:
     return decode_as(Forecast, data)
+
+
+def _session(data: bytes) -> Session:
+    return decode_as(Session, data)
 
 
 def _state(data: bytes) -> Mapping[str, Any]:

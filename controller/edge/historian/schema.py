@@ -39,6 +39,12 @@ CREATE TABLE gap (first_id INTEGER PRIMARY KEY, last_id INTEGER NOT NULL, first_
     last_ms INTEGER NOT NULL, dropped_s REAL NOT NULL, reason TEXT NOT NULL);
 """
 
+# What the loop began with each time it was started; `after` is the number of the last decision before.
+SESSIONS = """
+CREATE TABLE session (id INTEGER PRIMARY KEY AUTOINCREMENT, plant TEXT NOT NULL, batch TEXT NOT NULL,
+    t_us INTEGER NOT NULL, after INTEGER NOT NULL, resumed_from INTEGER, body BLOB NOT NULL);
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -52,6 +58,7 @@ STEPS = (
     Step("decisions, samples, assays, events and the outbox", FIRST),
     Step("the ledger of intervals without data", LEDGER),
     Step("a row for each scan, roll-ups and the archive", samples_to_scans),
+    Step("what the loop began with, for replay", SESSIONS),
 )
 VERSION = len(STEPS)
 

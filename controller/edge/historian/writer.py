@@ -29,6 +29,7 @@ from controller.edge.historian.series import Sample, samples
 from controller.edge.historian.times import to_us
 from controller.edge.historian.wire import encode, shrink
 from controller.records import Decision
+from controller.sessions import Session
 from twin.forecast import Forecast
 from twin.signals import Assay, Reading
 
@@ -91,6 +92,17 @@ class Historian(History):
             if state is not None:
                 _core_state(db, plant, t_us, state)
             self._queue(db, rows, t_us)
+
+    def begin(self, session: Session) -> None:
+        """Store what the loop begins with, before its first turn."""
+        body = shrink(encode(session))
+        with self._recording() as db:
+            query = "SELECT coalesce(max(id), 0) FROM decision WHERE plant = ?"
+            [after] = db.execute(query, (session.plant,)).fetchone()
+            db.execute(
+                "INSERT INTO session (plant, batch, t_us, after, resumed_from, body) VALUES (?, ?, ?, ?, ?, ?)",
+                (session.plant, session.batch, to_us(session.time), after, session.resumed_from, body),
+            )
 
     def event(self, time: datetime, plant: str, batch: str, kind: str, text: str) -> None:
         """Store something that happened: a link lost or restored, a command written or refused, a change of mode."""
