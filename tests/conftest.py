@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
+import subprocess
+import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import tomli_w
 from hypothesis import settings
 
+from controller.assembly import Assembly, assemble
+from controller.edge import serve
 from controller.envelope import Bound, Envelope, Limit
+from controller.neurocore.backend import NeuroCoreLost
 from controller.records import Effect, Insight, Mode, Move, Situation, Suggestion
+from controller.settings import Settings, default_config, load
 from twin.correction import Correction, Population
 from twin.estimate import Estimate
 from twin.forecast import Band, Forecast, Plan, Step
@@ -123,3 +135,76 @@ def with_reading(world: SimpleNamespace) -> Callable[..., Snapshot]:
         return replace(world.snapshot, readings={k: v for k, v in readings.items() if v is not None})
 
     return exchange
+
+
+RECORDED_SCAN_S = 600.0
+RECORDED_HOURS = (9.0, 17.0)  # the first process ends and the second begins; the second ends
+LOST_AT = 20  # the second process loses its NeuroCore at this scan
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _recorded_config(folder: Path) -> Path:
+    content: dict[str, Any] = tomllib.loads(default_config("penicillin").read_text())
+    endpoint = f"opc.tcp://127.0.0.1:{_free_port()}/neurotwin"
+    content["connection"] |= {"endpoint": endpoint, "lockstep": True, "scan_s": RECORDED_SCAN_S}
+    content["historian"] = {"path": "historian.sqlite"}
+    content["neurocore"]["backend"] = "reference"
+    content["loop"] |= {"plan_every_s": 9000.0, "suggestion_valid_s": 14400.0}  # looking ahead is what takes long
+    (folder / "token").write_text("secret\n")
+    # Nobody listens there: what is meant for InfluxDB waits in the outbox, where tests find it.
+    url = f"http://127.0.0.1:{_free_port()}"
+    content["influx"] = {"url": url, "org": "plant", "bucket": "bio", "token_file": "token"}
+    path = folder / "penicillin.toml"
+    path.write_text(tomli_w.dumps(content))
+    return path
+
+
+def _with_a_loss(settings: Settings) -> Assembly:
+    """The loop's parts, with a NeuroCore whose worker is gone at one of its scans."""
+    assembly = assemble(settings)
+    step, scans = assembly.core._backend.step, iter(range(10**6))
+
+    def failing(payload: Any, error: Any) -> Any:
+        if next(scans) == LOST_AT:
+            raise NeuroCoreLost("the worker was ended for this recording")
+        return step(payload, error)
+
+    assembly.core._backend.step = failing  # type: ignore[method-assign]
+    return assembly
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """A recorded batch: the simulated plant in lockstep, the loop in auto, one restart and one loss of NeuroCore.
+
+    Tests only read it; what they change, they change in a copy.
+    """
+    folder = tmp_path_factory.mktemp("recorded")
+    config = _recorded_config(folder)
+    command = [sys.executable, "-m", "controller.cli", "plant", str(config), "--speed", "max", "--seed", "11"]
+    log = folder / "plant.log"
+    patience = pytest.MonkeyPatch()
+    patience.setattr(serve, "FORWARDER_PATIENCE_S", 0.1)
+    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as plant:
+        try:
+            for hours, parts in zip(RECORDED_HOURS, (assemble, _with_a_loss), strict=True):
+                control = serve.control(
+                    load(config), parts, wait_s=150.0, until_hours=hours, wanted=Mode.AUTO, gateway=False
+                )
+                runner = asyncio.run(control)
+        finally:
+            plant.terminate()
+            patience.undo()
+    assert runner.decision is not None
+    return SimpleNamespace(
+        folder=folder,
+        config=config,
+        path=load(config).historian_path(),
+        plant=runner.decision.plant,
+        batch=runner.decision.situation.batch,
+    )
