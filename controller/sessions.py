@@ -25,6 +25,7 @@ from twin.estimate import Track
 
 TRACK_SPAN = timedelta(hours=16)  # what a restart needs, so that an assay of before it can still be rewound to
 STARTED, RELEARNED = "started", "neurocore started again"
+REACHED_BY = ("endpoint", "namespace", "scan_s", "lockstep", "advance_node")  # without files that may not be here
 LIBRARIES = ("neurotwin", "numpy", "scipy", "numba", "lava-nc")  # whose arithmetic the decisions rest on
 
 
@@ -77,8 +78,7 @@ def _stated(value: Any) -> Any:
 def settings_of(session: Session) -> Settings:
     """The settings that a session ran with, without the files of secrets, which are perhaps not here."""
     plain = dict(session.settings)
-    secrets = ("user", "password_file")
-    plain["connection"] = {k: v for k, v in plain["connection"].items() if k not in secrets}
+    plain["connection"] = {k: v for k, v in plain["connection"].items() if k in REACHED_BY}
     plain.pop("influx", None)
     settings: Settings = TypeAdapter(Settings).validate_python(plain)
     return settings
