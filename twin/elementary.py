@@ -13,8 +13,9 @@ from llvmlite import ir  # type: ignore[import-untyped,unused-ignore]
 from numba.core import types
 from numba.extending import intrinsic
 
-# Without nnan and ninf, so that a diverged run can still be told from a good one.
-FAST_MATH = {"nsz", "arcp", "contract"}
+# Without nnan and ninf, so that a diverged run can still be told from a good one; and without contract, with which
+# code that was just compiled rounds otherwise than the same code loaded from disk, so that no replay would agree.
+FAST_MATH = {"nsz", "arcp"}
 ROUNDER = 6755399441055744.0  # 1.5 * 2^52: adding it rounds to an integer, held in the lowest bits
 ROUNDER_BITS = 0x4338000000000000
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
