@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 PAGE = 200  # decisions read at once
 
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened, in process time."""
