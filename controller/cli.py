@@ -23,6 +23,7 @@ from controller.commands.influx import influx
 from controller.commands.patient import patient
 from controller.commands.plant import plant, speed_of
 from controller.commands.replay import replay
+from controller.commands.users import app as users
 from controller.faults import Fault
 from controller.lifeline import die_with_parent, until_stopped
 from controller.records import Mode
@@ -43,6 +44,7 @@ app.add_typer(influx, name="influx")
 app.command("patient")(patient)
 app.command("plant")(plant)
 app.command("replay")(replay)
+app.add_typer(users, name="users")
 
 Config = Annotated[Path, typer.Argument(help="The configuration (TOML); `neurotwin init DIR` writes one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
@@ -108,13 +110,13 @@ def run(
 
 
 @app.command()
-def console(config: Config) -> None:
-    """Serve the operator console."""
-    from hmi.console import app as page
+def console(
+    config: Annotated[list[Path], typer.Argument(help="The configuration of each reactor; [console] of the first.")],
+) -> None:
+    """Serve the operator console of one reactor, or of several."""
+    from controller.commands.consoles import serve
 
-    settings = load(config)
-    gateway = f"http://{settings.gateway.host}:{settings.gateway.port}"
-    page.run(gateway, settings.console.host, settings.console.port)
+    serve([load(path) for path in config])
 
 
 @app.command()

@@ -20,6 +20,7 @@ from pydantic.dataclasses import dataclass
 from controller.faults import Fault
 from controller.tables import (
     TABLES,
+    AccessTable,
     AlarmsTable,
     AlarmTable,
     BatchTable,
@@ -62,6 +63,7 @@ class Settings:
     loop: LoopTable = Field(default_factory=LoopTable)
     gates: GatesTable = Field(default_factory=GatesTable)
     influx: InfluxTable | None = None
+    access: AccessTable | None = None
     gateway: ServiceTable = Field(default_factory=ServiceTable)
     console: ServiceTable = Field(default_factory=lambda: ServiceTable(port=8421))
     neurocore: NeuroCoreTable = Field(default_factory=NeuroCoreTable)
@@ -121,6 +123,12 @@ class Settings:
         for name in self.gates.evidence:
             require(name in online, f"[gates] evidence names {name!r}, not an on-line variable{instead(name, online)}")
         ports = self.gateway.port, self.console.port
+        for name, service in (("gateway", self.gateway), ("console", self.console)):
+            require(
+                service.loopback or self.access is not None,
+                f"[{name}] host {service.host!r} can be reached from other machines, and nobody has to sign in; add a"
+                " table [access] with users, or use '127.0.0.1'",
+            )
         require(ports[0] != ports[1], f"[gateway] and [console] share the port {ports[0]}; change one of them")
         return self
 
@@ -186,6 +194,8 @@ class Settings:
 
 
 LISTS = ("variable", "phase", "alarm")  # tables that a file may hold many of
+_TLS = ("tls_certificate", "tls_key")
+ACCESS = (("access", "users"), ("access", "token_file"), *((t, key) for t in ("gateway", "console") for key in _TLS))
 _WANTED = {
     "float_type": "a number",
     "int_type": "a whole number",
@@ -246,7 +256,7 @@ def _take_paths_from(folder: Path, data: dict[str, Any]) -> None:
     if isinstance(data.get("connection"), dict):
         data["connection"].setdefault("certificates", "certificates")
     secrets = ("password_file", "user_certificate", "user_key", "certificates")
-    others = (("influx", "token_file"), ("historian", "path"), ("notification", "url_file"))
+    others = (("influx", "token_file"), ("historian", "path"), ("notification", "url_file"), *ACCESS)
     for table, key in (*(("connection", key) for key in secrets), *others):
         section = data.get(table)
         if isinstance(section, dict) and isinstance(section.get(key), str):

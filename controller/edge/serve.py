@@ -11,6 +11,7 @@ import uvicorn
 
 from controller.assembly import Assembly
 from controller.edge.gateway import application, hang_up
+from controller.edge.gateway.access import Access
 from controller.edge.gateway.reporting import Report
 from controller.edge.gateway.source import Source
 from controller.edge.historian import Historian
@@ -18,8 +19,11 @@ from controller.edge.historian.nightly import Nightly
 from controller.edge.influx import Forwarder
 from controller.edge.opcua import PlantLink
 from controller.edge.runner import Runner
+from controller.edge.users import Users, token_at
+from controller.faults import Fault
 from controller.records import Mode
 from controller.settings import Settings
+from controller.tables import AccessTable, ServiceTable
 
 log = structlog.get_logger()
 FORWARDER_PATIENCE_S = 5.0  # what is not sent by then waits in the outbox for the next start
@@ -66,24 +70,47 @@ async def _gateway(runner: Runner, assembly: Assembly) -> AsyncIterator[None]:
     """Serve the gateway beside the runner, in the same event loop."""
     at = runner.settings.gateway
     with contextlib.closing(Historian.reader(runner.settings.historian_path())) as reader:
-        async with serving(Report(runner, assembly.model, reader), at.host, at.port):
+        async with serving(Report(runner, assembly.model, reader), at.host, at.port, at, runner.settings.access):
             yield
 
 
 @contextlib.asynccontextmanager
-async def serving(source: Source, host: str, port: int) -> AsyncIterator[None]:
+async def serving(
+    source: Source, host: str, port: int, at: ServiceTable | None = None, access: AccessTable | None = None
+) -> AsyncIterator[None]:
     """Serve the gateway over a source while the block runs, in the same event loop."""
-    app = application(source)
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning", lifespan="off", timeout_graceful_shutdown=2)
+    at = at or ServiceTable(host=host, port=port)
+    app = application(source, _access(access), at.names)
+    config = uvicorn.Config(
+        app,
+        host=at.host,
+        port=at.port,
+        log_level="warning",
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+        ssl_certfile=at.tls_certificate,
+        ssl_keyfile=None if at.tls_key is None else str(at.tls_key),
+        proxy_headers=at.behind_proxy,
+    )
     server = _Server(config)
     task = asyncio.create_task(server.serve())
-    log.info("gateway ready", url=f"http://{host}:{port}/docs")
+    log.info("gateway ready", url=f"{at.url}/docs")
     try:
         yield
     finally:
         hang_up(app)  # the streams would keep the server waiting
         server.should_exit = True
         await task
+
+
+def _access(table: AccessTable | None) -> Access | None:
+    """The sessions that the configuration asks for; Fault when nobody could ever sign in."""
+    if table is None:
+        return None
+    users = Users(table.users)
+    if not users.known():
+        raise Fault(f"{table.users} knows no user yet; add one: neurotwin users add CONFIG NAME --role engineer")
+    return Access(users, token_at(table.token_path), table.session_h * 3600.0, table.idle_min * 60.0)
 
 
 class _Server(uvicorn.Server):

@@ -94,6 +94,20 @@ class Users:
         self._seen = None
 
 
+def token_at(path: Path) -> str:
+    """The secret in this file, which is made, for its owner's eyes only, when there is none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+    except FileExistsError:
+        pass
+    token = path.read_text(encoding="utf-8").strip()
+    if not token:
+        raise Fault(f"{path} is empty; remove it, and a new token is made at the next start")
+    return token
+
+
 def _read(path: Path) -> list[User]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["users"]

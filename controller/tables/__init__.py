@@ -3,9 +3,10 @@
 The numbers that stand here as defaults are design choices; every one can be set in the file.
 """
 
+from controller.tables.access import AccessTable, ServiceTable
 from controller.tables.alarms import AlarmsTable, AlarmTable, NotificationTable
 from controller.tables.batch import PhaseTable
-from controller.tables.edge import ConnectionTable, HistorianTable, InfluxTable, ServiceTable, SupervisorTable
+from controller.tables.edge import ConnectionTable, HistorianTable, InfluxTable, SupervisorTable
 from controller.tables.loop import EnvelopeTable, GatesTable, LimitTable, LoopTable, NeuroCoreTable
 from controller.tables.plant import BatchTable, PlantTable, VariableTable
 
@@ -21,6 +22,7 @@ TABLES: dict[str, type] = {
     "gates": GatesTable,
     "historian": HistorianTable,
     "influx": InfluxTable,
+    "access": AccessTable,
     "gateway": ServiceTable,
     "console": ServiceTable,
     "neurocore": NeuroCoreTable,
@@ -32,6 +34,7 @@ TABLES: dict[str, type] = {
 
 __all__ = [
     "TABLES",
+    "AccessTable",
     "AlarmTable",
     "AlarmsTable",
     "BatchTable",

@@ -1,8 +1,7 @@
-"""The outside world: the connection and its supervision, the historian, InfluxDB, gateway and console."""
+"""The outside world: the connection and its supervision, the historian and InfluxDB."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,10 +14,10 @@ from controller.faults import Fault
 from controller.tables.values import (
     STRICT,
     Flag,
-    Port,
     Positive,
     Text,
     first_line,
+    is_loopback,
     readable,
     require,
 )
@@ -68,7 +67,7 @@ class ConnectionTable:
         require(self.user is None or self.user_certificate is None, "give user or user_certificate, not both")
         secret = self.user is not None and self.security == "None"
         require(
-            not secret or _is_loopback(host or ""),
+            not secret or is_loopback(host or ""),
             f"a password would go to {host!r} over an open line; set security, for example to 'Basic256Sha256'",
         )
         for key in ("password_file", "user_certificate", "user_key"):
@@ -124,26 +123,3 @@ class InfluxTable:
         if self.token_env and not found:
             raise Fault(f"[influx] token_env: the environment has no {self.token_env}; set it, or use token_file")
         return found
-
-
-@dataclass(frozen=True, config=STRICT)
-class ServiceTable:
-    """[gateway] and [console]: where each of them listens, on this machine only."""
-
-    host: Text = "127.0.0.1"
-    port: Port = 8420
-
-    @model_validator(mode="after")
-    def _loopback(self) -> ServiceTable:
-        require(
-            _is_loopback(self.host),
-            f"host {self.host!r} can be reached from other machines, and this version has no sign-in; use '127.0.0.1'",
-        )
-        return self
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

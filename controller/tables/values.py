@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -49,3 +50,11 @@ def readable(key: str, path: Path | None) -> None:
 def first_line(path: Path) -> str:
     """The first line of a file, without blanks around it: how a secret is kept."""
     return path.read_text(encoding="utf-8").splitlines()[0].strip()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this name or address is one of this machine for itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from nicegui import ui
 
 from hmi.console import words
+from hmi.console.context import Context
+from hmi.console.dialogs import AnswerForm
 from hmi.console.parts import Lines, Text, box, button, head, mark, panel, place, say, show
 
 Json = Mapping[str, Any]
-UNUSUAL = 0.7  # novelty above which the present is called unusual (design)
 WIDEST = 30.0  # percent that fill half a correction bar (design)
 
 
 class SuggestionCard:
     """The open suggestion and its answer, or why nothing is proposed."""
 
-    def __init__(self, plant: Json, answer: Callable[[str, Json], None]) -> None:
+    def __init__(self, context: Context) -> None:
+        self._context, plant = context, context.plant
         self._names, self._variables = words.names(plant), {v["name"]: v for v in plant["variables"]}
         self._advises = bool(plant["advisory_only"])
         self._proposal: Json | None = None
@@ -37,21 +39,24 @@ class SuggestionCard:
             self._grounds = Lines("bounds")
             with box("buttons") as self._buttons:
                 button("Accept", lambda: self._answer("accept"), filled=True)
+                if not self._advises:
+                    button("Modify", lambda: self._answer("modify"))
                 button("Reject", lambda: self._answer("reject"))
+            self._look_only = Text("p", "You may look only; an operator answers.", "small")
             self._ruling = Text("p", classes="ruling").props('role="status"')
-        self._callback = answer
 
     def _answer(self, kind: str) -> None:
         if self._proposal is not None:
-            self._callback(kind, self._proposal)
+            AnswerForm(self._context, kind, self._proposal, self.rule).dialog.open()
 
     def rule(self, text: str) -> None:
         """Show what became of the last answer given here, until there is another suggestion."""
         self._answered = None if self._proposal is None else self._proposal["id"]
         say(self._ruling, f"Your answer: {text}")
 
-    def show(self, decision: Json | None, start: datetime | None, reachable: bool) -> None:
+    def show(self) -> None:
         """Hold the proposal of the latest turn."""
+        decision, start = self._context.link.decision, self._context.start
         proposal = None if decision is None else decision["proposal"]
         offered = proposal is not None and proposal["type"] == "suggestion"
         self._proposal = proposal if offered else None
@@ -67,7 +72,9 @@ class SuggestionCard:
             self._show_nothing(words.sentence(proposal["reason"]), f"none, as of {made}")
         else:
             self._show_suggestion(decision, proposal, start)
-        show(self._buttons, offered and decision is not None and decision["open"] and reachable)
+        awaited = offered and decision is not None and decision["open"] and self._context.reachable
+        show(self._buttons, awaited and self._context.may_act)
+        show(self._look_only, awaited and not self._context.may_act)
 
     def _show_nothing(self, reason: str, note: str) -> None:
         say(self._reason, reason)
@@ -161,6 +168,7 @@ class InsightCard:
 
     def __init__(self, plant: Json) -> None:
         self._names = words.names(plant)
+        self._limit: float | None = plant.get("novelty_max")
         self._rates: dict[str, tuple[Text, ui.element]] = {}
         outer, self._note = panel("NeuroCore", "insight")
         with outer:
@@ -178,7 +186,7 @@ class InsightCard:
             return
         insight = decision["insight"]
         novelty, stability = insight["novelty"], insight["stability"]
-        unusual = novelty is not None and novelty > UNUSUAL
+        unusual = None not in (novelty, self._limit) and novelty > self._limit
         self._meters["Novelty"].show(novelty, "▲ unusual" if unusual else "familiar", unusual)
         self._meters["Stability"].show(stability, "", False)
         say(self._leading, self._most(insight["contributions"]))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from hmi.console import words
 from hmi.console.palette import Palette
 from hmi.console.strips import Fan, Point, Span, Strip
 from hmi.console.subject import REACTOR, Subject
 from hmi.console.words import decimals
 
 Options = dict[str, Any]
+Json = Mapping[str, Any]
 BOTTOM = 14.0  # percent of the chart's height for the time axis and the slider (design)
 LABEL = 5.0  # percent for the name above each strip (design)
 QUIET = 0.04  # an axis never shows less than this share of the normal span, so that noise stays noise (design)
@@ -55,11 +59,13 @@ def options(
     place_window: bool,
     palette: Palette,
     subject: Subject = REACTOR,
+    marks: Sequence[Mark] = (),
 ) -> Options:
     """The whole chart. The window is only placed when asked, so that an update leaves a zoom alone."""
     count = max(1, len(strips))
     slot = (100.0 - BOTTOM) / count
-    series = [entry for i, strip in enumerate(strips) for entry in _series(strip, i, now, palette, subject.each)]
+    each = subject.each
+    series = [entry for i, strip in enumerate(strips) for entry in _series(strip, i, now, palette, each, marks)]
     return {
         "animation": False,
         "textStyle": {"fontFamily": "inherit", "color": palette.ink},
@@ -186,72 +192,108 @@ def _zoom(count: int, window: tuple[float, float] | None, palette: Palette) -> l
     return [common | slider, common | inside]
 
 
-def _series(strip: Strip, index: int, now: float | None, palette: Palette, each: bool) -> Iterator[Options]:
-    """Always the same series in the same order, so that an update replaces data and nothing else."""
-    baseline, proposed = strip.baseline or Fan(()), strip.proposed or Fan(())
-    name = strip.text
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened, drawn as a line through all strips; `sign` stands above the first of them."""
 
-    def common(label: str, kind: str) -> Options:
+    hours: float
+    sign: str
+    kind: str  # "suggestion", "note", "sample", "phase" or "mode"
+
+
+SIGNS = {"note": "✎", "sample": "S", "phase": "▸", "mode": "M"}  # by the kind of the event
+ANSWERED = {"accepted": "✓", "modified": "✓", "by hand": "✓", "in force by auto": "✓", "rejected": "✕"}
+
+
+def marks_of(
+    suggestions: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], start: datetime
+) -> list[Mark]:
+    """What is drawn into the trends: answered suggestions, notes, samples, phases and changes of mode."""
+    found = [
+        Mark(hours, ANSWERED[past["status"]], "suggestion")
+        for past in suggestions
+        if past["status"] in ANSWERED and (hours := words.hours(past["at"], start)) is not None
+    ]
+    for event in events:
+        hours = words.hours(event["time"], start)
+        if event["kind"] in SIGNS and hours is not None:
+            found.append(Mark(hours, SIGNS[event["kind"]], event["kind"]))
+    return sorted(found, key=lambda mark: mark.hours)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """Draws one strip's series: always the same in the same order, so that an update replaces data and nothing else."""
+
+    strip: Strip
+    index: int
+
+    def _common(self, label: str, kind: str) -> Options:
         return {
-            "id": f"{strip.name}:{kind}|{strip.places}|{strip.unit}",
+            "id": f"{self.strip.name}:{kind}|{self.strip.places}|{self.strip.unit}",
             "name": label,
-            "xAxisIndex": index,
-            "yAxisIndex": index,
+            "xAxisIndex": self.index,
+            "yAxisIndex": self.index,
+            "silent": True,
         }
 
-    def line(label: str, kind: str, points: Sequence[Point], color: str, **style: Any) -> Options:
+    def line(self, label: str, kind: str, points: Sequence[Point], color: str, **style: Any) -> Options:
+        """A line that a missing value breaks; `step` makes it a staircase."""
         step = {"step": style.pop("step")} if "step" in style else {}
-        drawn = {
-            "type": "line",
-            "showSymbol": False,
-            "connectNulls": False,
-            "silent": True,
-            "data": _round(points),
-        }
-        looks = {
-            "color": color,
-            "lineStyle": {"color": color, "width": 1.5} | style,
-            "emphasis": {"disabled": True},
-        }
-        return common(label, kind) | drawn | step | looks
+        drawn = {"type": "line", "showSymbol": False, "connectNulls": False, "data": _round(points)}
+        stroke = {"color": color, "width": 1.5} | style
+        looks = {"color": color, "lineStyle": stroke, "emphasis": {"disabled": True}}
+        return self._common(label, kind) | drawn | step | looks
 
-    def band(label: str, kind: str, spans: Sequence[Span], color: str, opacity: float) -> Options:
-        drawn = {
-            "type": "custom",
-            "silent": True,
-            "clip": True,
-            "color": color,
-            "encode": {"x": 0, "y": [1, 2]},
-        }
+    def band(self, label: str, kind: str, spans: Sequence[Span], color: str, opacity: float) -> Options:
+        """A filled band that a missing bound breaks."""
+        drawn = {"type": "custom", "clip": True, "color": color, "encode": {"x": 0, "y": [1, 2]}}
         painter = {":renderItem": BAND.replace("OPACITY", str(opacity)), "data": _round(spans)}
-        return common(label, kind) | drawn | painter
+        return self._common(label, kind) | drawn | painter
 
-    def dots(label: str, kind: str, points: Sequence[Point], symbol: str, **style: Any) -> Options:
-        drawn = {"type": "scatter", "symbol": symbol, "symbolSize": 8, "silent": True, "data": _round(points)}
-        return common(label, kind) | drawn | {"itemStyle": style, "z": 5}
+    def dots(self, label: str, kind: str, points: Sequence[Point], symbol: str, **style: Any) -> Options:
+        """Single points."""
+        drawn = {"type": "scatter", "symbol": symbol, "symbolSize": 8, "data": _round(points)}
+        return self._common(label, kind) | drawn | {"itemStyle": style, "z": 5}
 
-    forecast_step = {} if baseline.band or proposed.band else {"step": "end"}
-    yield band("_spread", "spread", strip.spread, palette.measured, 0.18)
-    yield band("_sd", "sd", strip.band, palette.estimate, 0.22)
-    yield band(f"{name}, present plan, 80 %", "fan0", baseline.band, palette.baseline, 0.26)
-    yield band(f"{name}, with suggestion, 80 %", "fan1", proposed.band, palette.proposed, 0.26)
+
+def _series(
+    strip: Strip, index: int, now: float | None, palette: Palette, each: bool, marks: Sequence[Mark]
+) -> Iterator[Options]:
+    pen, name = _Pen(strip, index), strip.text
+    baseline, proposed = strip.baseline or Fan(()), strip.proposed or Fan(())
+    yield pen.band("_spread", "spread", strip.spread, palette.measured, 0.18)
+    yield pen.band("_sd", "sd", strip.band, palette.estimate, 0.22)
+    yield pen.band(f"{name}, present plan, 80 %", "fan0", baseline.band, palette.baseline, 0.26)
+    yield pen.band(f"{name}, with suggestion, 80 %", "fan1", proposed.band, palette.proposed, 0.26)
     points = {"showSymbol": True, "symbol": "circle", "symbolSize": 5} if each else {}
-    yield line(name, "measured", strip.measured, palette.measured) | points | _present(now, index == 0, palette)
-    yield line(f"{name}, setpoint", "setpoint", strip.setpoint, palette.setpoint, step="end", type=[6, 4]) | {"z": 4}
-    yield line(f"{name}, estimate", "estimate", strip.estimate, palette.estimate)
-    yield line(f"{name}, present plan", "plan0", baseline.middle, palette.baseline, type=[3, 3], **forecast_step)
-    yield line(f"{name}, with suggestion", "plan1", proposed.middle, palette.proposed, **forecast_step)
-    yield dots("_bad", "bad", strip.bad, CROSS, color=palette.bad)
+    through = _through(now, marks, index == 0, palette)
+    yield pen.line(name, "measured", strip.measured, palette.measured) | points | through
+    yield pen.line(f"{name}, setpoint", "setpoint", strip.setpoint, palette.setpoint, step="end", type=[6, 4]) | {
+        "z": 4
+    }
+    yield pen.line(f"{name}, estimate", "estimate", strip.estimate, palette.estimate)
+    step = {} if baseline.band or proposed.band else {"step": "end"}
+    yield pen.line(f"{name}, present plan", "plan0", baseline.middle, palette.baseline, type=[3, 3], **step)
+    yield pen.line(f"{name}, with suggestion", "plan1", proposed.middle, palette.proposed, **step)
+    yield pen.dots("_bad", "bad", strip.bad, CROSS, color=palette.bad)
     white = {"color": palette.ground, "borderColor": palette.measured, "borderWidth": 1.5}
-    yield dots(f"{name}, assay", "assay", strip.assays, "diamond", **white)
+    yield pen.dots(f"{name}, assay", "assay", strip.assays, "diamond", **white)
 
 
-def _present(now: float | None, labelled: bool, palette: Palette) -> Options:
-    """The line between what was and what is forecast."""
-    data = [] if now is None else [{"xAxis": round(now, 4)}]
-    label = {"show": labelled, "formatter": "now", "color": palette.faint, "fontSize": 11, "distance": 3}
-    style = {"color": palette.faint, "type": "solid", "width": 1}
-    return {"markLine": {"silent": True, "symbol": "none", "data": data, "label": label, "lineStyle": style}}
+def _through(now: float | None, marks: Sequence[Mark], labelled: bool, palette: Palette) -> Options:
+    """The lines through a strip: between what was and what is forecast, and at what happened."""
+    data = [_upright(mark.hours, mark.sign, [2, 4], labelled, palette) for mark in marks]
+    data += [] if now is None else [_upright(now, "now", "solid", labelled, palette)]
+    return {"markLine": {"silent": True, "symbol": "none", "data": data}}
+
+
+def _upright(hours: float, text: str, kind: str | list[int], labelled: bool, palette: Palette) -> Options:
+    return {
+        "xAxis": round(hours, 4),
+        "label": {"show": labelled, "formatter": text, "color": palette.faint, "fontSize": 11, "distance": 3},
+        "lineStyle": {"color": palette.faint, "type": kind, "width": 1},
+    }
 
 
 def _round(rows: Sequence[Sequence[float | None]]) -> list[list[float | None]]:

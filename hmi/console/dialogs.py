@@ -9,8 +9,10 @@ from typing import Any
 from nicegui import ui
 
 from hmi.console import words
-from hmi.console.link import Answer, Link
+from hmi.console.context import Context
+from hmi.console.link import Answer
 from hmi.console.parts import Text, box, button, mark, say, show, toggle
+from hmi.console.people import LOCAL
 
 Json = Mapping[str, Any]
 ASK_AGAIN_S = 0.5
@@ -36,12 +38,17 @@ GRANTED, REFUSED = "✓ Granted", "✕ Refused"
 class _Form:
     """A dialog with name, reason, a line for the ruling, and its buttons."""
 
-    def __init__(self, link: Link, prefs: dict[str, Any], title: str, reason_label: str, verb: str) -> None:
-        self._link, self._prefs, self._verb = link, prefs, verb
+    def __init__(self, context: Context, title: str, reason_label: str, verb: str) -> None:
+        self._context, self._link, self._prefs, self._verb = context, context.link, context.prefs, verb
         with ui.dialog().props("no-backdrop-dismiss") as self.dialog, box("dialog"):
             self.title = Text("h2", title)
             self.body = box("dialog-body")
-            self.name = ui.input("Your name", value=prefs.get("name", "")).props("outlined dense maxlength=80")
+            signed = context.person.name
+            self.name = ui.input("Your name", value=signed or self._prefs.get("name", LOCAL))
+            self.name.props("outlined dense maxlength=80")
+            show(self.name, not signed)
+            if signed:
+                Text("p", f"In the name of {signed}.", "small")
             self.reason = ui.input(reason_label).props("outlined dense maxlength=500")
             self.ruling = Text("p", classes="ruling").props('role="status"')
             with box("buttons"):
@@ -66,7 +73,7 @@ class _Form:
             return
         self._prefs["name"] = self.name.value.strip()
         self.send.disable()
-        answer = await self._link.ask(self.intent())
+        answer = await self._link.ask(self.intent(), self._context.person.token(self._link))
         while answer.status == "queued":
             self._tell("Queued: it is judged in the next turn of the loop.", False)
             await asyncio.sleep(ASK_AGAIN_S)
@@ -90,30 +97,26 @@ class _Form:
 class AnswerForm(_Form):
     """Accept or reject one suggestion; it stays bound to the one that was open when it was opened."""
 
-    def __init__(
-        self,
-        link: Link,
-        prefs: dict[str, Any],
-        kind: str,
-        proposal: Json,
-        plant: Json,
-        done: Callable[[str], None],
-    ) -> None:
+    def __init__(self, context: Context, kind: str, proposal: Json, done: Callable[[str], None]) -> None:
         self._kind, self._proposal, self._done = kind, proposal, done
-        accepting = kind == "accept"
-        label = "Remark (optional)" if accepting else "Reason"
-        verb = "Accept" if accepting else "Reject"
-        super().__init__(link, prefs, f"{verb} suggestion {proposal['id']}", label, verb)
+        label = "Remark (optional)" if kind == "accept" else "Reason"
+        verb = words.title(kind)
+        super().__init__(context, f"{verb} suggestion {proposal['id']}", label, verb)
+        self._values: dict[str, ui.number] = {}
         with self.body:
             for move in proposal["moves"]:
-                Text("p", _move_sentence(move, plant))
-            if accepting and proposal["moves"]:
+                Text("p", _move_sentence(move, context.plant))
+                if kind == "modify":
+                    self._values[move["variable"]] = setpoint_input(context, move["variable"], move["value"])
+            if kind != "reject" and proposal["moves"]:
                 Text("p", "Safety checks it once more before it is written.", "small")
 
     def objection(self) -> str:
         """A name, and to reject a reason."""
         missing = super().objection()
-        if not missing and self._kind == "reject" and len((self.reason.value or "").strip()) < 3:
+        if not missing and any(field.value is None for field in self._values.values()):
+            missing = "Please give a number for each setpoint."
+        if not missing and self._kind != "accept" and len((self.reason.value or "").strip()) < 3:
             missing = "Please give a reason: it is what the loop and the next shift learn from."
         return missing
 
@@ -121,7 +124,8 @@ class AnswerForm(_Form):
         """The answer to this very suggestion."""
         reason = (self.reason.value or "").strip()
         asked = {"kind": self._kind, "by": self.name.value.strip(), "suggestion": self._proposal["id"]}
-        return asked | {"reason": reason}
+        moves = {"moves": {name: field.value for name, field in self._values.items()}} if self._values else {}
+        return asked | {"reason": reason} | moves
 
     def ruled(self, answer: Answer) -> None:
         """Leave the ruling on the card too."""
@@ -132,8 +136,9 @@ class AnswerForm(_Form):
 class ModeForm(_Form):
     """Change the mode, with a reason; AUTO asks a second time and says what it may do."""
 
-    def __init__(self, link: Link, prefs: dict[str, Any], plant: Json, mode: str) -> None:
-        super().__init__(link, prefs, "Change mode", "Reason", "Set mode")
+    def __init__(self, context: Context, mode: str) -> None:
+        super().__init__(context, "Change mode", "Reason", "Set mode")
+        plant = context.plant
         self._confirmed, self._plant = False, plant
         offered = {key: name for key, (name, _) in MODES.items() if key != "auto" or not plant["advisory_only"]}
         with self.body:
@@ -172,6 +177,47 @@ class ModeForm(_Form):
             "mode": self._mode.value,
             "reason": self.reason.value.strip(),
         }
+
+
+class ProposeForm(_Form):
+    """Stand for setpoints of one's own: safety judges them, and what it admits is written."""
+
+    def __init__(self, context: Context, moves: Mapping[str, float], done: Callable[[str], None]) -> None:
+        super().__init__(context, "Write these setpoints", "Reason", "Write")
+        self._moves, self._done = dict(moves), done
+        units = words.units(context.plant)
+        with self.body:
+            for name, value in moves.items():
+                Text("p", f"{context.names.get(name, name)}: {value:g} {units.get(name, '')}")
+            Text("p", "Safety checks them once more before they are written.", "small")
+
+    def objection(self) -> str:
+        """A name and a reason."""
+        missing = super().objection()
+        if not missing and len((self.reason.value or "").strip()) < 3:
+            missing = "Please give a reason: it is recorded with the setpoints."
+        return missing
+
+    def intent(self) -> dict[str, Any]:
+        """These setpoints."""
+        return {
+            "kind": "propose",
+            "by": self.name.value.strip(),
+            "moves": self._moves,
+            "reason": self.reason.value.strip(),
+        }
+
+    def ruled(self, answer: Answer) -> None:
+        """Leave the ruling on the display too."""
+        self._done(f"{GRANTED if answer.status == 'granted' else REFUSED}: {words.sentence(answer.reason)}")
+
+
+def setpoint_input(context: Context, name: str, value: float | None) -> ui.number:
+    """A field for one setpoint with its unit and its hard limits."""
+    limit, unit = context.plant["limits"].get(name), words.units(context.plant).get(name, "")
+    bounds = "" if limit is None else f", {limit['low']:g} to {limit['high']:g}"
+    label = f"{context.names.get(name, words.title(name))} ({unit}{bounds})"
+    return ui.number(label, value=value, format="%.6g").props("outlined dense step=any")
 
 
 def _move_sentence(move: Json, plant: Json) -> str:

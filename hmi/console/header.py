@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from nicegui import ui
 
 from hmi.console import words
 from hmi.console.alerts import Alert
+from hmi.console.context import Context
 from hmi.console.parts import Text, box, button, mark, place, say, show
 from hmi.console.subject import subject
 
@@ -22,7 +22,14 @@ SIGNS = {"bad": "✕", "warn": "▲"}
 class Header:
     """Plant, batch, phase, elapsed time, mode, and the controls that concern the whole page."""
 
-    def __init__(self, plant: Json, change_mode: Callable[[], None], change_ground: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        change_mode: Callable[[], None],
+        change_ground: Callable[[], None],
+        sign_out: Callable[[], Awaitable[None]],
+    ) -> None:
+        plant, self._context = context.plant, context
         self._length: float | None = plant["batch_length_h"]
         self._subject = subject(plant)
         with box("header", "header"):
@@ -45,13 +52,22 @@ class Header:
                     self._mode = Text("span", words.ABSENT, "mode-name")
                     self._why = Text("span", "", "aside why")
                 self._change = button("Change mode", change_mode)
+                show(self._change, context.may_act)
+            with _field("Signed in"):
+                Text("span", context.person.title(context.link), "who")
+                if context.link.open:
+                    Text("span", "nobody signs in on this machine", "aside who-note")
+                else:
+                    ui.button("Sign out", on_click=sign_out, color=None).props("flat dense no-caps").classes("out")
             self._ground = ui.button(icon="contrast", on_click=change_ground, color=None).props("flat dense round")
             self._ground.props('aria-label="Switch between light and dark"')
         if plant["advisory_only"]:
             Text("div", RESEARCH, "research")
 
-    def show(self, status: Json | None, decision: Json | None, start: datetime | None, reachable: bool) -> None:
+    def show(self) -> None:
         """Hold batch, phase, time and mode."""
+        context = self._context
+        status, now = context.link.status, context.now
         if status is not None:
             batch = status["batch"]
             say(self._batch, batch["id"] or words.ABSENT)
@@ -60,12 +76,11 @@ class Header:
             say(self._why, status["mode_reason"])
             self._why.props["title"] = status["mode_reason"]
             mark(self._mode, "demoted", status["mode_reason"].lower().startswith("demoted"))
-        now = None if decision is None else words.hours(decision["time"], start)
         say(self._elapsed, words.ABSENT if now is None else self._subject.age(now))
         say(self._of, "" if self._length is None else f"of {self._told(self._length)}")
         share = min(1.0, max(0.0, (now or 0.0) / self._length)) if self._length else 0.0
         place(self._progress, f"width:{100 * share:.1f}%")
-        self._change.set_enabled(reachable)
+        self._change.set_enabled(context.reachable)
 
     def _told(self, hours: float) -> str:
         return f"{hours / 24:g} days" if self._subject.in_days else f"{hours:g} h"

@@ -1,23 +1,36 @@
-"""The console's one line to the gateway: it follows the turns and says when nobody answers."""
+"""The console's one line to a gateway: it follows the turns and says when nobody answers."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
 POLL_S = 2.0  # the state is asked for at least this often: a lost plant takes no turns (design)
 GAP_S = 0.25  # and at most this often, however fast a simulated plant runs (design)
 ASSAYS_EVERY_S = 2.0  # they take hours to arrive (design)
+KEPT = 64  # answers that are remembered for a moment (design)
 RETRY_S = 1.0  # between attempts to reach a gateway that is away (design)
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Where a gateway is, the token by which the console may look, and the certificate it shows, if its own."""
+
+    url: str
+    token: str = ""
+    certificate: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +45,11 @@ class Answer:
 class Link:
     """What is known of the controller. Pages read it; only `run` writes it."""
 
-    def __init__(self, gateway_url: str) -> None:
-        self.url = gateway_url.rstrip("/")
+    def __init__(self, gateway: Gateway) -> None:
+        if urlsplit(gateway.url).scheme not in {"http", "https"} or not urlsplit(gateway.url).hostname:
+            raise ValueError(f"gateway {gateway.url!r} is no web address; write it as 'http://127.0.0.1:8420'")
+        self.url = gateway.url.rstrip("/")
+        self.open: bool | None = None  # whether everybody may act there; None while that is not known
         self.plant: Json | None = None
         self.status: Json | None = None
         self.decision: Json | None = None
@@ -45,9 +61,16 @@ class Link:
         self._heard_at = monotonic()
         self._stale = asyncio.Event()
         self._forecasts: tuple[object, Json] = (None, {})
+        self._kept: dict[tuple[object, ...], tuple[float, asyncio.Task[Any]]] = {}
         # A proxy from the environment must not stand between two programs of one machine.
         timeout = httpx.Timeout(5.0, read=10.0)
-        self._client = httpx.AsyncClient(base_url=f"{self.url}/api/v1", timeout=timeout, trust_env=False)
+        self._client = httpx.AsyncClient(
+            base_url=f"{self.url}/api/v1",
+            timeout=timeout,
+            trust_env=False,
+            verify=_trusting(gateway.certificate),
+            headers={"Authorization": f"Bearer {gateway.token}"} if gateway.token else None,
+        )
 
     @property
     def away(self) -> tuple[datetime, float] | None:
@@ -76,6 +99,7 @@ class Link:
             await self._client.aclose()
 
     async def _keep_fresh(self) -> None:
+        self.open = (await self._get("/session"))["kind"] == "open"
         self.plant = await self._get("/plant")
         listed = -ASSAYS_EVERY_S
         while True:
@@ -113,10 +137,65 @@ class Link:
             "buckets": buckets,
         }
         try:
-            found: Json = (await self._get("/trend", **asked))["series"]
+            found: Json = (await self.kept("/trend", 1.0, **asked))["series"]
         except (httpx.HTTPError, ValueError):
             return {}
         return found
+
+    async def kept(self, path: str, for_s: float, **parameters: Any) -> Any:
+        """What the gateway says there, asked anew at most every `for_s` seconds, however many pages want it.
+
+        httpx.HTTPError or ValueError when it cannot be had.
+        """
+        key = (path, *((name, str(value)) for name, value in parameters.items()))
+        known = self._kept.get(key)
+        if known is None or monotonic() - known[0] > for_s or _failed(known[1]):
+            while len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            known = (monotonic(), asyncio.ensure_future(self._get(path, **parameters)))
+            self._kept[key] = known
+        return await asyncio.shield(known[1])
+
+    async def look(self, path: str, for_s: float = 1.0, **parameters: Any) -> Any:
+        """The same for a display: None when it cannot be had."""
+        try:
+            return await self.kept(path, for_s, **parameters)
+        except (httpx.HTTPError, ValueError):
+            return None
+
+    async def sign_in(self, name: str, password: str) -> tuple[str, str, str]:
+        """Token and role of this person, or "", "" and the reason why not."""
+        try:
+            response = await self._client.post("/session", json={"name": name, "password": password})
+            told = response.json()
+        except (httpx.HTTPError, ValueError):
+            return "", "", "The controller is not reachable."
+        if response.status_code == 200:
+            return told["token"], told["role"], ""
+        return "", "", _objection(told)
+
+    async def sign_out(self, token: str) -> None:
+        """End a person's session."""
+        with contextlib.suppress(httpx.HTTPError):
+            await self._client.delete("/session", headers=_as(token))
+
+    async def still(self, token: str) -> bool:
+        """Whether a person's session goes on; a gateway that is away ends none."""
+        try:
+            return (await self._client.get("/session", headers=_as(token))).status_code != 401
+        except httpx.HTTPError:
+            return True
+
+    async def send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> tuple[int, Any]:
+        """Ask for something in a person's name: the status and what was said; 0 when nobody answered."""
+        try:
+            response = await self._client.request(method, path, json=body, headers=_as(token))
+            told = response.json() if response.content else {}
+        except (httpx.HTTPError, ValueError):
+            return 0, {"detail": "The controller did not answer."}
+        self._kept = {key: value for key, value in self._kept.items() if key[0] == "/trend"}
+        self._stale.set()
+        return response.status_code, told
 
     async def forecasts(self) -> Json:
         """The forecasts of the latest decision; they are fetched anew only when they were made anew."""
@@ -131,16 +210,17 @@ class Link:
                 return {}
         return self._forecasts[1]
 
-    async def ask(self, intent: Mapping[str, Any]) -> Answer:
+    async def ask(self, intent: Mapping[str, Any], token: str = "") -> Answer:
         """Put something before the loop; the answer says in words what became of it."""
         try:
-            response = await self._client.post("/intents", json=dict(intent))
+            response = await self._client.post("/intents", json=dict(intent), headers=_as(token))
             told = response.json()
         except httpx.ConnectError:
             return Answer("unknown", "The controller is not reachable: nothing was asked of it.")
         except (httpx.HTTPError, ValueError):
             return Answer("unknown", "No answer came: look at the events to see whether it was heard.")
         self._stale.set()
+        self._kept.clear()
         if response.status_code in {200, 202, 409}:
             return Answer(told["status"], told["reason"], told["id"])
         return Answer("invalid", _objection(told))
@@ -154,6 +234,28 @@ class Link:
         if told["status"] != "queued":
             self._stale.set()
         return Answer(told["status"], told["reason"], told["id"])
+
+
+def objection(told: Any) -> str:
+    """The gateway's reason for a refusal, in words."""
+    return _objection(told) if isinstance(told, dict) else "The gateway refused it."
+
+
+def _as(token: str) -> dict[str, str] | None:
+    return {"Authorization": f"Bearer {token}"} if token else None
+
+
+def _failed(task: asyncio.Task[Any]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+def _trusting(certificate: Path | None) -> ssl.SSLContext | bool:
+    """Trust exactly this certificate, whatever name it was made out to; without one, whom the system trusts."""
+    if certificate is None:
+        return True
+    context = ssl.create_default_context(cafile=str(certificate))
+    context.check_hostname = False  # the certificate itself is the proof
+    return context
 
 
 def _objection(told: Json) -> str:

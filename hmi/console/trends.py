@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from nicegui import events, ui
 
 from hmi.console import chart, strips, words
-from hmi.console.link import Link
+from hmi.console.context import Context
 from hmi.console.palette import DARK, LIGHT
 from hmi.console.parts import Text, box, say, titled, toggle
 from hmi.console.subject import subject
@@ -19,6 +19,8 @@ from hmi.console.subject import subject
 Json = Mapping[str, Any]
 EVERY_S = 2.0  # a trend is drawn anew at most this often (design)
 BUCKETS = 360  # a trend is that many points across, about one to two pixels each (design)
+MARKS_EVERY_S = 5.0  # suggestions and notes are few (design)
+DEFAULT = 4
 MOST = 6  # strips that still can be read on one screen (design)
 FUTURE = 0.25  # share of a following window that shows what is to come (design)
 KEY = (
@@ -33,18 +35,26 @@ KEY = (
 
 
 class Trends:
-    """Strips of the chosen variables. `prefs` remembers the choice for as long as the browser tab lives."""
+    """Strips of the chosen variables; the tab remembers the choice, and one time range for all displays.
 
-    def __init__(self, link: Link, plant: Json, prefs: dict[str, Any]) -> None:
+    `offered` are the variables that this display is about; none means all there are.
+    """
+
+    def __init__(
+        self, context: Context, title: str = "Trends", key: str = "chosen", offered: Sequence[str] = ()
+    ) -> None:
+        link, plant, prefs = context.link, context.plant, context.prefs
+        self._context, self._key = context, key
         self._link, self._plant, self._prefs = link, plant, prefs
         self._seen: tuple[object, ...] = ()
         self._drawn_at, self._placed = 0.0, False
         self._drawing = asyncio.Lock()
-        self.dark, self._subject = False, subject(plant)
-        available = strips.choices(plant)
-        chosen = [name for name in prefs.get("chosen", []) if name in available] or strips.preferred(plant)
-        outer, title, self._note = titled("Trends", "trends")
-        with title:
+        self._subject = subject(plant)
+        available = {n: text for n, text in strips.choices(plant).items() if not offered or n in offered}
+        chosen = [name for name in prefs.get(key, []) if name in available]
+        chosen = chosen or ([n for n in offered if n in available][:DEFAULT] or strips.preferred(plant))
+        outer, bar, self._note = titled(title, "trends")
+        with bar:
             kept = prefs.get("window", "batch")
             windows = dict(self._subject.windows)
             self._window = toggle(windows, kept if kept in windows else "batch", self._change_window)
@@ -63,7 +73,7 @@ class Trends:
             self._chart.on("chart:datazoom", self._zoomed, throttle=0.3, leading_events=False)
 
     def _choose(self) -> None:
-        self._prefs["chosen"] = list(self._chosen.value)[:MOST]
+        self._prefs[self._key] = list(self._chosen.value)[:MOST]
         self._again()
 
     def _change_window(self) -> None:
@@ -74,9 +84,9 @@ class Trends:
         """Draw at the next tick, with the window put where it belongs."""
         self._seen, self._placed = (), False
 
-    def change_ground(self, dark: bool) -> None:
+    def change_ground(self) -> None:
         """Draw in the colours of the other ground."""
-        self.dark, self._seen = dark, ()
+        self._seen = ()
 
     def _zoomed(self, event: events.GenericEventArguments) -> None:
         """Somebody zoomed or moved: keep it, and fetch what that window shows in its own detail."""
@@ -92,15 +102,8 @@ class Trends:
 
     def _length(self) -> float:
         """The hours that the axis spans: the batch, or what there is of it when its length is not known."""
-        now = self._now() or 0.0
+        now = self._context.now or 0.0
         return max(float(self._plant["batch_length_h"] or 0.0), now * 1.02, 1.0)
-
-    def _start(self) -> datetime | None:
-        return None if self._link.status is None else words.moment(self._link.status["batch"]["start"])
-
-    def _now(self) -> float | None:
-        decision = self._link.decision
-        return None if decision is None else words.hours(decision["time"], self._start())
 
     def _span(self, now: float) -> tuple[float, float]:
         """The window in hours."""
@@ -116,7 +119,7 @@ class Trends:
 
     async def refresh(self) -> None:
         """Draw when there is something new, but not too often."""
-        start, now = self._start(), self._now()
+        start, now = self._context.start, self._context.now
         if self._drawing.locked() or start is None or now is None:
             say(self._note, "" if now is not None else "nothing recorded yet")
             return
@@ -141,13 +144,33 @@ class Trends:
             if not trend and self._link.away is not None:
                 return  # keep what is drawn: the banner says that it is old
         forecasts = await self._link.forecasts()
+        marks = chart.marks_of(await self._link.look("/suggestions", MARKS_EVERY_S) or [], self._link.events, start)
         drawn = [strips.strip(name, self._plant, start, trend, self._link.assays, forecasts) for name in chosen]
         own = self._window.value == "own"
         places = not (own and self._placed)
-        palette = DARK if self.dark else LIGHT
-        built = chart.options(drawn, now, self._length(), window, places, palette, self._subject)
+        palette = DARK if self._context.dark else LIGHT
+        built = chart.options(drawn, now, self._length(), window, places, palette, self._subject, marks)
         self._chart.options.clear()
         self._chart.options.update(built)
         self._chart.update()
         self._placed = True
         say(self._note, f"{words.elapsed(window[0])} to {words.elapsed(window[1])}")
+
+
+class TrendsDisplay:
+    """Trends over the whole page."""
+
+    def __init__(self, context: Context) -> None:
+        with box("stack tall"):
+            self._trends = Trends(context)
+
+    def show(self) -> None:
+        """Nothing is held here besides the chart."""
+
+    async def refresh(self) -> None:
+        """Draw when there is something new."""
+        await self._trends.refresh()
+
+    def change_ground(self) -> None:
+        """Draw in the colours of the other ground."""
+        self._trends.change_ground()

@@ -69,7 +69,7 @@ def page(course):
         page = browser.new_page(viewport={"width": 1366, "height": 768})
         page.set_default_timeout(15000)
         page.goto(f"http://127.0.0.1:{port}/")
-        page.wait_for_url("**/reactor/patient-0")
+        page.get_by_role("link", name="patient-0").click()
         page.get_by_text("day 4, 18 h").wait_for()
         yield page
         browser.close()

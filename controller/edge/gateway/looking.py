@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -22,7 +23,8 @@ from controller.edge.gateway.views import (
     View,
     forecast_view,
 )
-from twin.correction import Correction, evaluate
+from twin.correction import Correction, log_multipliers
+from twin.correction import surface as learned_surface
 from twin.forecast import Step
 
 router = APIRouter(prefix="/api/v1")
@@ -142,9 +144,9 @@ async def surface(
     for kind, name, known in (("rate", rate, rates), ("state", x, coded), ("state", y, coded)):
         if name not in known:
             raise HTTPException(422, f"there is no {kind} {name!r}; there are: {', '.join(known)}")
-    here = {name: float(estimate[name]) for name in coded}
     xs, ys = (_span(correction, name, points) for name in (x, y))
-    values: list[list[float | None]] = [[evaluate(correction, {**here, x: a, y: b})[rate] for a in xs] for b in ys]
+    here = {name: float(estimate[name]) for name in coded}
+    values = _grid(correction, rates.index(rate), here, (x, y), xs, ys)
     bound = correction.bounds[rates.index(rate)]
     return SurfaceView(
         rate=rate,
@@ -158,6 +160,23 @@ async def surface(
         states=coded,
         bound=bound,
     )
+
+
+def _grid(
+    correction: Correction, rate: int, here: dict[str, float], axes: tuple[str, str], xs: list[float], ys: list[float]
+) -> list[list[float | None]]:
+    """The log multiplier at every point, a row for each y; compiled, so that a grid costs milliseconds."""
+    coded, rates = list(here), list(correction.multiplier_names)
+    learned, out = learned_surface(correction, coded, rates), np.zeros(len(rates))
+    at, (column, row) = np.array(list(here.values())), (coded.index(name) for name in axes)
+    values: list[list[float | None]] = []
+    for b in ys:
+        values.append([])
+        for a in xs:
+            at[column], at[row] = a, b
+            log_multipliers(at, *astuple(learned), out)
+            values[-1].append(float(out[rate]))
+    return values
 
 
 def _span(correction: Correction, name: str, points: int) -> list[float]:

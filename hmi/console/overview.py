@@ -1,0 +1,121 @@
+"""The overview: every reactor as a card, with what matters first and a way into its displays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from nicegui import ui
+
+from hmi.console import words
+from hmi.console.alerts import alerts
+from hmi.console.header import RESEARCH
+from hmi.console.link import Link
+from hmi.console.parts import Gauge, Text, box, mark, place, say, show
+from hmi.console.subject import subject
+
+Json = Mapping[str, Any]
+TICK_S = 0.5
+SHOWN = 4  # values on a card (design)
+
+
+def overview_page(links: Sequence[Link], tab: Any) -> None:
+    """Build it; a card appears when its controller says what it controls."""
+    ui.page_title("Overview · NeuroTwin")
+    ui.dark_mode(bool(tab.get("dark", False)))
+    cards: dict[str, _Card] = {}
+    with box("page"):
+        with box("top", "header"), box("header"), box("brand"):
+            Text("h1", "NeuroTwin: all reactors")
+        with box("content", "main"):
+            waiting = Text("p", "", "notice")
+            grid = box("cards overview")
+
+    def tick() -> None:
+        away = [link.url for link in links if link.plant is None]
+        say(waiting, f"✕ Not reachable yet: {', '.join(away)}. Trying again every second." if away else "")
+        show(waiting, bool(away))
+        for link in links:
+            if link.plant is not None and link.url not in cards:
+                with grid:
+                    cards[link.url] = _Card(link, link.plant)
+            if link.url in cards:
+                cards[link.url].show()
+
+    tick()
+    ui.timer(TICK_S, tick)
+
+
+class _Card:
+    """One reactor: batch, phase, time and mode, its first values, and the worst that there is to say."""
+
+    def __init__(self, link: Link, plant: Json) -> None:
+        self._link, self._plant, self._version = link, plant, -1
+        self._names, self._subject = words.names(plant), subject(plant)
+        entries = {e["name"]: e for e in [*plant["variables"], *plant["states"]]}
+        wanted = [name for name in (*self._subject.first, *entries) if name in entries]
+        self._rows: dict[str, tuple[Text, Gauge | None, int]] = {}
+        with box("panel reactor-card", "section") as self._outer:
+            with box("panel-title"):
+                with ui.element("h2"):
+                    Text("a", plant["name"], "card-link").props(f'href="/reactor/{quote(plant["name"], safe="")}"')
+                self._mode = Text("span", words.ABSENT, "mode-name")
+            Text("p", plant["text"] or words.title(plant["model"]), "small")
+            if plant["advisory_only"]:
+                Text("p", RESEARCH, "small")
+            self._batch = Text("p", "", "lead")
+            with box("progress").props('aria-hidden="true"'):
+                self._done = box("done")
+            with box("values", "table"), ui.element("tbody"):
+                for name in dict.fromkeys(wanted):
+                    if len(self._rows) < SHOWN:
+                        self._add(entries[name])
+            self._worst = Text("p", "", "worst")
+
+    def _add(self, entry: Json) -> None:
+        low, high = entry.get("low"), entry.get("high")
+        with ui.element("tr"):
+            Text("td", self._names[entry["name"]], "name")
+            with box("span-cell", "td"):
+                gauge = None if low is None or high is None else Gauge(low, high)
+            value = Text("td", words.ABSENT, "num")
+            Text("td", words.unit(entry["unit"]), "unit")
+        places = 2 if low is None or high is None else words.decimals_of_span(low, high)
+        self._rows[entry["name"]] = (value, gauge, places)
+
+    def show(self) -> None:
+        """Hold what is known of this reactor."""
+        link = self._link
+        found = alerts(link.status, link.decision, self._names, link.away, link.heard_s)
+        say(
+            self._worst,
+            f"{'✕' if found[0].level == 'bad' else '▲'} {found[0].text}" if found else "✓ Nothing abnormal.",
+        )
+        for level in ("bad", "warn"):
+            mark(self._worst, level, bool(found) and found[0].level == level)
+        if self._version == link.version or link.status is None:
+            return
+        self._version = link.version
+        say(self._mode, link.status["mode"].upper())
+        self._show_batch(link.status, link.decision)
+        for name, (value, gauge, places) in self._rows.items():
+            number = _value(link.decision, name)
+            say(value, words.number(number, places))
+            if gauge is not None:
+                gauge.show(number)
+
+    def _show_batch(self, status: Json, decision: Json | None) -> None:
+        batch, length = status["batch"], self._plant["batch_length_h"]
+        now = None if decision is None else words.hours(decision["time"], words.moment(batch["start"]))
+        age = words.ABSENT if now is None else self._subject.age(now)
+        say(self._batch, f"{batch['id'] or words.ABSENT}, {batch['phase'] or 'no phase'}, {age}")
+        share = min(1.0, max(0.0, (now or 0.0) / length)) if length else 0.0
+        place(self._done, f"width:{100 * share:.1f}%")
+
+
+def _value(decision: Json | None, name: str) -> float | None:
+    if decision is None:
+        return None
+    reading = decision["readings"].get(name) or decision["estimates"].get(name)
+    return None if reading is None else reading["value"]

@@ -1,0 +1,85 @@
+"""Who sits before a browser: signed in at the gateways, or at a machine of one's own where nobody has to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hmi.console.link import Link
+
+LOCAL = "Local operator"
+RANK = {"viewer": 0, "operator": 1, "engineer": 2}
+KEPT = 500  # browsers that are remembered; the oldest go first (design)
+
+
+@dataclass(slots=True)
+class Person:
+    """One person: a name, and by gateway the token and the role. Without tokens, somebody at this very machine."""
+
+    name: str = ""
+    tokens: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
+
+    def may_act(self, link: Link) -> bool:
+        """Whether this person may do more than look there."""
+        return bool(link.open) or RANK[self.roles.get(link.url, "viewer")] >= RANK["operator"]
+
+    def token(self, link: Link) -> str:
+        """What is sent with what this person asks there."""
+        return self.tokens.get(link.url, "")
+
+    def title(self, link: Link) -> str:
+        """Who this is, for the head of the page."""
+        if link.open:
+            return LOCAL
+        return f"{self.name} ({self.roles.get(link.url, 'viewer')})"
+
+
+class People:
+    """The persons by the id of their browser, which is in a signed cookie; nothing of this is kept on disk."""
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        self._links = links
+        self._known: dict[str, Person] = {}
+
+    def at(self, browser: str) -> Person | None:
+        """Who sits there; None when somebody has to sign in first."""
+        if all(link.open for link in self._links):
+            return Person()
+        return self._known.get(browser)
+
+    async def sign_in(self, browser: str, name: str, password: str) -> str:
+        """Sign in wherever this person is known; the reason why not, or ""."""
+        person, reason = Person(name), ""
+        for link in self._links:
+            if link.open:
+                continue
+            token, role, reason_here = await link.sign_in(name, password)
+            if token:
+                person.tokens[link.url], person.roles[link.url] = token, role
+            reason = reason or reason_here
+        if not person.tokens:
+            return reason or "The controller is not reachable."
+        self._known[browser] = person
+        while len(self._known) > KEPT:
+            self._known.pop(next(iter(self._known)))
+        return ""
+
+    async def sign_out(self, browser: str) -> None:
+        """End this browser's sessions."""
+        person = self._known.pop(browser, None)
+        for link in self._links if person else ():
+            if person and link.url in person.tokens:
+                await link.sign_out(person.tokens[link.url])
+
+    async def still(self, browser: str) -> bool:
+        """Whether whoever sits there is signed in still."""
+        person = self.at(browser)
+        if person is None:
+            return False
+        for link in self._links:
+            token = person.tokens.get(link.url)
+            if token and not await link.still(token):
+                await self.sign_out(browser)
+                return False
+        return True

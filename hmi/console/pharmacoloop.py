@@ -1,0 +1,110 @@
+"""PharmacoLoop: the open suggestion with both forecasts, and what became of the earlier ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nicegui import ui
+
+from hmi.console import words
+from hmi.console.advice import SuggestionCard
+from hmi.console.comparison import Comparison
+from hmi.console.context import Context
+from hmi.console.parts import Text, box, head, panel, say
+
+Json = Mapping[str, Any]
+HISTORY_EVERY_S = 2.0
+SHOWN = 40
+
+
+class PharmacoLoopDisplay:
+    """What is proposed, what it would change, and what was decided before."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        with box("columns two"):
+            with box("stack left wide"):
+                self._suggestion = SuggestionCard(context)
+                self._history = History(context)
+            with box("stack tall"):
+                self._comparison = Comparison(context, "With and without the suggestion")
+
+    def show(self) -> None:
+        """Hold the proposal of the latest turn."""
+        self._suggestion.show()
+
+    async def refresh(self) -> None:
+        """Fetch forecasts and history."""
+        self._comparison.show(await self._context.link.forecasts())
+        await self._history.refresh()
+
+    def change_ground(self) -> None:
+        """Draw in the colours of the other ground."""
+        self._comparison.draw()
+
+
+class History:
+    """Earlier suggestions: moves, predicted effect, answer with its reason, and what followed."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._shown: Sequence[Json] | None = None
+        outer, self._note = panel("Earlier suggestions", "history")
+        with outer, box("scroll").props('tabindex="0" aria-label="Earlier suggestions"'), box("values", "table"):
+            head("Made", "Moves", "Predicted", "Answer", "Followed")
+            self._body = ui.element("tbody")
+
+    async def refresh(self) -> None:
+        """Draw anew if something changed."""
+        found = await self._context.link.look("/suggestions", HISTORY_EVERY_S)
+        if found is None or found == self._shown:
+            return
+        self._shown = found
+        say(self._note, f"{len(found)} in this batch" if found else "none yet")
+        self._body.clear()
+        with self._body:
+            for past in found[:SHOWN]:
+                self._row(past)
+
+    def _row(self, past: Json) -> None:
+        told, start = past["suggestion"], self._context.start
+        with ui.element("tr"):
+            Text("td", words.elapsed(words.hours(told["made_at"], start)), "num time")
+            Text("td", _moves(told, self._context.names) or words.title(told["kind"]), "text")
+            Text("td", _predicted(told["effect"]), "text")
+            by = f" by {past['by']}" if past["by"] else ""
+            given = f": {past['given']}" if past["given"] else ""
+            Text("td", f"{past['status']}{by}{given}", "text")
+            Text("td", _followed(past["followed"], told["effect"]), "text")
+
+
+def _moves(told: Json, names: Mapping[str, str]) -> str:
+    return ", ".join(
+        f"{names.get(m['variable'], m['variable'])} {words.number(m['previous'], 4)} → {words.number(m['value'], 4)}"
+        for m in told["moves"]
+    )
+
+
+def _predicted(effect: Json | None) -> str:
+    if effect is None or effect["gain"] is None:
+        return words.ABSENT
+    places = _places(effect)
+    between = f"{words.signed(effect['gain_low'], places)} to {words.signed(effect['gain_high'], places)}"
+    return f"{words.signed(effect['gain'], places)} {effect['unit']} at the end (80 %: {between})"
+
+
+def _followed(followed: Json | None, effect: Json | None) -> str:
+    if followed is None or effect is None or None in (followed["actual"], followed["without"], followed["predicted"]):
+        return words.ABSENT
+    places = _places(effect)
+    actual, without, predicted = (followed[key] for key in ("actual", "without", "predicted"))
+    return (
+        f"{words.signed(actual - without, places)} {effect['unit']} against the old forecast by now, "
+        f"{words.signed(predicted - without, places)} predicted"
+    )
+
+
+def _places(effect: Json) -> int:
+    width = abs((effect["gain_high"] or 0.0) - (effect["gain_low"] or 0.0)) or abs(effect["gain"] or 0.0)
+    return words.decimals(width / 20) if width else 2
