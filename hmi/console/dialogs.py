@@ -63,6 +63,10 @@ class _Form:
         """What is asked."""
         raise NotImplementedError
 
+    def path(self) -> str:
+        """Where it is asked at the gateway."""
+        return "/intents"
+
     def ruled(self, answer: Answer) -> None:
         """What else is to be done with the ruling."""
 
@@ -73,7 +77,7 @@ class _Form:
             return
         self._prefs["name"] = self.name.value.strip()
         self.send.disable()
-        answer = await self._link.ask(self.intent(), self._context.person.token(self._link))
+        answer = await self._link.ask(self.intent(), self._context.person.token(self._link), self.path())
         while answer.status == "queued":
             self._tell("Queued: it is judged in the next turn of the loop.", False)
             await asyncio.sleep(ASK_AGAIN_S)
@@ -177,6 +181,48 @@ class ModeForm(_Form):
             "mode": self._mode.value,
             "reason": self.reason.value.strip(),
         }
+
+
+class RequestForm(_Form):
+    """Ask something of the batch or of an alarm: a name, a reason, and whatever else the request needs."""
+
+    def __init__(
+        self,
+        context: Context,
+        title: str,
+        verb: str,
+        path: str,
+        text: str = "",
+        reason_key: str = "reason",
+        extra: Callable[[], dict[str, Any] | str] = dict,
+        build: Callable[[], None] | None = None,
+        optional: bool = False,
+    ) -> None:
+        super().__init__(context, title, "Remark (optional)" if optional else "Reason", verb)
+        self._path, self._key, self._extra, self._optional = path, reason_key, extra, optional
+        with self.body:
+            if text:
+                Text("p", text)
+            if build is not None:
+                build()
+
+    def path(self) -> str:
+        """Where it is asked."""
+        return self._path
+
+    def objection(self) -> str:
+        """A name, whatever the request lacks, and a reason where one is needed."""
+        further = self._extra()
+        missing = super().objection() or (further if isinstance(further, str) else "")
+        if not missing and not self._optional and len((self.reason.value or "").strip()) < 3:
+            missing = "Please give a reason: it is recorded."
+        return missing
+
+    def intent(self) -> dict[str, Any]:
+        """The request as the gateway takes it."""
+        further = self._extra()
+        told = {} if isinstance(further, str) else further
+        return {"by": self.name.value.strip(), self._key: (self.reason.value or "").strip(), **told}
 
 
 class ProposeForm(_Form):

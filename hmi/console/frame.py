@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from nicegui import ui
 
+from hmi.console.alarms import AlarmBar
 from hmi.console.alerts import alerts
 from hmi.console.context import Context, Display
 from hmi.console.dialogs import ModeForm
@@ -40,6 +41,7 @@ class Frame:
         with box("top", "header"):
             self._header = Header(context, self._change_mode, self._change_ground, self._sign_out)
             self._banner = Banner()
+            self._alarms = AlarmBar(context)
             _navigation(context.plant["name"], here, displays)
         with box("content", "main") as self._content:
             Text("h1", f"{context.plant['name']}: {displays[here]}", "unseen")
@@ -64,6 +66,7 @@ class Frame:
     def _show(self) -> None:
         self._version = self._context.link.version
         self._header.show()
+        self._alarms.show()
         self._display.show()
         self._show_banner()
 

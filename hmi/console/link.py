@@ -54,6 +54,7 @@ class Link:
         self.status: Json | None = None
         self.decision: Json | None = None
         self.events: list[Json] = []
+        self.alarms: Json = {}
         self.assays: list[Json] = []
         self.version = 0  # rises with every new answer
         self.away_since: datetime | None = datetime.now().astimezone()
@@ -105,7 +106,7 @@ class Link:
         while True:
             self._stale.clear()
             state = await self._get("/state")
-            self.events = await self._get("/events")
+            self.events, self.alarms = await self._get("/events"), await self._get("/alarms")
             if monotonic() - listed >= ASSAYS_EVERY_S:
                 self.assays, listed = await self._get("/assays"), monotonic()
             self.status, self.decision = state["status"], state["decision"]
@@ -210,10 +211,10 @@ class Link:
                 return {}
         return self._forecasts[1]
 
-    async def ask(self, intent: Mapping[str, Any], token: str = "") -> Answer:
+    async def ask(self, asked: Mapping[str, Any], token: str = "", path: str = "/intents") -> Answer:
         """Put something before the loop; the answer says in words what became of it."""
         try:
-            response = await self._client.post("/intents", json=dict(intent), headers=_as(token))
+            response = await self._client.post(path, json=dict(asked), headers=_as(token))
             told = response.json()
         except httpx.ConnectError:
             return Answer("unknown", "The controller is not reachable: nothing was asked of it.")

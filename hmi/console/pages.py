@@ -8,7 +8,9 @@ from urllib.parse import quote, urlsplit
 
 from nicegui import app, ui
 
+from hmi.console.alarms import AlarmsDisplay
 from hmi.console.audit import AuditDisplay
+from hmi.console.batch import BatchDisplay
 from hmi.console.context import Context, Display
 from hmi.console.frame import TICK_S, Frame
 from hmi.console.link import Link
@@ -32,6 +34,8 @@ REACTOR: Makers = {
     "neurocore": ("NeuroCore", NeuroCoreDisplay),
     "pharmacoloop": ("PharmacoLoop", PharmacoLoopDisplay),
     "what-if": ("What if", WhatIfDisplay),
+    "alarms": ("Alarms", AlarmsDisplay),
+    "batch": ("Batch", BatchDisplay),
     "audit": ("Audit", AuditDisplay),
     "system": ("System", SystemDisplay),
 }

@@ -20,9 +20,9 @@ class Person:
     tokens: dict[str, str] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=dict)
 
-    def may_act(self, link: Link) -> bool:
-        """Whether this person may do more than look there."""
-        return bool(link.open) or RANK[self.roles.get(link.url, "viewer")] >= RANK["operator"]
+    def may_act(self, link: Link, least: str = "operator") -> bool:
+        """Whether this person's role there reaches that far."""
+        return bool(link.open) or RANK[self.roles.get(link.url, "viewer")] >= RANK[least]
 
     def token(self, link: Link) -> str:
         """What is sent with what this person asks there."""

@@ -14,6 +14,7 @@ from hmi.console.parts import Gauge, Text, box, head, label, mark, panel, say, s
 
 Json = Mapping[str, Any]
 EVENTS = 30
+MOST_PLACES = 4  # of an assay beside its estimate: a laboratory knows no more (design)
 SEVERITIES = {"info": "", "warning": "▲", "alarm": "✕"}
 
 
@@ -117,7 +118,7 @@ def _assay(assay: Json | None, like: str, start: datetime | None) -> str:
     """The last result, with the digits of the estimate, and when its sample was drawn."""
     if assay is None:
         return words.ABSENT
-    places = len(like.partition(".")[2])
+    places = min(len(like.partition(".")[2]), MOST_PLACES)
     return f"{words.number(assay['value'], places)} at {words.elapsed(words.hours(assay['sampled_at'], start))}"
 
 

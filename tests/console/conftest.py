@@ -33,6 +33,16 @@ from twin.estimate import Estimate, Innovation
 from twin.forecast import Band, Forecast, Plan, Step
 from twin.signals import Assay, Quality, Reading, Snapshot
 
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW_H = 96.25
 END_H = 230.0
@@ -435,3 +445,18 @@ def started_console(gateway_url: str) -> Iterator[str]:
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
         process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not os.path.exists(CHROMIUM):
+        reason = f"{CHROMIUM} is not there, so no page can be opened"
+        if os.environ.get("NEUROTWIN_REQUIRE_SERVERS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield browser
+        browser.close()

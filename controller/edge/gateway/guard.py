@@ -24,6 +24,8 @@ BODY_MAX = 16_384  # bytes; an intent is a few hundred (design)
 OPEN = frozenset({"/api/v1/health", "/api/v1/session"})  # whoever asks may know that somebody is there, and sign in
 LOOKING = frozenset({"/api/v1/what-if"})  # posts that change nothing
 
+ENGINEERING = ("/out_of_service", "/in_service")  # an alarm that nobody hears is no operator's decision
+
 Objection = tuple[int, str]
 
 
@@ -88,6 +90,8 @@ class Guard:
         if not person.name or not person.may(Role.OPERATOR):
             whom = person.name or "a program with the gateway's token"
             return (403, f"{whom} may look only; this needs the role operator or engineer"), receive
+        if path.endswith(ENGINEERING) and not person.may(Role.ENGINEER):
+            return (403, f"{person.name} is {person.role}; this needs the role engineer"), receive
         body = await _body(receive)
         return _own_name(body, person), _again(body)
 
