@@ -171,6 +171,10 @@ class PatientSource:
         decision = self.latest()
         return () if decision is None else self._course.assays(decision.time)
 
+    async def gaps(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        """None are kept: a day without a sample is a sample without values."""
+        return ()
+
     async def events(self, limit: int) -> Sequence[Mapping[str, Any]]:
         """Suggestions, answers and notes, newest first."""
         return self._events[:limit]

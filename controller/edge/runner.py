@@ -16,6 +16,7 @@ import structlog
 
 from controller.by_hand import Considered
 from controller.cycle import Memory, Parts, turn, what_if
+from controller.edge.absences import Absences
 from controller.edge.actuator import Actuator, Done
 from controller.edge.advice import AdviceLog
 from controller.edge.catching_up import CatchingUp
@@ -78,6 +79,7 @@ class Runner:
         self._last_known: datetime | None = None  # process time of the last scan in the historian
         self._arrived: tuple[Assay, ...] = ()  # laboratory results that wait for the next turn
         self._actuator = Actuator(link)
+        self._absences = Absences(historian, parts.plant.name, settings.connection.scan_s)
         self._catching_up = CatchingUp(link, settings.connection.scan_s, self._backfill, self._event)
         self._requests: list[tuple[Intent, asyncio.Future[Ruling]]] = []
         self._listeners: set[asyncio.Queue[datetime]] = set()
@@ -157,6 +159,7 @@ class Runner:
         self._memory = memory
         self.counts.neurocore_ms.append(self.core.last_step_ms)
         self.historian.record(decision, state)
+        self._absences.seen(decision)
         return decision
 
     def _attempt(self, scan: Scan, situation: Situation) -> tuple[Decision, Memory, Mapping[str, object] | None]:
@@ -181,6 +184,8 @@ class Runner:
                     await self.link.advance(self.settings.connection.scan_s)
                 scan = await self.link.poll(self._due_at())
             except PlantLost as fault:
+                if not self.link_lost:
+                    await self._in_worker(self._absences.lost, str(fault))
                 self.link_lost = self._outage = str(fault)
                 await self._tell_link()
                 await asyncio.sleep(self.settings.connection.poll_s)
@@ -222,6 +227,7 @@ class Runner:
         """A plant that answers while its time stands still is as good as lost: there is nothing new to act upon."""
         if scan.stalled_s > STALLED_SCANS * (self.scan_period_s or self.settings.connection.scan_s):
             self.link_lost = f"the plant answers, but its time has stood still for {scan.stalled_s:.0f} s"
+            self._absences.stalled(self.link_lost)
 
     # -- what is done to the plant -----------------------------------------------------------------------------
 
@@ -257,6 +263,7 @@ class Runner:
         if last is None:
             return
         self._last_known = last.time
+        self._absences.resumed(scan.batch, last.time)
         recent = self.historian.decisions(name, scan.batch, last.time - TRACK_SPAN)
         self.advice.replay(recent)
         self._memory = resumed(last, recent, scan.snapshot.time)

@@ -278,6 +278,10 @@ class Bench:
             rows.append((int(at(t).timestamp() * 1000), value - noise, value, value + noise, quality))
         return rows
 
+    async def gaps(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        start = self.latest().time if self.latest() else datetime.now(UTC)
+        return ({"start": start, "cause": "link down", "text": "no answer"},)[:limit]
+
     async def assays(self) -> Sequence[Assay]:
         return [
             Assay(name, TRUTH[name](h) * (1 + 0.03 * math.sin(h * 7)), UNITS[name], at(h), at(h + 4))

@@ -117,6 +117,8 @@ def test_assays_and_events_are_listed(client):
     assert assays[0]["sampled_at"] == "2026-01-01T04:00:00Z"
     assert assays[0]["quality"] == "good"
     assert client.get("/events", params={"limit": 2}).json()[1]["kind"] == "assay"
+    [gap] = client.get("/gaps").json()
+    assert (gap["cause"], gap["end"], gap["variable"]) == ("link down", None, "")
 
 
 def test_an_accepted_suggestion_is_granted_by_the_next_turn(bench, client):
@@ -264,7 +266,7 @@ def test_health_is_degraded_by_a_lost_link_and_by_missing_scans(bench, client):
 def test_every_route_is_documented_and_the_documentation_loads_nothing_from_elsewhere(gateway, client):
     described = client.get("/openapi.json").json()["paths"]
     assert {path.removeprefix("/api/v1") for path in described} == {
-        "/plant", "/state", "/forecast", "/trend", "/assays", "/events", "/stream", "/intents",
+        "/plant", "/state", "/forecast", "/trend", "/assays", "/gaps", "/events", "/stream", "/intents",
         "/intents/{key}", "/health", "/what-if", "/suggestions", "/surface", "/system", "/session",
         "/alarms", "/alarms/{name}/{action}", "/batch", "/batch/{action}", "/samples", "/notes",
     }  # fmt: skip

@@ -16,7 +16,7 @@ from controller.edge.gateway.asked import TheSource
 from controller.edge.gateway.guard import Guard
 from controller.edge.gateway.handbook import handbook
 from controller.edge.gateway.intents import Docket
-from controller.edge.gateway.source import AssayView, EventView, PlantView, Source, StatusView, TrendView
+from controller.edge.gateway.source import AssayView, EventView, GapView, PlantView, Source, StatusView, TrendView
 from controller.edge.gateway.views import DecisionView, ForecastView, Number, View, decision_view, forecast_view
 from controller.records import Mode
 
@@ -111,6 +111,12 @@ async def trend(
 async def assays(source: TheSource) -> list[AssayView]:
     """The results of this batch, each with its sampling time."""
     return [AssayView.model_validate(assay) for assay in await source.assays()]
+
+
+@router.get("/gaps", summary="Intervals without data")
+async def gaps(source: TheSource, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> list[GapView]:
+    """Each with its cause and with what was fetched for it later: newest first."""
+    return [GapView.model_validate(gap) for gap in await source.gaps(limit)]
 
 
 @router.get("/events", summary="What happened")

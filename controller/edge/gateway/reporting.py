@@ -28,6 +28,9 @@ ALARMING = {
 }  # how grave an event of this kind is
 
 
+_GAP = ("variable", "start", "end", "cause", "text", "backfilled", "note")
+
+
 class Report:
     """The Source of one runner."""
 
@@ -119,6 +122,13 @@ class Report:
     async def assays(self) -> Sequence[Assay]:
         """The laboratory results of the batch."""
         return await asyncio.to_thread(self._reader.assays, self._runner.parts.plant.name, self._batch())
+
+    async def gaps(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        """The gap ledger of the batch, newest first."""
+        rows = await asyncio.to_thread(
+            self._reader.gaps, self._runner.parts.plant.name, self._batch() or None, limit=limit
+        )
+        return [{name: getattr(gap, name) for name in _GAP} for gap in reversed(rows)]
 
     async def events(self, limit: int) -> Sequence[Mapping[str, Any]]:
         """The latest events, newest first."""

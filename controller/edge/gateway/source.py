@@ -48,6 +48,9 @@ class Source(Protocol):
     async def assays(self) -> Sequence[Assay]:
         """The laboratory results of the batch, oldest first."""
 
+    async def gaps(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        """The ledger of intervals without data in the batch, newest first: GapView."""
+
     async def events(self, limit: int) -> Sequence[Mapping[str, Any]]:
         """The latest events, newest first: EventView."""
 
@@ -182,6 +185,18 @@ class AssayView(View):
     sampled_at: datetime
     reported_at: datetime
     quality: QualityName = "good"
+
+
+class GapView(View):
+    """An interval without data: of one variable, or of all when `variable` is "" ; it lasts while `end` is null."""
+
+    variable: str = ""
+    start: datetime
+    end: datetime | None = None
+    cause: Literal["link down", "plant stopped", "controller down", "controller late", "sensor bad"]
+    text: str = ""
+    backfilled: int = 0  # samples that were fetched for it later
+    note: str = ""  # from where
 
 
 class EventView(View):
