@@ -13,6 +13,7 @@ from controller.envelope import Bound, Envelope, Limit
 from controller.faults import Fault
 from controller.neurocore.core import BIOREACTOR_LEARNED, BIOREACTOR_RANGES, NeuroCore, bioreactor_core
 from controller.pharmacoloop.bioreactor import BioreactorLoop
+from controller.pharmacoloop.planning import Planner
 from controller.settings import Settings
 from controller.supervisor import Gates
 from controller.tables import AlarmTable
@@ -71,6 +72,7 @@ def assemble(settings: Settings) -> Assembly:
         latch=served.latch,
         suggestion_valid=timedelta(seconds=settings.loop.suggestion_valid_s),
         minimum_gain_percent=settings.loop.minimum_gain_percent,
+        planner=Planner(model, envelope, settings.recipe, served.latch, engine.outlook),
     )
     gates = Gates(settings.gates.novelty_max, settings.gates.nis_ratio_max, settings.gates.patience)
     cadence = Cadence(timedelta(seconds=settings.loop.plan_every_s), timedelta(seconds=settings.loop.command_valid_s))

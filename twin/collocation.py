@@ -46,7 +46,7 @@ class Problem:
     span_h: float = 230.0  # of a whole batch, for scaling
     prices: Mapping[str, float] = field(default_factory=dict)  # by control, objective's unit per unit fed
     smoothness: float = 1e-3  # of the objective's scale, for a move over the whole range (design)
-    wall_s: float = 5.0  # a solution that takes longer is given up (design)
+    wall_s: float = 30.0  # given up after this; long, since what depends on the clock is not repeatable (design)
 
     def __post_init__(self) -> None:
         """ValueError names what the model does not have."""

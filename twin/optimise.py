@@ -174,7 +174,9 @@ class Optimiser:
         rates = np.array([c.max_rate_per_h for c in problem.controls])
         moves = np.diff(start.hours)[:, None] * rates[None]
         moves = np.vstack((start.first_step[None], moves[:-1])) / programme.span
-        opened = np.vstack((start.before[None] < start.low[:1], start.high[:-1] < start.low[1:]))
+        opened = np.vstack(
+            ((start.before < start.low[0]) | (start.before > start.high[0]), start.high[:-1] < start.low[1:])
+        )
         moves[opened] = np.inf  # what a phase of the batch releases may begin anywhere in its range
         names = [state.name for state in problem.model.states]
         scale = programme.scale[[names.index(name) for name in problem.bounded]]

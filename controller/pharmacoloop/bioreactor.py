@@ -1,8 +1,8 @@
-"""PharmacoLoop for a bioreactor: try the moves that are allowed now on the ensemble, and propose the best one.
+"""PharmacoLoop for a bioreactor: plan to the end of the batch, and propose the plan's first move.
 
-Each candidate holds the manipulated variables constant to the end of the batch; it is compared with holding the
-present setpoints on the same ensemble members, so the gain's interval is that of the move alone. Receding: an hour
-later the question is asked again.
+The plan is the optimum on the twin's equations (see `planning`). It is compared with holding the present setpoints on
+the same ensemble members, so the gain's interval is that of the plan alone. Receding: an hour later the question is
+asked again.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import numpy as np
-
 from controller.effect import effect_of
 from controller.envelope import Bound, Envelope, Limit
+from controller.pharmacoloop.planning import Course, Planner, crossing
 from controller.records import Abstention, Effect, Insight, Move, Situation, Suggestion
 from twin.correction import Correction
 from twin.estimate import Estimate
 from twin.forecast import Forecast, Latch, Plan, Step
 from twin.signals import Plant
 
-SEARCH_MEMBERS = 16  # enough to rank candidates; the chosen plan is forecast with the full ensemble (design)
+AHEAD = 0.05  # of the range: a smaller change is not told beforehand (design)
+HARVEST_H = 2.0  # a harvest so little before the planned end is not worth advising (design)
 
 
 class Forecaster(Protocol):
@@ -44,6 +44,7 @@ class BioreactorLoop:
     latch: Latch | None
     suggestion_valid: timedelta
     minimum_gain_percent: float
+    planner: Planner
 
     def hold(self, estimate: Estimate, situation: Situation) -> Plan:
         """Hold the setpoints in force; a feed that has not started will start as the recipe says."""
@@ -57,22 +58,12 @@ class BioreactorLoop:
         if now >= situation.batch_end:
             return Abstention(now, "the batch has reached its end")
         present = self._present(estimate, situation)
-        movable = [limit for limit in self.envelope.limits if situation.phase in limit.phases]
-        if not movable:
+        if not any(situation.phase in limit.phases for limit in self.envelope.limits):
             return Abstention(now, f"nothing may be moved in phase {situation.phase or 'unknown'}")
-        reference = self.engine.forecast(estimate, insight.correction, baseline.plan, SEARCH_MEMBERS)
-        best, best_score = present, 0.0
-        for limit in movable:  # one variable after the other: the moves are small, so they hardly interact
-            for candidate in _candidates(best, present, limit):
-                trial = self.engine.forecast(
-                    estimate, insight.correction, self._plan(now, candidate, situation), SEARCH_MEMBERS
-                )
-                score = self._score(reference, trial)
-                if score > best_score:
-                    best, best_score = candidate, score
-        if best is present:
-            return Abstention(now, "no allowed move raises the predicted product while staying within its bounds")
-        return self._suggest(estimate, insight, baseline, situation, present, best)
+        course = self.planner.course(estimate, insight.correction, baseline, situation, present)
+        if all(course.first[name] == value for name, value in present.items()):
+            return Abstention(now, self._patience(course, baseline))
+        return self._suggest(estimate, insight, baseline, situation, present, course)
 
     def _present(self, estimate: Estimate, situation: Situation) -> dict[str, float]:
         """The setpoints in force, or for an input still waiting for its latch what the recipe will give it."""
@@ -89,12 +80,6 @@ class BioreactorLoop:
     def _plan(self, now: datetime, inputs: Mapping[str, float], situation: Situation) -> Plan:
         return Plan((Step(now, dict(inputs)),), situation.batch_end, self.latch)
 
-    def _score(self, reference: Forecast, trial: Forecast) -> float:
-        """Mean gain of the objective; minus infinity when the trial breaks a bound the reference keeps."""
-        gain = float(np.mean(np.subtract(trial.objective, reference.objective)))
-        broken = any(_breach(trial, b) > _breach(reference, b) + 1e-9 for b in self.envelope.bounds)
-        return gain if np.isfinite(gain) and not broken else -np.inf
-
     def _suggest(
         self,
         estimate: Estimate,
@@ -102,28 +87,27 @@ class BioreactorLoop:
         baseline: Forecast,
         situation: Situation,
         present: Mapping[str, float],
-        best: Mapping[str, float],
+        course: Course,
     ) -> Suggestion | Abstention:
         now = estimate.time
-        plan = self._plan(now, best, situation)
-        proposed = self.engine.forecast(estimate, insight.correction, plan)
+        proposed = self.engine.forecast(estimate, insight.correction, course.plan)
         effect = effect_of(baseline, proposed)
         percent = 100.0 * effect.gain / max(effect.baseline, 1e-9)
         if percent < self.minimum_gain_percent:
             return Abstention(
                 now,
-                f"the best move found gains {percent:.2f} % {effect.quantity}, less than the"
+                f"the best plan found gains {percent:.2f} % {effect.quantity}, less than the"
                 f" {self.minimum_gain_percent:g} % that a move must promise",
             )
         if effect.gain_low <= 0.0:
             return Abstention(
                 now,
-                f"the best move found may lose: {effect.gain_low:+.3g} to {effect.gain_high:+.3g} {effect.unit} (80 %)",
+                f"the best plan found may lose: {effect.gain_low:+.3g} to {effect.gain_high:+.3g} {effect.unit} (80 %)",
             )
         limits = {limit.variable: limit for limit in self.envelope.limits}
         moves = tuple(
             Move(name, value, limits[name].unit, present[name])
-            for name, value in best.items()
+            for name, value in course.first.items()
             if value != present[name]
         )
         return Suggestion(
@@ -132,16 +116,23 @@ class BioreactorLoop:
             expires_at=min(now + self.suggestion_valid, situation.batch_end),
             kind="setpoints",
             moves=moves,
-            plan=plan,
-            reason=self._reason(moves, effect, percent, baseline, proposed),
+            plan=course.plan,
+            reason=self._reason(moves, effect, percent, baseline, proposed, course),
             effect=effect,
-            bounded_by=tuple(
-                f"{self._text(move.variable)}: {b}" for move in moves for b in _bounding(move, limits[move.variable])
+            bounded_by=(
+                *(f"{self._text(m.variable)}: {b}" for m in moves for b in _bounding(m, limits[m.variable])),
+                *course.margins,
             ),
         )
 
     def _reason(
-        self, moves: Sequence[Move], effect: Effect, percent: float, baseline: Forecast, proposed: Forecast
+        self,
+        moves: Sequence[Move],
+        effect: Effect,
+        percent: float,
+        baseline: Forecast,
+        proposed: Forecast,
+        course: Course,
     ) -> str:
         verbs = ", ".join(
             f"{'raise' if move.value > move.previous else 'lower'} {self._text(move.variable)}"
@@ -154,12 +145,44 @@ class BioreactorLoop:
         return (
             f"{verbs[0].upper()}{verbs[1:]}: {effect.quantity} at the end of the batch {effect.baseline:.4g} →"
             f" {effect.proposed:.4g} {effect.unit} ({percent:+.1f} %; 80 % interval {effect.gain_low:+.3g} to"
-            f" {effect.gain_high:+.3g} {effect.unit}).{why}"
+            f" {effect.gain_high:+.3g} {effect.unit}) if the plan is followed.{why}{self._ahead(course, proposed)}"
+            + (f" Note: {course.source}." if course.source else "")
+        )
+
+    def _patience(self, course: Course, baseline: Forecast) -> str:
+        """Why nothing is moved now, and what the plan intends."""
+        said = f"the best plan for the {baseline.objective_name} keeps the present setpoints for now"
+        return f"{said}{'; ' + course.source if course.source else ''}.{self._ahead(course, baseline)}"
+
+    def _ahead(self, course: Course, forecast: Forecast) -> str:
+        """The plan's largest later change of each setpoint, and when to harvest."""
+        sentences = []
+        for limit in self.envelope.limits:
+            name = limit.variable
+            here = course.first[name]
+            far = max(course.plan.steps, key=lambda step: abs(step.inputs[name] - here))
+            if abs(far.inputs[name] - here) >= AHEAD * (limit.high - limit.low):
+                hours = (far.start - forecast.made_at).total_seconds() / 3600.0
+                sentences.append(f" Planned: {self._text(name)} {far.inputs[name]:.4g} {limit.unit} in {hours:.0f} h.")
+        return "".join(sentences) + self._harvest(forecast)
+
+    def _harvest(self, forecast: Forecast) -> str:
+        """When to harvest, by the median course of the objective."""
+        columns = [forecast.bands[state.name].median for state in self.planner.model.states]
+        worth = [float(self.planner.model.objective(row)) for row in zip(*columns, strict=True)]
+        best = max(range(len(worth)), key=worth.__getitem__)
+        left_h = (forecast.times[-1] - forecast.times[best]).total_seconds() / 3600.0
+        lost = 100.0 * (worth[best] - worth[-1]) / max(worth[best], 1e-9)
+        if left_h < HARVEST_H or lost < self.minimum_gain_percent:
+            return " Harvest at the planned end."
+        return (
+            f" Harvest {left_h:.0f} h before the planned end: the {forecast.objective_name} is highest then,"
+            f" and falls by {lost:.1f} % until the end."
         )
 
     def _relief(self, bound: Bound, baseline: Forecast, proposed: Forecast) -> str:
         """Say which bound the present setpoints will break in the median, and when, if the plan puts that off."""
-        old, new = _crossing(baseline, bound), _crossing(proposed, bound)
+        old, new = crossing(baseline, bound), crossing(proposed, bound)
         if old is None or (new is not None and new <= old):
             return ""
         hours = (old - baseline.made_at).total_seconds() / 3600.0
@@ -173,29 +196,6 @@ class BioreactorLoop:
         except KeyError:
             text = variable
         return text if text[1:2].isupper() else text[:1].lower() + text[1:]  # in the middle of a sentence
-
-
-def _candidates(best: Mapping[str, float], present: Mapping[str, float], limit: Limit) -> list[dict[str, float]]:
-    """Half a step and a full step each way from the present setpoint, within the limits, all else as in `best`."""
-    here = present[limit.variable]
-    steps = (here + part * limit.max_step for part in (-1.0, -0.5, 0.5, 1.0))
-    values = {min(max(value, limit.low), limit.high) for value in steps} - {here}
-    return [{**best, limit.variable: value} for value in sorted(values)]
-
-
-def _breach(forecast: Forecast, bound: Bound) -> float:
-    """How far the 80 % band leaves the bound, in the bound's unit."""
-    band = forecast.bands[bound.variable]
-    return max(0.0, bound.low - min(band.low80), max(band.high80) - bound.high)
-
-
-def _crossing(forecast: Forecast, bound: Bound) -> datetime | None:
-    """When the median first leaves the bound."""
-    median = forecast.bands[bound.variable].median
-    for time, value in zip(forecast.times, median, strict=True):
-        if not bound.low <= value <= bound.high:
-            return time
-    return None
 
 
 def _bounding(move: Move, limit: Limit) -> list[str]:

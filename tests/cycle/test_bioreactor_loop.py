@@ -10,6 +10,7 @@ import pytest
 
 from controller.assembly import envelope_of
 from controller.pharmacoloop.bioreactor import BioreactorLoop
+from controller.pharmacoloop.planning import Planner
 from controller.records import Abstention, Situation, Suggestion
 from controller.settings import default_config, load
 from twin.correction import none
@@ -28,9 +29,9 @@ def bench() -> Any:
     settings = load(default_config("penicillin"))
     plant = settings.plant_record()
     engine = TwinEngine(plant, penicillin.MODEL)
-    loop = BioreactorLoop(
-        plant, engine, envelope_of(settings), settings.recipe, penicillin.FEED_LATCH, timedelta(hours=8), 0.5
-    )
+    envelope, latch = envelope_of(settings), penicillin.FEED_LATCH
+    planner = Planner(penicillin.MODEL, envelope, settings.recipe, latch)
+    loop = BioreactorLoop(plant, engine, envelope, settings.recipe, latch, timedelta(hours=8), 0.5, planner)
     values = {"dissolved_oxygen": 100.0, "weight": 100.0, "air_flow": 8.6, "agitator_power": 30.0}
     values |= {"feed": 0.0, "precursor_feed": 0.00045, "base_flow": 0.0, "acid_flow": 0.0}
     readings = {name: Reading(value, plant.variable(name).unit, START, Quality.GOOD) for name, value in values.items()}
@@ -53,8 +54,11 @@ def test_a_recipe_that_runs_out_of_precursor_is_seen_and_mended(bench: Any, worl
     assert suggestion.moves[0].value > suggestion.moves[0].previous == 0.00045
     assert suggestion.effect.gain > 0.0
     assert suggestion.effect.gain_low < suggestion.effect.gain < suggestion.effect.gain_high
-    assert suggestion.reason.startswith("Raise precursor feed from 0.00045 to 0.00085 L/h: product")
-    assert suggestion.bounded_by == ("precursor feed: one step is 0.0004 L/h",)
+    assert suggestion.reason.startswith("Raise precursor feed from 0.00045 to 0.0006")
+    assert "product at the end of the batch" in suggestion.reason
+    assert "if the plan is followed" in suggestion.reason
+    assert "Planned: sugar feed" in suggestion.reason
+    assert "Harvest at the planned end." in suggestion.reason
 
 
 def test_with_enough_precursor_it_abstains_and_says_why(bench: Any, world: Any) -> None:
@@ -66,13 +70,15 @@ def test_with_enough_precursor_it_abstains_and_says_why(bench: Any, world: Any) 
 def test_it_takes_precursor_away_before_it_poisons_growth(bench: Any, world: Any) -> None:
     suggestion = proposed(bench, world, setpoints={"feed": 0.0, "precursor_feed": 0.003})
     assert isinstance(suggestion, Suggestion)
-    assert suggestion.moves[0].value < 0.003
+    assert suggestion.moves[0].value == pytest.approx(0.0026)
+    assert "precursor feed: one step is 0.0004 L/h" in suggestion.bounded_by
 
 
 def test_the_feed_is_not_moved_before_its_phase_and_is_planned_as_the_recipe_will(bench: Any, world: Any) -> None:
     suggestion = proposed(bench, world)
     assert isinstance(suggestion, Suggestion)
     assert suggestion.plan.steps[0].inputs["feed"] == 0.042
+    assert all(0.035 <= step.inputs["feed"] <= 0.045 for step in suggestion.plan.steps)
     assert suggestion.plan.latch == penicillin.FEED_LATCH
 
 
