@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-import tomllib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import tomli_w
 
 from controller.assembly import assemble
 from controller.edge.gateway.source import Bucket
@@ -29,25 +27,25 @@ from controller.edge.runner import Runner
 from controller.edge.serve import control
 from controller.lifeline import end, spawn
 from controller.records import Mode
-from controller.settings import Settings, default_config, load
+from controller.rehearsal import READY_WITHIN_S, await_line, configure, start_plant
+from controller.settings import Settings, load
 
 JUDGED = {  # what is judged of each process, by the plant's name for it
     "penicillin": {"biomass": "biomass", "substrate": "substrate", "product": "product"},
     "mab": {"biomass": "viable_cells", "substrate": "glucose", "product": "product"},
 }
 G_PER_L = {"g/L": 1.0, "mg/L": 1e-3}
-READY_WITHIN_S = 180.0  # a first start compiles the models, and the machine may be busy
 
 
 def headless(plant_name: str, speed: float | None, hours: float, seed: int, out: Path | None) -> dict[str, Any]:
     """Run plant and controller over real OPC UA to a batch age, in auto, and report; progress on standard error."""
     folder = _folder(out)
-    config = _configure(plant_name, folder, lockstep=speed is None)
+    config = configure(plant_name, folder, lockstep=speed is None)
     settings = load(config)
     truth = folder / "truth.csv"
-    plant = _start_plant(config, folder, speed, seed, truth)
+    plant = start_plant(config, folder, speed, seed, truth)
     try:
-        _await_line(plant, "plant ready")
+        await_line(plant, "plant ready")
         with _progress(folder, hours):
             runner = asyncio.run(
                 control(settings, assemble, READY_WITHIN_S, until_hours=hours, wanted=Mode.AUTO, gateway=False)
@@ -60,14 +58,14 @@ def headless(plant_name: str, speed: float | None, hours: float, seed: int, out:
 def interactive(plant_name: str, speed: float | None, hours: float | None, seed: int, out: Path | None) -> None:
     """Run plant, controller and console until Ctrl-C, or until one of them ends."""
     folder = _folder(out)
-    config = _configure(plant_name, folder, lockstep=speed is None)
+    config = configure(plant_name, folder, lockstep=speed is None)
     settings = load(config)
-    children = [_start_plant(config, folder, speed, seed, None)]
+    children = [start_plant(config, folder, speed, seed, None)]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        _await_line(children[0], "plant ready")
+        await_line(children[0], "plant ready")
         age = [] if hours is None else ["--hours", str(hours)]
         children.append(spawn(["run", str(config), "--mode", "advisory", *age]))
         children.append(spawn(["console", str(config)]))
@@ -87,59 +85,6 @@ def _folder(out: Path | None) -> Path:
     folder = out or Path("var") / f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder.resolve()
-
-
-def _configure(plant_name: str, folder: Path, lockstep: bool) -> Path:
-    """Write the configuration of this run: the shipped one with free ports and its own historian."""
-    content = tomllib.loads(default_config(plant_name).read_text())
-    content["connection"] |= {"endpoint": f"opc.tcp://127.0.0.1:{_free_port(4840)}/neurotwin", "lockstep": lockstep}
-    content["historian"] = {"path": str(folder / "historian.sqlite")}
-    content["gateway"] = {"host": "127.0.0.1", "port": _free_port(8420)}
-    content["console"] = {"host": "127.0.0.1", "port": _free_port(8421)}
-    path = folder / f"{plant_name}.toml"
-    path.write_text(tomli_w.dumps(content))
-    return path
-
-
-def _free_port(wanted: int) -> int:
-    """The wanted port when it is free, or any free one."""
-    for port in (wanted, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise OSError("no free port on 127.0.0.1")
-
-
-def _start_plant(
-    config: Path, folder: Path, speed: float | None, seed: int, truth: Path | None
-) -> subprocess.Popen[bytes]:
-    pace = "max" if speed is None else str(speed)
-    options = ["--speed", pace, "--seed", str(seed), "--checkpoint", str(folder / "plant.checkpoint")]
-    if truth is not None:
-        options += ["--truth", str(truth)]
-    return spawn(["plant", str(config), *options], stdout=subprocess.PIPE)
-
-
-def _await_line(child: subprocess.Popen[bytes], word: str) -> None:
-    """Wait until the child prints a line with this word; its later output is passed on to standard error."""
-    if child.stdout is None:
-        raise ValueError("the child's standard output is not a pipe")
-    seen = threading.Event()
-
-    def drain() -> None:
-        for line in child.stdout or ():
-            if word.encode() in line:
-                seen.set()
-            else:
-                sys.stderr.buffer.write(line)
-
-    threading.Thread(target=drain, daemon=True, name="plant output").start()
-    deadline = time.monotonic() + READY_WITHIN_S
-    while not seen.wait(0.1):
-        if child.poll() is not None:
-            raise SystemExit(f"neurotwin: the simulated plant ended with code {child.returncode} before it was ready")
-        if time.monotonic() > deadline:
-            raise SystemExit(f"neurotwin: the simulated plant was not ready within {READY_WITHIN_S:g} s")
 
 
 def _await_port(host: str, port: int, children: list[subprocess.Popen[bytes]]) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from controller.telling import told
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
+Quick = Annotated[bool, typer.Option(help="A rehearsal in seconds, whose figures mean little.")]
 
 app = typer.Typer(help="Measure what NeuroTwin claims.", no_args_is_help=True, add_completion=False)
 
@@ -37,6 +42,35 @@ def neurocore(
         lambda line: print(line, file=sys.stderr, flush=True), quick, resources, tuple(part or report.PARTS)
     )
     print(json.dumps(found) if as_json else report.told(found))
+
+
+@app.command()
+def opcua(as_json: Json = False, quick: Quick = False) -> None:
+    """What reading, writing and watching a plant costs at 50 and 1000 tags; some two minutes."""
+    from controller.bench import opcua as bench_opcua
+
+    calls, seconds = (20, 3.0) if quick else (200, 20.0)
+    _print(bench_opcua.measured(_tell, calls, seconds), as_json)
+
+
+@app.command()
+def loop(
+    as_json: Json = False,
+    quick: Quick = False,
+    reference: Annotated[bool, typer.Option(help="With NeuroCore's reference instead of Lava.")] = False,
+) -> None:
+    """What a turn and a whole scan cost over real OPC UA, with and without looking ahead; some two minutes."""
+    from controller.bench import loop as bench_loop
+
+    _print(bench_loop.measured(_tell, 20 if quick else 240, "reference" if reference else None), as_json)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _print(report: dict[str, Any], as_json: bool) -> None:
+    print(json.dumps(report) if as_json else told(report))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ Safety has judged every move already; this guard stands at the wire and trusts n
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.records import Move
 from controller.settings import Settings
+from controller.tables import VariableTable
 
 TICK = timedelta(milliseconds=1)  # servers may round a time to this
 
@@ -36,14 +38,19 @@ class Held:
     in_force: float | None
 
 
-def objection(moves: Sequence[Move], move: Move, settings: Settings) -> str:
-    """Why this move must not be written, or ""."""
-    table = next((v for v in settings.manipulated() if v.name == move.variable), None)
+def objections(moves: Sequence[Move], settings: Settings) -> list[str]:
+    """Of each move why it must not be written, or ""."""
+    tables = {v.name: v for v in settings.manipulated()}
+    times = Counter(m.variable for m in moves)
+    return [_objection(m, tables.get(m.variable), times[m.variable], settings) for m in moves]
+
+
+def _objection(move: Move, table: VariableTable | None, times: int, settings: Settings) -> str:
     if table is None:
         return "it is not a manipulated variable"
     if settings.plant.advisory_only:
         return "the plant is advisory only"
-    if sum(m.variable == move.variable for m in moves) > 1:
+    if times > 1:
         return "it is moved twice in one command"
     if not math.isfinite(move.value):
         return f"{move.value} is not a finite number"

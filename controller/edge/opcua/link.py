@@ -13,7 +13,7 @@ from asyncua.ua.uaerrors import BadInvalidState
 
 from controller.edge.opcua.backfill import remembered
 from controller.edge.opcua.connection import Connection, LinkEvent, Session, TagReport
-from controller.edge.opcua.guard import Held, WriteOutcome, difference, not_renewable, objection, same
+from controller.edge.opcua.guard import Held, WriteOutcome, difference, not_renewable, objections, same
 from controller.edge.opcua.lookup import raw, utc
 from controller.edge.opcua.scanning import Raw, Scan, Scanner, number_in
 from controller.edge.opcua.tags import PlantLost, PlantMismatch, tags_of
@@ -167,7 +167,7 @@ class PlantLink:
         """Write setpoints with their expiry, and read back; what does not hold loses its lease at once."""
         session = await self._wire.ready()
         stale = "" if self.resynchronised else UNREAD
-        refusals = [stale or objection(moves, m, self._settings) for m in moves]
+        refusals = [stale or found for found in objections(moves, self._settings)]
         going = {m.variable: m.value for m, refusal in zip(moves, refusals, strict=True) if not refusal}
         self._written |= going
         done = await self._commit(session, going, valid_until, setpoints=True)

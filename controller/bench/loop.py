@@ -1,0 +1,91 @@
+"""`neurotwin bench loop`: what a turn and a whole scan cost over real OPC UA, with and without looking ahead."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+from controller.assembly import Assembly, assemble
+from controller.cycle import Memory, turn
+from controller.edge.historian import Historian
+from controller.edge.opcua import PlantLink, Scan
+from controller.records import Decision, Mode, Situation
+from controller.rehearsal import plant_in_lockstep
+from controller.settings import Settings
+from controller.supervisor import Ladder
+from controller.tables import NeuroCoreTable
+
+Backend = Literal["lava-fixed", "lava-float", "reference"]
+
+
+def measured(tell: Callable[[str], None], scans: int = 240, backend: Backend | None = None) -> dict[str, Any]:
+    """Times in milliseconds. `scan` is read, turn and record together; `planning` is a turn that looks ahead."""
+    with tempfile.TemporaryDirectory() as folder, plant_in_lockstep(Path(folder)) as settings:
+        if backend:
+            settings = replace(settings, neurocore=NeuroCoreTable(backend, settings.neurocore.seed))
+        tell(f"compiling, then {scans} scans on {settings.neurocore.backend}")
+        made = assemble(settings)
+        try:
+            return asyncio.run(_run(settings, made, scans))
+        finally:
+            made.core.close()
+
+
+async def _run(settings: Settings, made: Assembly, scans: int) -> dict[str, Any]:
+    link, historian = PlantLink(settings), Historian(settings.historian_path())
+    parts, memory = made.parts, Memory(Ladder(Mode.SHADOW, "a measurement"))
+    plain: list[tuple[float, float, float]] = []
+    planning: list[float] = []
+    try:
+        await link.connect(60.0)
+        for number in range(scans + 5):
+            await link.advance(settings.connection.scan_s)
+            clock = [time.perf_counter()]
+            scan = await link.read()
+            clock.append(time.perf_counter())
+            before = memory.outlook
+            decision, memory = turn(memory, scan.snapshot, _situation(scan, settings), parts)
+            clock.append(time.perf_counter())
+            historian.record(decision, None)
+            clock.append(time.perf_counter())
+            if number < 5:
+                continue  # the first turns warm up
+            spent = [1000.0 * (late - early) for early, late in pairwise(clock)]
+            if memory.outlook is not before:
+                planning.append(spent[1])
+            else:
+                plain.append((spent[0], spent[1], sum(spent)))
+        return _report(settings, decision, plain, planning)
+    finally:
+        historian.close()
+        await link.close()
+
+
+def _report(
+    settings: Settings, last: Decision, plain: list[tuple[float, float, float]], planning: list[float]
+) -> dict[str, Any]:
+    reads, turns, whole = (sorted(column) for column in zip(*plain, strict=True))
+    return {
+        "turn_p50": statistics.median(turns),
+        "turn_p99": turns[int(0.99 * (len(turns) - 1))],
+        "scan_p50": statistics.median(whole),
+        "scan_p99": whole[int(0.99 * (len(whole) - 1))],
+        "read_p50": statistics.median(reads),
+        "planning_p50": statistics.median(planning) if planning else None,
+        "tags": len([tag for tag in settings.tags() if tag[1] != "advance_node"]),
+        "scans": len(plain),
+        "backend": last.insight.backend,
+    }
+
+
+def _situation(scan: Scan, settings: Settings) -> Situation:
+    start = scan.batch_start or scan.snapshot.time
+    return Situation(scan.batch, scan.phase, start + timedelta(hours=settings.batch.length_h), scan.setpoints)

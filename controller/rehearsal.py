@@ -1,0 +1,86 @@
+"""A simulated plant as a child process with a configuration of its own: what demo, benches and soak begin with."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import tomli_w
+
+from controller.lifeline import end, spawn
+from controller.settings import Settings, default_config, load
+
+READY_WITHIN_S = 180.0  # a first start compiles the models, and the machine may be busy
+
+
+@contextlib.contextmanager
+def plant_in_lockstep(folder: Path, plant_name: str = "penicillin", seed: int = 7) -> Iterator[Settings]:
+    """The settings of a simulated plant that waits to be advanced, for as long as the block runs."""
+    config = configure(plant_name, folder, lockstep=True)
+    child = start_plant(config, folder, None, seed, None)
+    try:
+        await_line(child, "plant ready")
+        yield load(config)
+    finally:
+        end(child)
+
+
+def configure(plant_name: str, folder: Path, lockstep: bool) -> Path:
+    """Write the configuration of this run: the shipped one with free ports and its own historian."""
+    content = tomllib.loads(default_config(plant_name).read_text())
+    content["connection"] |= {"endpoint": f"opc.tcp://127.0.0.1:{free_port(4840)}/neurotwin", "lockstep": lockstep}
+    content["historian"] = {"path": str(folder / "historian.sqlite")}
+    content["gateway"] = {"host": "127.0.0.1", "port": free_port(8420)}
+    content["console"] = {"host": "127.0.0.1", "port": free_port(8421)}
+    path = folder / f"{plant_name}.toml"
+    path.write_text(tomli_w.dumps(content))
+    return path
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port when it is free, or any free one."""
+    for port in (wanted, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise OSError("no free port on 127.0.0.1")
+
+
+def start_plant(
+    config: Path, folder: Path, speed: float | None, seed: int, truth: Path | None
+) -> subprocess.Popen[bytes]:
+    """Start the simulated plant; `speed` None is lockstep. It ends with this process."""
+    pace = "max" if speed is None else str(speed)
+    options = ["--speed", pace, "--seed", str(seed), "--checkpoint", str(folder / "plant.checkpoint")]
+    if truth is not None:
+        options += ["--truth", str(truth)]
+    return spawn(["plant", str(config), *options], stdout=subprocess.PIPE)
+
+
+def await_line(child: subprocess.Popen[bytes], word: str) -> None:
+    """Wait until the child prints a line with this word; its later output is passed on to standard error."""
+    if child.stdout is None:
+        raise ValueError("the child's standard output is not a pipe")
+    seen = threading.Event()
+
+    def drain() -> None:
+        for line in child.stdout or ():
+            if word.encode() in line:
+                seen.set()
+            else:
+                sys.stderr.buffer.write(line)
+
+    threading.Thread(target=drain, daemon=True, name="plant output").start()
+    deadline = time.monotonic() + READY_WITHIN_S
+    while not seen.wait(0.1):
+        if child.poll() is not None:
+            raise SystemExit(f"neurotwin: the simulated plant ended with code {child.returncode} before it was ready")
+        if time.monotonic() > deadline:
+            raise SystemExit(f"neurotwin: the simulated plant was not ready within {READY_WITHIN_S:g} s")
