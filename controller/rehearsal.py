@@ -30,6 +30,8 @@ def plant_in_lockstep(folder: Path, plant_name: str = "penicillin", seed: int = 
         yield load(config)
     finally:
         end(child)
+        if child.stdout is not None:
+            child.stdout.close()
 
 
 def configure(plant_name: str, folder: Path, lockstep: bool) -> Path:
