@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from controller.edge.historian import Bucket, Historian, schema
-from controller.edge.historian.rollups import MINUTE_MS
+from controller.edge.historian.rollups import HOUR_MS
 from controller.edge.historian.times import to_ms
 from controller.edge.historian.trends import grid
 from controller.records import Decision
@@ -58,7 +58,7 @@ def test_a_trend_from_roll_ups_is_that_of_the_samples(
     begin = start + timedelta(seconds=13)
     times = [begin + timedelta(seconds=step_s * i) for i in range(700)]
     told = fed(historian, times)
-    assert historian._rows("SELECT count(*) FROM roll WHERE level_ms = ?", MINUTE_MS)[0][0] >= 10
+    assert sum(historian._rows("SELECT count(*) FROM " + table)[0][0] for table in ("roll", "minutes")) >= 10
     found = historian.trend("R1", "B1", [SERIES], buckets=buckets)[SERIES]
     assert buckets / 2 - 1 <= len(found) <= buckets + 2
     judged(found, told, buckets)
@@ -68,8 +68,8 @@ def test_a_trend_from_roll_ups_is_that_of_the_samples(
 
 def test_whole_hours_are_read_from_the_hours(historian: Historian, start: datetime) -> None:
     told = fed(historian, [start + timedelta(minutes=5 * i) for i in range(400)])
-    inside = (told[50][0] // MINUTE_MS, told[300][0] // MINUTE_MS)
-    historian._writing.execute("DELETE FROM roll WHERE level_ms = ? AND cell BETWEEN ? AND ?", (MINUTE_MS, *inside))
+    inside = (told[50][0] // HOUR_MS, told[300][0] // HOUR_MS)
+    historian._writing.execute("DELETE FROM minutes WHERE hour BETWEEN ? AND ?", inside)
     judged(historian.trend("R1", "B1", [SERIES], buckets=10)[SERIES], told, 10)
 
 

@@ -16,8 +16,8 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
-_FLOATS, _COUNT = ("low", "high", "mean", "last"), np.dtype("<u4")
-PACKED_BYTES = 8 * len(_FLOATS) + 4 + 1  # per series
+_FLOATS = ("low", "high", "mean", "last")
+_FIELDS = (*((name, "<f8") for name in _FLOATS), ("count", "<u4"), ("worst", "u1"))  # in this order
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +100,36 @@ def _last(cells: Cells, at: Integers) -> Floats:
 def packed(cells: Cells) -> list[bytes]:
     """Each cell as bytes: low, high, mean, last, count and worst quality, each of all series in a row."""
     floats = np.hstack([getattr(cells, name) for name in _FLOATS]).astype("<f8")
-    count, worst = cells.count.astype(_COUNT), np.ascontiguousarray(cells.worst)
+    count, worst = cells.count.astype("<u4"), np.ascontiguousarray(cells.worst)
     return [f.tobytes() + c.tobytes() + w.tobytes() for f, c, w in zip(floats, count, worst, strict=True)]
 
 
 def unpacked(t_ms: Integers, scans: Integers, bodies: list[bytes], series: int) -> Cells:
     """The cells that were packed."""
-    fields = [(name, "<f8") for name in _FLOATS] + [("count", _COUNT.str), ("worst", "u1")]
-    kind = np.dtype([(name, of, (series,)) for name, of in fields])
+    kind = np.dtype([(name, of, (series,)) for name, of in _FIELDS])
     table: Any = np.frombuffer(b"".join(bodies), kind)
-    return Cells(t_ms, scans, *(table[name] for name in (*_FLOATS, "count", "worst")))
+    return Cells(t_ms, scans, *(table[name] for name, _ in _FIELDS))
+
+
+def packed_by_series(cells: Cells) -> list[bytes]:
+    """For each series its numbers of all cells as bytes, field after field."""
+    fields = [np.ascontiguousarray(getattr(cells, name).T.astype(kind)) for name, kind in _FIELDS]
+    return [b"".join(field[i].tobytes() for field in fields) for i in range(cells.low.shape[1])]
+
+
+def unpacked_by_series(t_ms: Integers, scans: Integers, sizes: list[int], bodies: list[list[bytes]]) -> Cells:
+    """Cells from stretches of so many cells each; `bodies` are, for each series, its stretches."""
+    found: dict[str, list[Any]] = {name: [] for name, _ in _FIELDS}
+    for of_series in bodies:
+        parts = [_fields(body, size) for body, size in zip(of_series, sizes, strict=True)]
+        for name in found:
+            found[name].append(np.concatenate([part[name] for part in parts]))
+    return Cells(t_ms, scans, *(np.column_stack(found[name]) for name, _ in _FIELDS))
+
+
+def _fields(body: bytes, size: int) -> dict[str, Any]:
+    found, at = {}, 0
+    for name, kind in _FIELDS:
+        found[name] = np.frombuffer(body, kind, size, at)
+        at += size * np.dtype(kind).itemsize
+    return found

@@ -1,4 +1,4 @@
-"""From a row for each sample to a row for each scan, with the roll-ups of what is there."""
+"""The steps of the schema that move what is there: samples to scans, and minutes to closed hours."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections import defaultdict
 from itertools import groupby
 
 from controller.edge.historian import archive, scans
-from controller.edge.historian.rollups import RollUps
+from controller.edge.historian.rollups import HOUR_MS, MINUTES, RollUps, close_hours
+from controller.edge.historian.scans import Layout
 
 
 def samples_to_scans(db: sqlite3.Connection) -> None:
-    """Make the tables of scans, roll-ups and archive, and fill them from the samples."""
+    """Make the tables of scans, roll-ups and archive, and turn the samples into scans."""
     for statement in (scans.SCANS + archive.ARCHIVED).split(";"):
         db.execute(statement)
     batches = db.execute("SELECT DISTINCT plant, batch FROM series ORDER BY 1, 2").fetchall()
@@ -34,4 +35,23 @@ def _convert(db: sqlite3.Connection, plant: str, batch: str) -> None:
     for names, made in converted.items():
         layout = scans.layout_of(db, plant, batch, names)
         scans.insert(db, layout, made)
-        RollUps().added(db, layout, made[0][0], made[-1][0])
+
+
+def minutes_by_series(db: sqlite3.Connection) -> None:
+    """Make the table of the minutes of closed hours, and roll up or move what there is."""
+    for statement in MINUTES.split(";"):
+        db.execute(statement)
+    batches = db.execute("SELECT DISTINCT plant, batch FROM layout").fetchall()
+    for layout in [layout for of in batches for layout in scans.layouts(db, *of)]:
+        if db.execute("SELECT 1 FROM roll WHERE layout = ?", (layout.id,)).fetchone():
+            _move(db, layout)
+        else:
+            first, last = db.execute("SELECT min(t_ms), max(t_ms) FROM scan WHERE layout = ?", (layout.id,)).fetchone()
+            RollUps().added(db, layout, first, last)
+
+
+def _move(db: sqlite3.Connection, layout: Layout) -> None:
+    query = "SELECT max(cell) FROM roll WHERE layout = ? AND level_ms = ?"
+    (hour,) = db.execute(query, (layout.id, HOUR_MS)).fetchone()
+    if hour is not None:
+        close_hours(db, layout, (hour + 1) * HOUR_MS)

@@ -2,7 +2,8 @@
 
 A cell is made once its minute (or hour) is over, from what is stored, in the transaction of the scan that opens the
 next one; so a killed process leaves no half cell, and whatever is not rolled up yet is read from the scans. A scan
-that comes late has its cell made again.
+that comes late has its cell made again. Once an hour is over, its minutes are stored series by series: a trend of
+some tags over weeks reads those tags only.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from controller.edge.historian.scans import Layout
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 LEVELS_MS = (MINUTE_MS, HOUR_MS)  # each made of the one before it, the first of scans
+
+MINUTES = """
+CREATE TABLE minutes (layout INTEGER NOT NULL, series INTEGER NOT NULL, hour INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE UNIQUE INDEX minutes_of ON minutes (layout, series, hour);
+"""
 
 
 class RollUps:
@@ -46,12 +52,51 @@ class RollUps:
 def roll(db: sqlite3.Connection, layout: Layout, first_ms: int, end_ms: int, now_ms: int) -> None:
     """Make the cells of all levels that touch [first_ms, end_ms) and are over at `now_ms`."""
     every = np.arange(len(layout.names))
-    begin, end = _down(first_ms, MINUTE_MS), min(_up(end_ms, MINUTE_MS), now_ms)
+    closed = _down(now_ms, HOUR_MS)
+    begin, end = _down(first_ms, HOUR_MS), min(_up(end_ms, HOUR_MS), closed)
     if begin < end:
-        _store(db, layout, MINUTE_MS, scans.select(db, layout, every, begin, end - 1))
-    begin, end = _down(first_ms, HOUR_MS), min(_up(end_ms, HOUR_MS), _down(now_ms, HOUR_MS))
+        _close(db, layout, _minutes(db, layout, begin, end, first_ms, min(end, _up(end_ms, MINUTE_MS))))
+        query = "DELETE FROM roll WHERE layout = ? AND level_ms = ? AND cell < ?"
+        db.execute(query, (layout.id, MINUTE_MS, closed // MINUTE_MS))
+    begin, end = max(_down(first_ms, MINUTE_MS), closed), min(_up(end_ms, MINUTE_MS), now_ms)
     if begin < end:
-        _store(db, layout, HOUR_MS, select(db, layout, every, MINUTE_MS, begin, end))
+        _store(db, layout, MINUTE_MS, _by_minute(scans.select(db, layout, every, begin, end - 1)))
+
+
+def _by_minute(cells: Cells) -> Cells:
+    """Cells of scans put together by minute."""
+    return make.grouped(cells, cells.t_ms // MINUTE_MS)
+
+
+def _minutes(db: sqlite3.Connection, layout: Layout, begin: int, end: int, first_ms: int, end_ms: int) -> Cells:
+    """The minutes of these hours: from scans where they are new, and as they are elsewhere."""
+    every = np.arange(len(layout.names))
+    since = _down(first_ms, MINUTE_MS)
+    parts = [_by_minute(scans.select(db, layout, every, since, end_ms - 1))]
+    if begin < since:
+        parts.append(select(db, layout, every, MINUTE_MS, begin, since))
+    if end_ms < end:
+        parts.append(select(db, layout, every, MINUTE_MS, end_ms, end))
+    return make.joined(parts)
+
+
+def close_hours(db: sqlite3.Connection, layout: Layout, end_ms: int) -> None:
+    """Move the minutes before `end_ms`, a whole hour, to where those of closed hours are."""
+    _close(db, layout, select(db, layout, np.arange(len(layout.names)), MINUTE_MS, 0, end_ms))
+    query = "DELETE FROM roll WHERE layout = ? AND level_ms = ? AND cell < ?"
+    db.execute(query, (layout.id, MINUTE_MS, end_ms // MINUTE_MS))
+
+
+def _close(db: sqlite3.Connection, layout: Layout, minutes: Cells) -> None:
+    """Store whole hours: each as a cell, and its minutes series by series, so that a trend reads only its own."""
+    hours = minutes.t_ms // HOUR_MS
+    _store(db, layout, HOUR_MS, make.grouped(minutes, hours))
+    for hour in np.unique(hours).tolist():
+        inside = make.rows(minutes, np.flatnonzero(hours == hour))
+        shared = np.concatenate([inside.t_ms, inside.scans]).astype("<i8").tobytes()
+        rows = [(layout.id, -1, hour, shared)]
+        rows += [(layout.id, i, hour, body) for i, body in enumerate(make.packed_by_series(inside))]
+        db.executemany("INSERT OR REPLACE INTO minutes (layout, series, hour, body) VALUES (?, ?, ?, ?)", rows)
 
 
 def _opened(db: sqlite3.Connection, layout: Layout) -> int:
@@ -62,9 +107,9 @@ def _opened(db: sqlite3.Connection, layout: Layout) -> int:
 
 def rolled_until(db: sqlite3.Connection, layout: Layout, level_ms: int) -> int:
     """The first millisecond that is not rolled up at this level; 0 when nothing is."""
-    query = "SELECT max(cell) FROM roll WHERE layout = ? AND level_ms = ?"
-    (newest,) = db.execute(query, (layout.id, level_ms)).fetchone()
-    return 0 if newest is None else (int(newest) + 1) * level_ms
+    query = "SELECT max((cell + 1) * level_ms) FROM roll WHERE layout = ? AND level_ms >= ?"
+    (end_ms,) = db.execute(query, (layout.id, level_ms)).fetchone()
+    return int(end_ms or 0)
 
 
 def select(
@@ -76,18 +121,38 @@ def select(
         (layout.id, level_ms, -(-first_ms // level_ms), -(-end_ms // level_ms)),
     ).fetchall()
     t_ms, count = (np.array([row[i] for row in rows], np.int64) for i in (0, 1))
-    return make.columns(make.unpacked(t_ms, count, [row[2] for row in rows], len(layout.names)), chosen)
+    live = make.columns(make.unpacked(t_ms, count, [row[2] for row in rows], len(layout.names)), chosen)
+    if level_ms != MINUTE_MS:
+        return live
+    return make.joined([_closed(db, layout, chosen, first_ms, end_ms), live])
 
 
-def _store(db: sqlite3.Connection, layout: Layout, level_ms: int, parts: Cells) -> None:
-    cell = parts.t_ms // level_ms
-    whole = make.grouped(parts, cell)
+def _closed(db: sqlite3.Connection, layout: Layout, chosen: Integers, first_ms: int, end_ms: int) -> Cells:
+    """The minutes of closed hours that begin in [first_ms, end_ms)."""
+    hours = (first_ms // HOUR_MS, (end_ms - 1) // HOUR_MS)
+    query = "SELECT body FROM minutes WHERE layout = ? AND series = ? AND hour BETWEEN ? AND ? ORDER BY hour"
+
+    def bodies(series: int) -> list[bytes]:
+        return [body for (body,) in db.execute(query, (layout.id, series, *hours)).fetchall()]
+
+    shared = [np.frombuffer(body, "<i8").reshape(2, -1) for body in bodies(-1)]
+    if not shared:
+        return make.nothing(len(chosen))
+    t_ms, count = np.hstack(shared)
+    sizes = [part.shape[1] for part in shared]
+    found = make.unpacked_by_series(t_ms, count, sizes, [bodies(int(series)) for series in chosen])
+    minute = t_ms // MINUTE_MS * MINUTE_MS
+    inside = np.flatnonzero((minute >= first_ms) & (minute < end_ms))
+    return found if len(inside) == len(found) else make.rows(found, inside)
+
+
+def _store(db: sqlite3.Connection, layout: Layout, level_ms: int, whole: Cells) -> None:
     db.executemany(
         "INSERT OR REPLACE INTO roll (layout, level_ms, cell, t_ms, scans, body) VALUES (?, ?, ?, ?, ?, ?)",
         zip(
             [layout.id] * len(whole),
             [level_ms] * len(whole),
-            np.unique(cell).tolist(),
+            (whole.t_ms // level_ms).tolist(),
             whole.t_ms.tolist(),
             whole.scans.tolist(),
             make.packed(whole),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from controller.edge.historian.ledger import LEDGER
-from controller.edge.historian.migration import samples_to_scans
+from controller.edge.historian.migration import minutes_by_series, samples_to_scans
 
 # Times: t_us and sampled_us are exact process times, t_ms is what trends need, *_s is the wall clock in seconds.
 FIRST = """
@@ -59,6 +59,7 @@ STEPS = (
     Step("the ledger of intervals without data", LEDGER),
     Step("a row for each scan, roll-ups and the archive", samples_to_scans),
     Step("what the loop began with, for replay", SESSIONS),
+    Step("minutes of closed hours series by series", minutes_by_series),
 )
 VERSION = len(STEPS)
 

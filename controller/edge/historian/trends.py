@@ -41,11 +41,11 @@ class Grid(NamedTuple):
 
 
 def grid(first_ms: int, last_ms: int, buckets: int | None) -> Grid:
-    """At most `buckets` points between these times, or one for each instant."""
+    """At most `buckets` points between these times, rarely less than half, or one for each instant."""
     if buckets is None:
         return Grid(first_ms, 1, 0)
     width = (last_ms - first_ms) // buckets + 1
-    level = max((level for level in rollups.LEVELS_MS if level <= width), default=0)
+    level = max((level for level in rollups.LEVELS_MS if level <= 2 * width), default=0)
     if not level:
         return Grid(first_ms, width, 0)
     return Grid(first_ms // level * level, -(-width // level) * level, level)
