@@ -11,6 +11,7 @@ from controller.batch import Phase, Range, Recipe
 from controller.cycle import Cadence, Parts
 from controller.envelope import Bound, Envelope, Limit
 from controller.faults import Fault
+from controller.fitted import with_fitted
 from controller.neurocore.core import BIOREACTOR_LEARNED, BIOREACTOR_RANGES, NeuroCore, bioreactor_core
 from controller.pharmacoloop.bioreactor import BioreactorLoop
 from controller.pharmacoloop.planning import Planner
@@ -53,7 +54,7 @@ def assemble(settings: Settings) -> Assembly:
     """Build and warm up everything that serves the configured reactor; compiling takes some seconds."""
     plant = settings.plant_record()
     served = served_by(settings)
-    model = served.model
+    model = served.model if settings.model.parameters is None else with_fitted(served.model, settings.model.parameters)
     engine = TwinEngine(plant, model)
     engine.warm_up()
 

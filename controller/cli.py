@@ -18,6 +18,7 @@ import typer
 
 from controller.bench.command import app as bench
 from controller.commands.certs import app as certs
+from controller.commands.fit import fit
 from controller.commands.historian import historian
 from controller.commands.influx import influx
 from controller.commands.patient import patient
@@ -41,6 +42,7 @@ app.add_typer(bench, name="bench")
 app.add_typer(certs, name="certs")
 app.add_typer(historian, name="historian")
 app.add_typer(influx, name="influx")
+app.command("fit")(fit)
 app.command("patient")(patient)
 app.command("plant")(plant)
 app.command("replay")(replay)

@@ -31,6 +31,7 @@ from controller.tables import (
     InfluxTable,
     LimitTable,
     LoopTable,
+    ModelTable,
     NeuroCoreTable,
     NotificationTable,
     PhaseTable,
@@ -67,6 +68,7 @@ class Settings:
     gateway: ServiceTable = Field(default_factory=ServiceTable)
     console: ServiceTable = Field(default_factory=lambda: ServiceTable(port=8421))
     neurocore: NeuroCoreTable = Field(default_factory=NeuroCoreTable)
+    model: ModelTable = Field(default_factory=ModelTable)
     phase: tuple[PhaseTable, ...] = ()
     hold: dict[Name, Number] = Field(default_factory=dict)
     alarm: tuple[AlarmTable, ...] = ()
@@ -256,8 +258,8 @@ def _take_paths_from(folder: Path, data: dict[str, Any]) -> None:
     if isinstance(data.get("connection"), dict):
         data["connection"].setdefault("certificates", "certificates")
     secrets = ("password_file", "user_certificate", "user_key", "certificates")
-    others = (("influx", "token_file"), ("historian", "path"), ("notification", "url_file"), *ACCESS)
-    for table, key in (*(("connection", key) for key in secrets), *others):
+    others = (("influx", "token_file"), ("historian", "path"), ("notification", "url_file"), ("model", "parameters"))
+    for table, key in (*(("connection", key) for key in secrets), *others, *ACCESS):
         section = data.get(table)
         if isinstance(section, dict) and isinstance(section.get(key), str):
             section[key] = str(folder / section[key])

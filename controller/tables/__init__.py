@@ -8,6 +8,7 @@ from controller.tables.alarms import AlarmsTable, AlarmTable, NotificationTable
 from controller.tables.batch import PhaseTable
 from controller.tables.edge import ConnectionTable, HistorianTable, InfluxTable, SupervisorTable
 from controller.tables.loop import EnvelopeTable, GatesTable, LimitTable, LoopTable, NeuroCoreTable
+from controller.tables.model import ModelTable
 from controller.tables.plant import BatchTable, PlantTable, VariableTable
 
 TABLES: dict[str, type] = {
@@ -26,6 +27,7 @@ TABLES: dict[str, type] = {
     "gateway": ServiceTable,
     "console": ServiceTable,
     "neurocore": NeuroCoreTable,
+    "model": ModelTable,
     "phase": PhaseTable,
     "alarm": AlarmTable,
     "alarms": AlarmsTable,
@@ -45,6 +47,7 @@ __all__ = [
     "InfluxTable",
     "LimitTable",
     "LoopTable",
+    "ModelTable",
     "NeuroCoreTable",
     "NotificationTable",
     "PhaseTable",
