@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from controller.cli import app
 from controller.faults import Fault
 from controller.history_files import Columns, columns_from, record_from, records_from
 from twin.models.mab import MODEL
@@ -23,6 +25,16 @@ TABLE = pd.DataFrame(
         "product": [np.nan, np.nan, 13.0, np.nan, 40.0],
     }
 )
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with a folder that holds a batch and an empty one."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "data").mkdir()
+    TABLE.to_csv(tmp_path / "data" / "b.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def test_csv_and_parquet_give_the_same_batch(tmp_path: Path) -> None:
@@ -125,7 +137,6 @@ def test_a_mapping_that_cannot_be_used_is_refused(tmp_path: Path, content: str, 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nowhere"], "does not exist"),
         (["empty"], "holds no .csv or .parquet file"),
         (["data", "--plant", "yeast"], "yeast"),
         (["data", "--plant", "mab", "--parameters", "mu"], "mu: has no prior"),
@@ -133,36 +144,22 @@ def test_a_mapping_that_cannot_be_used_is_refused(tmp_path: Path, content: str, 
         (["data", "--plant", "mab", "--out", "fitted.json"], "--out fitted.json"),
     ],
 )
-def test_the_command_says_what_to_mend_and_ends_with_code_2(
-    tmp_path: Path, arguments: list[str], sentence: str
-) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "data").mkdir()
-    TABLE.to_csv(tmp_path / "data" / "b.csv", index=False)
-    done = subprocess.run(
-        [sys.executable, "-m", "controller.cli", "fit", *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def test_the_command_says_what_to_mend(folder: Path, arguments: list[str], sentence: str) -> None:
+    fault = CliRunner().invoke(app, ["fit", *arguments]).exception
+    assert isinstance(fault, Fault)
+    assert sentence in str(fault)
+
+
+def test_bad_input_ends_with_code_2_and_no_traceback(folder: Path) -> None:
+    command = [sys.executable, "-m", "controller.cli", "fit", "nowhere"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2, done.stderr
-    assert sentence in done.stderr
+    assert "nowhere: does not exist" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_dry_run_says_what_is_in_the_files_and_writes_nothing(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    TABLE.to_csv(tmp_path / "data" / "b.csv", index=False)
-    done = subprocess.run(
-        [sys.executable, "-m", "controller.cli", "fit", "data", "--plant", "mab", "--dry-run"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+def test_a_dry_run_says_what_is_in_the_files_and_writes_nothing(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["fit", "data", "--plant", "mab", "--dry-run"])
+    assert done.exit_code == 0, done.output
     assert "viable_cells" in done.stdout
-    assert [p.name for p in tmp_path.iterdir()] == ["data"]
+    assert sorted(p.name for p in folder.iterdir()) == ["data", "empty"]
