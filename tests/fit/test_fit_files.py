@@ -122,7 +122,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str, content: 
         ("[columns]\nviable_cell = 'x'\n", "did you mean 'viable_cells'"),
         ("[factors]\nglucose = 0\n", "must be a number other than 0"),
         ("time_unit = 'd'\n", "none of h, min, s"),
-        ("colums = 1\n", "unknown key 'colums'"),
+        ("column = 1\n", "unknown key 'column'"),
         ("time = \n", "not a TOML file"),
     ],
 )
