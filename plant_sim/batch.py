@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from plant_sim.faults import VESSEL_KINDS, Fault, FaultKind, Parts, Schedule
 from plant_sim.instruments import Panel, Signal, Status
 from plant_sim.laboratory import Laboratory
-from plant_sim.process import Procedure, Process
+from plant_sim.process import Harm, Procedure, Process, Vulnerable
 from plant_sim.processes import PENICILLIN
 from plant_sim.recipe import Lease, Phase
 from plant_sim.regulators import Loops
@@ -36,18 +37,20 @@ class Batch:
         """
         self.seed, self.nominal = seed, nominal or seed is None
         # A stream for each use, so that one more draw here changes nothing there.
-        streams = [np.random.default_rng([seed or 0, use]) for use in range(4)]
+        streams = [np.random.default_rng([seed or 0, use]) for use in range(6)]
         self._scan_s, self.process = scan_s, process
         self.recipe = recipe or process.recipe
-        self.lease = Lease(lease_s, dict.fromkeys(process.pumps, 0.0), dict.fromkeys(process.pumps))
+        remote = dict.fromkeys(process.pumps, 0.0) | process.loops
+        self.lease = Lease(lease_s, remote, dict.fromkeys(remote))
         self.elapsed_s = 0.0
         self.phase = Phase.GROWTH
         variation, disturbance = (None, None) if self.nominal else streams[:2]
         self.culture = process.inoculate(vessel, variation, disturbance)
         self._loops = Loops(process.tunings)
-        self.panel = Panel(streams[2], process.instruments)
+        self.faults = Schedule()
+        self._panels = (Panel(streams[2], process.instruments, streams[4]), Panel(streams[5], process.services))
         self.laboratory = Laboratory(streams[3], process.analyses, process.sample_every_s, process.result_after_s)
-        self.signals: dict[str, Signal] = self.panel.read(self.culture.visible(), 0.0)
+        self.signals: dict[str, Signal] = self._read(self.culture.visible(), 0.0)
 
     @property
     def name(self) -> str:
@@ -61,35 +64,92 @@ class Batch:
             self._scan(min(self._scan_s, end_s - self.elapsed_s))
 
     def local_setpoints(self) -> dict[str, float]:
-        """What the recipe would feed."""
-        return self.recipe.local(self.phase, self.elapsed_s / 3600.0)
+        """What the recipe would feed, and where the local loops would stand."""
+        return self.recipe.local(self.phase, self.elapsed_s / 3600.0) | self.process.loops
 
     def active_setpoints(self) -> dict[str, float]:
-        """What the pumps follow; a complete batch is fed by nobody."""
+        """What pumps and local loops follow; a complete batch is fed by nobody."""
         local = self.local_setpoints()
         if self.phase is Phase.COMPLETE:
             return local
         lease, now_s = self.lease, self.elapsed_s
-        return {p: lease.remote[p] if lease.in_force(p, now_s) else local[p] for p in self.process.pumps}
+        return {p: lease.remote[p] if lease.in_force(p, now_s) else local[p] for p in local}
 
     def in_control(self) -> bool:
-        """Whether any pump follows a remote setpoint."""
+        """Whether anything follows a remote setpoint."""
         running = self.phase is not Phase.COMPLETE
-        return running and any(self.lease.in_force(p, self.elapsed_s) for p in self.process.pumps)
+        return running and any(self.lease.in_force(p, self.elapsed_s) for p in self.lease.remote)
 
     def truth(self) -> dict[str, float]:
         """What is really in the vessel: for a judge outside the loop, never for the loop."""
         return self.culture.truth()
 
     def _scan(self, seconds: float) -> None:
-        pumps, loops = self.active_setpoints(), self._loops.step(self.signals, seconds / 3600.0)
+        pumps, loops = self._moved(seconds)
+        if isinstance(self.culture, Vulnerable):
+            self.culture.suffer(self._harm(seconds))
         self.culture.move(self.elapsed_s / 3600.0, pumps, loops, seconds)
         self.elapsed_s += seconds
         self.phase = self.recipe.next(self.phase, self.elapsed_s / 3600.0, self.culture.substrate)
         self.lease.lapse(self.elapsed_s)
         visible = self.culture.visible()
-        self.signals = self.panel.read(visible, seconds)
-        self.laboratory.visit(self.elapsed_s, visible, self.panel.faults)
+        self.signals = self._read(visible, seconds)
+        self.laboratory.visit(self.elapsed_s, visible, self._spoiled())
+
+    def _moved(self, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
+        """What pumps and loops really do in this scan, by pump and by output."""
+        active, now_s = self.active_setpoints(), self.elapsed_s
+        shifts = {owner: active[owner] - local for owner, local in self.process.loops.items()}
+        moved = {p: active[p] for p in self.process.pumps} | self._loops.step(self.signals, seconds / 3600.0, shifts)
+        for fault in self.faults.of(FaultKind.UNDER_DELIVERY, now_s):
+            moved[fault.tag] *= 1.0 - fault.value
+        for fault in self.faults.of(FaultKind.STUCK_VALVE, now_s):
+            moved[fault.tag] = fault.value
+        for fault in self.faults.of(FaultKind.UTILITY_FAILURE, now_s):
+            moved |= dict.fromkeys(self.process.utilities[fault.tag], 0.0)
+        pumps = {p: moved.pop(p) for p in self.process.pumps}
+        return pumps, moved
+
+    def _harm(self, seconds: float) -> Harm:
+        """What is wrong with the vessel in this scan; a contamination happens in the scan in which it begins."""
+        now_s, transfer = self.elapsed_s, 1.0
+        for fault in self.faults.of(FaultKind.KLA_LOSS, now_s):
+            transfer *= 1.0 - fault.value
+        foaming = sum(f.value for f in self.faults.of(FaultKind.FOAM, now_s))
+        got_in = (f.value for f in self.faults.of(FaultKind.CONTAMINATION, now_s) if now_s - seconds < f.at_s)
+        return Harm(transfer, foaming, sum(got_in))
+
+    def _spoiled(self) -> dict[str, Fault]:
+        """What is wrong with instruments and assays now, by tag."""
+        tags = {f.tag for f in self.faults.now(self.elapsed_s)}
+        found = {tag: self.faults.signal(tag, self.elapsed_s) for tag in tags}
+        return {tag: fault for tag, fault in found.items() if fault is not None}
+
+    def _read(self, visible: dict[str, float], seconds: float) -> dict[str, Signal]:
+        spoiled = self._spoiled()
+        signals: dict[str, Signal] = {}
+        for panel in self._panels:
+            signals |= panel.read(visible, seconds, spoiled, self.elapsed_s)
+        return signals
+
+    @property
+    def parts(self) -> Parts:
+        """What can fail here."""
+        process = self.process
+        return Parts(
+            instruments=frozenset(i.point.tag for i in process.online),
+            assays=frozenset(p.tag for p in process.assays),
+            pumps=frozenset(process.pumps),
+            outputs=process.outputs,
+            utilities=frozenset(process.utilities),
+            vessel=VESSEL_KINDS if isinstance(self.culture, Vulnerable) else frozenset(),
+        )
+
+    def break_(self, fault: Fault) -> None:
+        """Let something go wrong, now or later; ValueError says why this plant cannot have that."""
+        if objection := self.parts.objection(fault):
+            raise ValueError(objection)
+        self.faults.add(fault)
 
     def memory(self) -> dict[str, Any]:
         """Everything a restart needs to go on as if nothing had happened."""
@@ -101,7 +161,8 @@ class Batch:
             "phase": self.phase,
             **self.culture.memory(),
             "loops": self._loops.memory(),
-            "panel": self.panel.memory(),
+            "panels": [panel.memory() for panel in self._panels],
+            "faults": self.faults.memory(),
             "laboratory": self.laboratory.memory(),
             "lease": self.lease.memory(),
             "signals": {tag: [s.value, s.status] for tag, s in self.signals.items()},
@@ -118,7 +179,9 @@ class Batch:
         self.elapsed_s, self.phase = memory["elapsed_s"], Phase(memory["phase"])
         self.culture.recall(memory)
         self._loops.recall(memory["loops"])
-        self.panel.recall(memory["panel"])
+        for panel, kept in zip(self._panels, memory["panels"], strict=True):
+            panel.recall(kept)
+        self.faults.recall(memory["faults"])
         self.laboratory.recall(memory["laboratory"])
         self.lease.recall(memory["lease"])
         self.signals = {tag: Signal(v, Status(s)) for tag, (v, s) in memory["signals"].items()}

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-VERSION = 1
+VERSION = 2  # 2: faults, foam and remote setpoints of the local loops
 
 
 def save(path: Path, memory: Mapping[str, Any]) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
+
+from plant_sim.faults import Fault, FaultKind
+
+Luck = np.random.Generator
 
 
 class Status(StrEnum):
@@ -53,26 +57,6 @@ class Instrument:
     relative: float  # SD as a share of the value
 
 
-class FaultKind(StrEnum):
-    """What may go wrong with an instrument."""
-
-    NONE = "none"
-    BAD = "bad"  # fails and says so; also a lost signal
-    UNCERTAIN = "uncertain"  # doubts itself
-    FREEZE = "freeze"  # keeps its last value and says that it is good
-    NAN = "nan"  # not a number, and says that it is good
-    BIAS = "bias"  # off by `value`, and says that it is good
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault on one instrument; `value` is the size of a bias."""
-
-    kind: FaultKind
-    tag: str
-    value: float = 0.0
-
-
 def _instrument(
     tag: str, unit: str, low: float, high: float, text: str, lag_s: float, noise: float, relative: float
 ) -> Instrument:
@@ -95,6 +79,12 @@ INSTRUMENTS = (
     _instrument("FIC201.PV", "L/h", 0.0, 0.1, "Sugar feed", 0.0, 0.0, 0.005),
     _instrument("FIC202.PV", "L/h", 0.0, 0.005, "Precursor feed", 0.0, 0.0, 0.005),
 )
+# What serves the vessel; it has a panel of its own, so that the noise of the twelve above stays what it was.
+SERVICES = (
+    _instrument("FIC102.PV", "L/h", 0.0, 5.0, "Oxygen flow", 0.0, 0.0, 0.005),
+    _instrument("LI102.PV", "%", 0.0, 100.0, "Foam level", 10.0, 0.5, 0.0),
+    _instrument("FI205.PV", "L/h", 0.0, 0.1, "Antifoam flow", 0.0, 0.0, 0.005),
+)
 ASSAYS = (
     Point("LAB.BIOMASS", "g/L", 0.0, 60.0, "Biomass"),
     Point("LAB.PRODUCT", "g/L", 0.0, 5.0, "Penicillin"),
@@ -104,7 +94,7 @@ ASSAYS = (
 )
 
 
-def spoiled(fault: Fault | None, healthy: float, last: float | None) -> Signal:
+def spoiled(fault: Fault | None, healthy: float, last: float | None, now_s: float, luck: Luck) -> Signal:
     """What an instrument shows under a fault; `last` is what it showed before."""
     match fault.kind if fault else FaultKind.NONE:
         case FaultKind.BAD:
@@ -117,6 +107,14 @@ def spoiled(fault: Fault | None, healthy: float, last: float | None) -> Signal:
             return Signal(math.nan)
         case FaultKind.BIAS if fault:
             return Signal(healthy + fault.value)
+        case FaultKind.DRIFT if fault:
+            return Signal(healthy + fault.value * (now_s - fault.at_s) / 3600.0)
+        case FaultKind.NOISE if fault:
+            return Signal(healthy + fault.value * float(luck.standard_normal()))
+        case FaultKind.DROP_OUT if fault:
+            return Signal(None, Status.BAD) if luck.random() < fault.value else Signal(healthy)
+        case FaultKind.WRONG_ASSAY if fault:
+            return Signal(healthy * fault.value)
         case _:
             return Signal(healthy)
 
@@ -124,54 +122,56 @@ def spoiled(fault: Fault | None, healthy: float, last: float | None) -> Signal:
 class Panel:
     """The on-line instruments of one vessel."""
 
-    def __init__(self, rng: np.random.Generator, instruments: tuple[Instrument, ...] = INSTRUMENTS) -> None:
-        """Start healthy and unread; the first reading has no lag."""
+    def __init__(
+        self, rng: np.random.Generator, instruments: tuple[Instrument, ...] = INSTRUMENTS, luck: Luck | None = None
+    ) -> None:
+        """Start unread; the first reading has no lag. `luck` is what faults draw from."""
         self._rng, self._instruments = rng, instruments
+        self._luck = luck or np.random.default_rng(0)
         self._lagged: dict[str, float] = {}
         self._shown: dict[str, float] = {}  # the last finite value shown, which a frozen instrument keeps
-        self.faults: dict[str, Fault] = {}
 
-    def set_fault(self, fault: Fault) -> None:
-        """Spoil or mend one instrument."""
-        if fault.kind is FaultKind.NONE:
-            self.faults.pop(fault.tag, None)
-        else:
-            self.faults[fault.tag] = fault
-
-    def read(self, truth: Mapping[str, float], seconds: float) -> dict[str, Signal]:
-        """Every instrument, `seconds` after the last reading."""
+    def read(
+        self, truth: Mapping[str, float], seconds: float, faults: Mapping[str, Fault] | None = None, now_s: float = 0.0
+    ) -> dict[str, Signal]:
+        """Every instrument, `seconds` after the last reading, under what is wrong by tag."""
         noise = self._rng.standard_normal(len(self._instruments)).tolist()
         signals = {}
         for instrument, draw in zip(self._instruments, noise, strict=True):
             point = instrument.point
-            true = truth[point.tag]
-            lagged = self._lagged.get(point.tag, true)
-            if instrument.lag_s > 0.0:
-                lagged += (1.0 - math.exp(-seconds / instrument.lag_s)) * (true - lagged)
-            else:
-                lagged = true
-            self._lagged[point.tag] = lagged
+            lagged = self._lag(instrument, truth[point.tag], seconds)
             noisy = lagged + draw * (instrument.noise + instrument.relative * abs(lagged))
-            shown = spoiled(self.faults.get(point.tag), noisy, self._shown.get(point.tag))
+            fault = (faults or {}).get(point.tag)
+            shown = spoiled(fault, noisy, self._shown.get(point.tag), now_s, self._luck)
             signals[point.tag] = signal = _within(point, shown)
             if signal.usable and signal.value is not None:
                 self._shown[point.tag] = signal.value
         return signals
+
+    def _lag(self, instrument: Instrument, true: float, seconds: float) -> float:
+        tag = instrument.point.tag
+        lagged = self._lagged.get(tag, true)
+        if instrument.lag_s > 0.0:
+            lagged += (1.0 - math.exp(-seconds / instrument.lag_s)) * (true - lagged)
+        else:
+            lagged = true
+        self._lagged[tag] = lagged
+        return lagged
 
     def memory(self) -> dict[str, Any]:
         """Everything a restart needs."""
         return {
             "lagged": self._lagged,
             "shown": self._shown,
-            "faults": [asdict(f) for f in self.faults.values()],
             "rng": self._rng.bit_generator.state,
+            "luck": self._luck.bit_generator.state,
         }
 
-    def recall(self, memory: dict[str, Any]) -> None:
+    def recall(self, memory: Mapping[str, Any]) -> None:
         """Go on from a memory."""
         self._lagged, self._shown = dict(memory["lagged"]), dict(memory["shown"])
-        self.faults = {f["tag"]: Fault(FaultKind(f["kind"]), f["tag"], f["value"]) for f in memory["faults"]}
         self._rng.bit_generator.state = memory["rng"]
+        self._luck.bit_generator.state = memory["luck"]
 
 
 def _within(point: Point, signal: Signal) -> Signal:

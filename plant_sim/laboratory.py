@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from plant_sim.instruments import ASSAYS, Fault, FaultKind, Point, Signal, Status, spoiled
+from plant_sim.faults import Fault, FaultKind
+from plant_sim.instruments import ASSAYS, Point, Signal, Status, spoiled
 
 EVERY_S = 12 * 3600.0  # Goldrick 2015: off-line assays every 12 h
 DELAY_S = 4 * 3600.0  # Goldrick 2015: the result takes 4 h
@@ -67,7 +68,7 @@ class Laboratory:
     def _report(self, tag: str, value: float, sampled_s: float, fault: Fault | None) -> None:
         if fault is not None and fault.kind is FaultKind.FREEZE:
             return  # a result that never comes
-        self.results[tag] = Result(tag, spoiled(fault, value, None), sampled_s)
+        self.results[tag] = Result(tag, spoiled(fault, value, None, sampled_s, self._rng), sampled_s)
 
     def memory(self) -> dict[str, Any]:
         """Everything a restart needs."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -43,6 +43,24 @@ class Culture(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """What is wrong with the vessel itself."""
+
+    transfer: float = 1.0  # share of the oxygen transfer that is left
+    foaming: float = 0.0  # %/h of the head space that foam rises beyond the usual
+    inoculum: float = 0.0  # g/L of foreign cells that get in now
+
+
+@runtime_checkable
+class Vulnerable(Protocol):
+    """A culture whose model knows of harm to the vessel."""
+
+    def suffer(self, harm: Harm) -> None:
+        """Be in this state from now on; foreign cells get in once."""
+        ...
+
+
 class Procedure(Protocol):
     """The plant's own recipe."""
 
@@ -74,6 +92,9 @@ class Process:
     recipe: Procedure
     inoculate: Callable[[Any, np.random.Generator | None, np.random.Generator | None], Culture]
     warm: Callable[[], None]  # compile everything now
+    services: tuple[Instrument, ...] = ()  # instruments around the vessel
+    utilities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # outputs of loops that each one feeds
+    setpoint_limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of a loop's, by owner
 
     @property
     def assays(self) -> tuple[Point, ...]:
@@ -81,6 +102,17 @@ class Process:
         return tuple(a.point for a in self.analyses)
 
     @property
-    def faultable(self) -> frozenset[str]:
-        """The tags of everything that can be spoiled."""
-        return frozenset({i.point.tag for i in self.instruments} | {p.tag for p in self.assays})
+    def online(self) -> tuple[Instrument, ...]:
+        """Every instrument that is read at each scan."""
+        return self.instruments + self.services
+
+    @property
+    def loops(self) -> dict[str, float]:
+        """The local setpoint of each loop, by owner."""
+        return {tag.partition(".")[0]: value for tag, value in self.setpoints.items()}
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """What the local loops move."""
+        staged = {s.output for t in self.tunings.values() for s in t.stages}
+        return frozenset(set(self.tunings) | staged)

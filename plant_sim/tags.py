@@ -21,10 +21,11 @@ class Tags:
 
 def tags_of(process: Process) -> Tags:
     """The names of one process on the wire."""
+    remote = (*process.pumps, *process.loops)
     return Tags(
         points=_points(process),
         plain={
-            **{f"{pump}.VALID_UNTIL": "DateTime" for pump in process.pumps},
+            **{f"{pump}.VALID_UNTIL": "DateTime" for pump in remote},
             "SUPERVISOR.HEARTBEAT": "UInt32",
             "SUPERVISOR.LEASE_S": "Double",
             "SUPERVISOR.IN_CONTROL": "Boolean",
@@ -34,15 +35,17 @@ def tags_of(process: Process) -> Tags:
             "BATCH.PHASE": "String",
         },
         writable=frozenset(
-            {f"{pump}.{part}" for pump in process.pumps for part in ("SP", "VALID_UNTIL")} | {"SUPERVISOR.HEARTBEAT"}
+            {f"{pump}.{part}" for pump in remote for part in ("SP", "VALID_UNTIL")} | {"SUPERVISOR.HEARTBEAT"}
         ),
     )
 
 
 def _points(process: Process) -> dict[str, Point]:
-    points = {p.tag: p for p in (*(i.point for i in process.instruments), *process.assays)}
-    for tag in (*process.setpoints, *(f"{pump}.{kind}" for pump in process.pumps for kind in _KINDS)):
-        loop, _, kind = tag.partition(".")
-        measured = points[f"{loop}.PV"]
-        points[tag] = Point(tag, measured.unit, measured.low, measured.high, f"{measured.text}: {_KINDS[kind]}")
+    points = {p.tag: p for p in (*(i.point for i in process.online), *process.assays)}
+    for owner in (*process.pumps, *process.loops):
+        measured = points[f"{owner}.PV"]
+        low, high = process.setpoint_limits.get(owner, (measured.low, measured.high))
+        for kind, text in _KINDS.items():
+            tag = f"{owner}.{kind}"
+            points[tag] = Point(tag, measured.unit, low, high, f"{measured.text}: {text}")
     return points

@@ -29,6 +29,7 @@ class Options:
     start: datetime = START
     nominal: bool = False  # no variation, with the seed's instrument noise
     process: str = "penicillin"  # one of plant_sim.processes
+    faults: Path | None = None  # a script of what goes wrong (TOML)
     security: Security = field(default_factory=Security)
 
 
@@ -52,6 +53,7 @@ def arguments(argv: list[str] | None) -> Options:
     )
     parser.add_argument("--checkpoint", type=Path, help="file to go on from after a restart")
     parser.add_argument("--truth", type=Path, help="CSV file of what really is in the vessel, for a judge")
+    parser.add_argument("--faults", type=Path, help="TOML file of what goes wrong and when")
     parser.add_argument("--start", type=_utc, default=START, help="process time of inoculation")
     _add_security(parser)
     given = vars(parser.parse_args(argv))

@@ -10,6 +10,7 @@ from asyncua.ua.status_codes import StatusCodes
 
 from plant_sim import checkpoint
 from plant_sim.batch import Batch
+from plant_sim.faults import FaultKind, load
 from plant_sim.processes import PROCESSES
 from plant_sim.server.options import Options
 from plant_sim.server.simulation import Simulation
@@ -37,6 +38,9 @@ class PlantServer:
             if memory["start"] != options.start.isoformat():
                 raise ValueError(f"the checkpoint's batch began at {memory['start']}, not {options.start.isoformat()}")
             self.batch.recall(memory["batch"])
+        elif options.faults is not None:  # a checkpoint knows its faults already
+            for fault in load(options.faults):
+                self.batch.break_(fault)
         self.process.warm()  # or the first client to advance the plant would wait for the compiler
         self._space = Space(server, 0)  # until `build`
         self.truth: checkpoint.TruthLog | None = None
@@ -55,7 +59,7 @@ class PlantServer:
         for tag, kind in self._tags.plain.items():
             await space.add(reactor, tag, ua.VariantType[kind], tag in writable)
         await Simulation(self, lockstep=self._options.speed is None).build(space)
-        await space.keep_history(i.point.tag for i in self.process.instruments)
+        await space.keep_history(i.point.tag for i in self.process.online)
         inner = self._server.iserver
         tags = {space.nodes[tag]: tag for tag in writable}
         inner.attribute_service = ClientWrites(inner.aspace, tags, self._take, self.taken)
@@ -65,8 +69,6 @@ class PlantServer:
         batch, now, show = self.batch, self.time, self._space.show
         for tag, seen in batch.signals.items():
             await show(tag, seen.value, _V.Double, now, STATUS[seen.status])
-        for tag, value in self.process.setpoints.items():
-            await show(tag, value, _V.Double, now)
         for pump, value in batch.local_setpoints().items():
             await show(f"{pump}.SP_LOCAL", value, _V.Double, now)
         for point in self.process.assays:
@@ -88,6 +90,11 @@ class PlantServer:
         self.batch.advance(seconds)
         await self.show()
         self.keep()
+
+    def unreachable_until_s(self) -> float | None:
+        """The process second at which a lost connection comes back; None while there is one."""
+        losses = self.batch.faults.of(FaultKind.CONNECTION_LOSS, self.batch.elapsed_s)
+        return max(f.until_s for f in losses) if losses else None
 
     async def taken(self) -> None:
         """Show what a client wrote and what follows from it, and save it."""

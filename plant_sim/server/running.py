@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import sys
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
+from asyncua.server.server import Server
+
 from plant_sim import checkpoint
 from plant_sim.server.options import Options, arguments
 from plant_sim.server.plant import PlantServer
 from plant_sim.server.security import protect, server_for
+
+POLL_S = 0.05  # between two looks whether the connection shall be lost
+SHORTEST_LOSS_S = 1.0  # by the clock, so that a client notices
 
 
 async def serve(options: Options, ready: asyncio.Event | None = None) -> None:
@@ -35,20 +41,53 @@ async def serve(options: Options, ready: asyncio.Event | None = None) -> None:
             plant.keep()
             if ready is not None:
                 ready.set()
-            await _run(plant, options)
+            await _run(plant, server, options)
 
 
-async def _run(plant: PlantServer, options: Options) -> None:
+async def _run(plant: PlantServer, server: Server, options: Options) -> None:
     """Keep process time in step with the clock; one that cannot keep up falls behind rather than jumps."""
     if options.speed is None:
-        await asyncio.Event().wait()  # for ever: clients advance it
+        await _led(plant, server, options)
         return
-    clock = asyncio.get_running_loop().time
+    clock, reachable = asyncio.get_running_loop().time, True
     due = clock()
     while True:
         due = max(due + options.scan_s / options.speed, clock())
         await asyncio.sleep(due - clock())
         await plant.advance(options.scan_s)
+        if (plant.unreachable_until_s() is None) is not reachable:
+            reachable = not reachable
+            await (_listen(server) if reachable else _hang_up(server))
+
+
+async def _led(plant: PlantServer, server: Server, options: Options) -> None:
+    """Let clients advance the plant; while none can reach it, its time goes on by itself, then it is back."""
+    while True:
+        await asyncio.sleep(POLL_S)
+        until_s = plant.unreachable_until_s()
+        if until_s is None:
+            continue
+        await _hang_up(server)
+        began = asyncio.get_running_loop().time()
+        while math.isfinite(until_s) and plant.batch.elapsed_s < until_s - 1e-6:
+            await plant.advance(min(options.scan_s, until_s - plant.batch.elapsed_s))
+            await asyncio.sleep(0)
+        if not math.isfinite(until_s):
+            await asyncio.Event().wait()  # for ever
+        await asyncio.sleep(max(0.0, SHORTEST_LOSS_S - (asyncio.get_running_loop().time() - began)))
+        await _listen(server)
+
+
+async def _hang_up(server: Server) -> None:
+    """Drop every client, and answer no new one."""
+    if server.bserver is not None:
+        await server.bserver.stop()
+
+
+async def _listen(server: Server) -> None:
+    """Answer again."""
+    if server.bserver is not None:
+        await server.bserver.start()
 
 
 async def _main(options: Options) -> None:

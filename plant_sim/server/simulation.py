@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
 
-from plant_sim.instruments import Fault, FaultKind
+from plant_sim.faults import Fault, FaultKind
 from plant_sim.server.space import Space, code, node_id
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Simulation:
         for name, method, takes, gives in (
             ("ADVANCE", self._on_advance, [_V.Double], [_V.DateTime]),
             ("SET_FAULT", self._on_set_fault, [_V.String, _V.String, _V.Double], []),
+            ("INJECT_FAULT", self._on_inject_fault, [_V.String, _V.String, _V.Double, _V.Double], []),
+            ("CLEAR_FAULT", self._on_clear_fault, [_V.String], [_V.UInt32]),
         ):
             id = node_id(f"SIMULATION.{name}", space.index)
             await simulation.add_method(id, f"{space.index}:{name}", method, takes, gives)
@@ -39,6 +41,8 @@ class Simulation:
     async def _on_advance(self, parent: ua.NodeId, *given: ua.Variant) -> _Answer:
         if not self._lockstep:
             return code(StatusCodes.BadInvalidState)  # the clock is the only one that moves it
+        if self._plant.unreachable_until_s() is not None:
+            return code(StatusCodes.BadNoCommunication)  # about to hang up
         match [v.Value for v in given]:
             case [float(seconds)] if 0.0 < seconds <= LONGEST_ADVANCE_S:  # false for NaN
                 await self._plant.advance(seconds)
@@ -46,11 +50,44 @@ class Simulation:
         return code(StatusCodes.BadInvalidArgument)
 
     async def _on_set_fault(self, parent: ua.NodeId, *given: ua.Variant) -> _Answer:
+        """(tag, kind, value): spoil one part until it is mended; kind "none" mends it."""
         match [v.Value for v in given]:
-            case [str(tag), str(kind), float(value)] if (
-                tag in self._plant.process.faultable and kind in set(FaultKind) and math.isfinite(value)
-            ):
-                self._plant.batch.panel.set_fault(Fault(FaultKind(kind), tag, value))
-                await self._plant.taken()
-                return []
+            case [str(tag), FaultKind.NONE.value, float()]:
+                return await self._mend(tag)
+            case [str(tag), str(kind), float(value)]:
+                return await self._break(kind, tag, value, math.inf)
         return code(StatusCodes.BadInvalidArgument)
+
+    async def _on_inject_fault(self, parent: ua.NodeId, *given: ua.Variant) -> _Answer:
+        """(kind, tag, value, hours): from now for so many process hours; 0 hours: until it is mended."""
+        match [v.Value for v in given]:
+            case [str(kind), str(tag), float(value), float(hours)] if hours >= 0.0:
+                return await self._break(kind, tag, value, hours or math.inf)
+        return code(StatusCodes.BadInvalidArgument)
+
+    async def _on_clear_fault(self, parent: ua.NodeId, *given: ua.Variant) -> _Answer:
+        """(tag): mend everything that is wrong with it; how many faults that were."""
+        match [v.Value for v in given]:
+            case [str(tag)]:
+                cleared = self._plant.batch.faults.clear(tag)
+                await self._plant.taken()
+                return [ua.Variant(cleared, _V.UInt32)]
+        return code(StatusCodes.BadInvalidArgument)
+
+    async def _break(self, kind: str, tag: str, value: float, hours: float) -> _Answer:
+        batch = self._plant.batch
+        if kind not in set(FaultKind):
+            return code(StatusCodes.BadInvalidArgument)
+        try:
+            batch.break_(Fault(FaultKind(kind), tag, value, batch.elapsed_s, batch.elapsed_s + 3600.0 * hours))
+        except ValueError:
+            return code(StatusCodes.BadInvalidArgument)
+        await self._plant.taken()
+        return []
+
+    async def _mend(self, tag: str) -> _Answer:
+        if self._plant.batch.parts.objection(Fault(FaultKind.NONE, tag)):
+            return code(StatusCodes.BadInvalidArgument)
+        self._plant.batch.faults.clear(tag)
+        await self._plant.taken()
+        return []

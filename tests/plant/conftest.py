@@ -18,6 +18,7 @@ from plant_sim.server import NAMESPACE, Options, serve
 TYPES = {
     "SP": ua.VariantType.Double,
     "PV": ua.VariantType.Double,
+    "SP_ACTIVE": ua.VariantType.Double,
     "VALID_UNTIL": ua.VariantType.DateTime,
     "HEARTBEAT": ua.VariantType.UInt32,
 }

@@ -10,7 +10,7 @@ import pytest
 
 from plant_sim import checkpoint
 from plant_sim.batch import Batch
-from plant_sim.instruments import Fault, FaultKind
+from plant_sim.faults import Fault, FaultKind
 from plant_sim.penicillin import Initial, Parameters
 from plant_sim.recipe import Lease, Phase
 from plant_sim.variation import Wander, vary
@@ -27,14 +27,14 @@ def test_the_nominal_batch_follows_its_recipe_to_the_end():
         peak = max(peak, batch.truth()["product"])
     assert 43.5 <= changes[Phase.PRODUCTION] <= 45.0
     assert changes[Phase.COMPLETE] == 230.0
-    assert set(batch.active_setpoints().values()) == {0.0}
+    assert batch.active_setpoints() == {"FIC201": 0.0, "FIC202": 0.0, **batch.process.loops}
     assert 0.9 < peak < 1.15
     assert batch.truth()["biomass"] == pytest.approx(13.5, rel=0.05)
 
 
 def test_sugar_is_fed_only_once_its_charge_is_eaten_and_precursor_from_the_start():
     batch = Batch(None)
-    assert batch.local_setpoints() == {"FIC201": 0.0, "FIC202": 0.00045}
+    assert batch.local_setpoints() == {"FIC201": 0.0, "FIC202": 0.00045, **batch.process.loops}
     batch.advance(46 * H)
     assert batch.local_setpoints() == {"FIC201": 0.042, "FIC202": 0.00045}
     assert batch.signals["FIC201.PV"].value == pytest.approx(0.042, rel=0.03)
@@ -151,7 +151,10 @@ def test_disturbances_wander_with_the_published_spread_and_never_warm_the_coolan
 
 def test_a_batch_goes_on_from_its_memory_as_if_nothing_had_happened(tmp_path: Path):
     batch = Batch(5)
-    batch.panel.set_fault(Fault(FaultKind.FREEZE, "AIC101.PV"))
+    batch.break_(Fault(FaultKind.FREEZE, "AIC101.PV"))
+    batch.break_(Fault(FaultKind.NOISE, "WI101.PV", 2.0))
+    batch.break_(Fault(FaultKind.CONTAMINATION, "R1", 0.01, at_s=40 * H))
+    batch.break_(Fault(FaultKind.FOAM, "R1", 60.0, at_s=H))
     batch.lease.beat(3, 0.0)
     batch.lease.remote["FIC201"], batch.lease.valid_until_s["FIC201"] = 0.03, 60 * H
     batch.advance(25.5 * H)  # between a sample and its result

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from plant_sim.batch import Batch
-from plant_sim.instruments import INSTRUMENTS, Fault, FaultKind, Panel, Signal, Status
+from plant_sim.faults import Fault, FaultKind
+from plant_sim.instruments import INSTRUMENTS, Panel, Signal, Status
 from plant_sim.laboratory import Laboratory
 from plant_sim.regulators import Pid, Tuning
 
@@ -58,19 +59,17 @@ def test_a_transmitter_shows_no_more_than_its_span():
 )
 def test_a_fault_shows_as_its_kind_says(kind, status, seen):
     instruments = panel()
-    instruments.set_fault(Fault(kind, "WI101.PV", 20.0))
-    signal = instruments.read(MIDDLE, 30.0)["WI101.PV"]
+    signal = instruments.read(MIDDLE, 30.0, {"WI101.PV": Fault(kind, "WI101.PV", 20.0)})["WI101.PV"]
     assert signal.status is status
     assert signal.value == (None if seen is None else pytest.approx(seen, rel=0.006, nan_ok=True))
-    instruments.set_fault(Fault(FaultKind.NONE, "WI101.PV"))
     assert instruments.read(MIDDLE, 30.0)["WI101.PV"].value == pytest.approx(100.0, rel=0.006)
 
 
 def test_a_frozen_instrument_repeats_itself_while_the_others_move():
     instruments = panel()
     before = instruments.read(MIDDLE, 30.0)
-    instruments.set_fault(Fault(FaultKind.FREEZE, "AIC101.PV"))
-    after = instruments.read(MIDDLE | {"AIC101.PV": 9.0}, 30.0)
+    frozen = {"AIC101.PV": Fault(FaultKind.FREEZE, "AIC101.PV")}
+    after = instruments.read(MIDDLE | {"AIC101.PV": 9.0}, 30.0, frozen)
     assert after["AIC101.PV"] == before["AIC101.PV"]
     assert after["AIC102.PV"] != before["AIC102.PV"]
 

@@ -18,7 +18,8 @@ import pytest
 
 from plant_sim import checkpoint
 from plant_sim.batch import Batch
-from plant_sim.instruments import INSTRUMENTS, Fault, FaultKind
+from plant_sim.faults import Fault, FaultKind
+from plant_sim.instruments import INSTRUMENTS
 from plant_sim.server import START, main
 
 H = 3600.0
@@ -75,7 +76,7 @@ def test_killed_at_any_moment_it_goes_on_as_if_nothing_had_happened(endpoint, co
 
     uninterrupted = Batch(7)
     uninterrupted.advance(13 * H)
-    uninterrupted.panel.set_fault(Fault(FaultKind.BIAS, "AIC101.PV", 0.05))
+    uninterrupted.break_(Fault(FaultKind.BIAS, "AIC101.PV", 0.05, 13 * H))
     uninterrupted.lease.remote["FIC202"], uninterrupted.lease.valid_until_s["FIC202"] = 0.001, 40 * H
     uninterrupted.lease.beat(5, 13 * H)
     uninterrupted.advance(5.5 * H)

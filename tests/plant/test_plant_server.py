@@ -31,9 +31,12 @@ CONTRACT = {  # tag: unit, low, high
     "FI204.PV": ("L/h", 0, 1e-4),
     **{f"FIC201.{kind}": ("L/h", 0, 0.1) for kind in ("PV", "SP", "SP_ACTIVE", "SP_LOCAL")},
     **{f"FIC202.{kind}": ("L/h", 0, 0.005) for kind in ("PV", "SP", "SP_ACTIVE", "SP_LOCAL")},
-    "AIC101.SP": ("pH", 2, 12),
-    "TIC101.SP": ("degC", 0, 60),
-    "AIC102.SP": ("%", 0, 120),
+    **{f"AIC101.{kind}": ("pH", 4, 6.5) for kind in ("SP", "SP_ACTIVE", "SP_LOCAL")},
+    **{f"TIC101.{kind}": ("degC", 20, 30) for kind in ("SP", "SP_ACTIVE", "SP_LOCAL")},
+    **{f"AIC102.{kind}": ("%", 10, 90) for kind in ("SP", "SP_ACTIVE", "SP_LOCAL")},
+    "FIC102.PV": ("L/h", 0, 5),
+    "LI102.PV": ("%", 0, 100),
+    "FI205.PV": ("L/h", 0, 0.1),
 }
 ASSAYS = {
     "LAB.BIOMASS": "g/L",
@@ -162,7 +165,9 @@ def test_a_write_is_accepted_only_to_a_setpoint_and_within_its_span(with_plant):
             ("FIC202.SP", math.nan, "BadOutOfRange"),
             ("FIC202.SP", math.inf, "BadOutOfRange"),
             ("FIC201.PV", 0.01, "BadUserAccessDenied"),
-            ("AIC102.SP", 0.01, "BadUserAccessDenied"),
+            ("AIC102.SP", 70.0, "Good"),
+            ("AIC102.SP", 95.0, "BadOutOfRange"),
+            ("AIC102.SP_ACTIVE", 70.0, "BadUserAccessDenied"),
         ):
             before = await plant.value(tag)
             assert await plant.write({tag: value}) == [code], (tag, value)
@@ -271,6 +276,7 @@ def test_the_truth_is_logged_for_a_judge_and_is_not_on_the_wire(with_plant, tmp_
         "dissolved_oxygen",
         "age",
         "viscosity",
+        "contaminant",
     }
     assert 0.05 < float(rows[0]["biomass"]) < float(rows[3]["biomass"])
 
