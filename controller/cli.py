@@ -22,7 +22,7 @@ from controller.commands.fit import fit
 from controller.commands.historian import historian
 from controller.commands.influx import influx
 from controller.commands.patient import patient
-from controller.commands.plant import plant, speed_of
+from controller.commands.plant import checked, plant, speed_of
 from controller.commands.replay import replay
 from controller.commands.users import app as users
 from controller.faults import Fault
@@ -79,6 +79,7 @@ def demo(
     headless: Annotated[bool, typer.Option(help="No console; the loop runs in auto.")] = False,
     seed: Annotated[int, typer.Option(help="Which simulated batch.")] = 7,
     out: Annotated[Path | None, typer.Option(help="Where to keep the run; a new folder under var by default.")] = None,
+    faults: Annotated[Path | None, typer.Option(help="What goes wrong with the plant, and when (TOML).")] = None,
     as_json: Json = False,
 ) -> None:
     """Run a simulated plant, its controller and the console together; Ctrl-C ends all of them."""
@@ -88,12 +89,12 @@ def demo(
     if hours is not None and not 0 < hours <= longest:
         raise Fault(f"--hours {hours:g}: give a batch age between 0 and {longest:g} h")
     if headless:
-        report = demonstration.headless(plant, speed_of(speed), hours or 24.0, seed, out)
+        report = demonstration.headless(plant, speed_of(speed), hours or 24.0, seed, out, checked(faults))
         print(json.dumps(report) if as_json else told(report))
     elif as_json:
         raise Fault("--json belongs to --headless")
     else:
-        demonstration.interactive(plant, speed_of(speed), hours, seed, out)
+        demonstration.interactive(plant, speed_of(speed), hours, seed, out, checked(faults))
 
 
 @app.command()

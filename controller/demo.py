@@ -37,13 +37,15 @@ JUDGED = {  # what is judged of each process, by the plant's name for it
 G_PER_L = {"g/L": 1.0, "mg/L": 1e-3}
 
 
-def headless(plant_name: str, speed: float | None, hours: float, seed: int, out: Path | None) -> dict[str, Any]:
+def headless(
+    plant_name: str, speed: float | None, hours: float, seed: int, out: Path | None, faults: Path | None = None
+) -> dict[str, Any]:
     """Run plant and controller over real OPC UA to a batch age, in auto, and report; progress on standard error."""
     folder = _folder(out)
     config = configure(plant_name, folder, lockstep=speed is None)
     settings = load(config)
     truth = folder / "truth.csv"
-    plant = start_plant(config, folder, speed, seed, truth)
+    plant = start_plant(config, folder, speed, seed, truth, faults)
     try:
         await_line(plant, "plant ready")
         with _progress(folder, hours):
@@ -55,12 +57,14 @@ def headless(plant_name: str, speed: float | None, hours: float, seed: int, out:
     return _report(runner, settings, truth, hours)
 
 
-def interactive(plant_name: str, speed: float | None, hours: float | None, seed: int, out: Path | None) -> None:
+def interactive(
+    plant_name: str, speed: float | None, hours: float | None, seed: int, out: Path | None, faults: Path | None = None
+) -> None:
     """Run plant, controller and console until Ctrl-C, or until one of them ends."""
     folder = _folder(out)
     config = configure(plant_name, folder, lockstep=speed is None)
     settings = load(config)
-    children = [start_plant(config, folder, speed, seed, None)]
+    children = [start_plant(config, folder, speed, seed, None, faults)]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -56,13 +56,15 @@ def free_port(wanted: int) -> int:
 
 
 def start_plant(
-    config: Path, folder: Path, speed: float | None, seed: int, truth: Path | None
+    config: Path, folder: Path, speed: float | None, seed: int, truth: Path | None, faults: Path | None = None
 ) -> subprocess.Popen[bytes]:
     """Start the simulated plant; `speed` None is lockstep. It ends with this process."""
     pace = "max" if speed is None else str(speed)
     options = ["--speed", pace, "--seed", str(seed), "--checkpoint", str(folder / "plant.checkpoint")]
     if truth is not None:
         options += ["--truth", str(truth)]
+    if faults is not None:
+        options += ["--faults", str(faults)]
     return spawn(["plant", str(config), *options], stdout=subprocess.PIPE)
 
 

@@ -20,6 +20,7 @@ def plant(
     seed: Annotated[int, typer.Option(help="Which simulated batch.")] = 7,
     checkpoint: Annotated[Path | None, typer.Option(help="Kept at every scan; a restart goes on from it.")] = None,
     truth: Annotated[Path | None, typer.Option(help="Write the true states here, for a judge only.")] = None,
+    faults: Annotated[Path | None, typer.Option(help="What goes wrong, and when (TOML).")] = None,
     security: Annotated[
         list[str] | None, typer.Option(help="A security policy to offer; may be repeated. Default: an open line.")
     ] = None,
@@ -46,6 +47,7 @@ def plant(
         truth=truth,
         lease_s=settings.supervisor.lease_s,
         process=settings.plant.model,
+        faults=checked(faults),
         security=Security(
             policies=tuple(security or ("None",)),
             folder=certificates,
@@ -77,6 +79,19 @@ async def _announced(serve: Callable[[Any, asyncio.Event], Coroutine[Any, Any, N
         waiting.cancel()
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+
+def checked(faults: Path | None) -> Path | None:
+    """The fault script as an absolute path; Fault says what is wrong with it."""
+    from plant_sim.faults import load as script
+
+    if faults is not None:
+        try:
+            script(faults)
+        except ValueError as fault:
+            raise Fault(str(fault)) from None
+        return faults.resolve()
+    return None
 
 
 def speed_of(text: str) -> float | None:
