@@ -36,7 +36,7 @@ def test_sugar_is_fed_only_once_its_charge_is_eaten_and_precursor_from_the_start
     batch = Batch(None)
     assert batch.local_setpoints() == {"FIC201": 0.0, "FIC202": 0.00045, **batch.process.loops}
     batch.advance(46 * H)
-    assert batch.local_setpoints() == {"FIC201": 0.042, "FIC202": 0.00045}
+    assert batch.local_setpoints() == {"FIC201": 0.042, "FIC202": 0.00045, **batch.process.loops}
     assert batch.signals["FIC201.PV"].value == pytest.approx(0.042, rel=0.03)
 
 

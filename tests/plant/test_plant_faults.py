@@ -74,7 +74,7 @@ def test_without_air_or_power_the_broth_suffocates(utility, tag):
 
 
 def test_lost_transfer_is_made_up_by_agitation_then_air_then_oxygen():
-    _, little, _ = pair(60.0, Fault(FaultKind.KLA_LOSS, "R1", 0.5, at_s=40 * H))
+    _, little, _ = pair(60.0, Fault(FaultKind.KLA_LOSS, "R1", 0.6, at_s=40 * H))
     _, much, _ = pair(60.0, Fault(FaultKind.KLA_LOSS, "R1", 0.7, at_s=40 * H))
     assert little["JIC101.PV"] > 22.0
     assert little["FIC102.PV"] == 0.0
