@@ -9,6 +9,7 @@ from datetime import timedelta
 from controller.alarms import AlarmRules, Definition
 from controller.batch import Phase, Range, Recipe
 from controller.cycle import Cadence, Parts
+from controller.diagnosis import Checks
 from controller.envelope import Bound, Envelope, Limit
 from controller.faults import Fault
 from controller.fitted import with_fitted
@@ -78,8 +79,24 @@ def assemble(settings: Settings) -> Assembly:
     gates = Gates(settings.gates.novelty_max, settings.gates.nis_ratio_max, settings.gates.patience)
     cadence = Cadence(timedelta(seconds=settings.loop.plan_every_s), timedelta(seconds=settings.loop.command_valid_s))
     alarms, rules = alarms_of(settings)
-    parts = Parts(plant, engine, core, loop, envelope, gates, cadence, recipe_of(settings), alarms, rules)
+    parts = Parts(
+        plant, engine, core, loop, envelope, gates, cadence, recipe_of(settings), alarms, rules, checks_of(settings)
+    )
     return Assembly(model, parts, core, rebuild)
+
+
+def checks_of(settings: Settings) -> Checks:
+    """How far things may be off, as configured."""
+    table = settings.diagnosis
+    return Checks(
+        delivery_share=table.delivery_share,
+        delivery_scans=table.delivery_scans,
+        jump_window=timedelta(hours=table.jump_window_h),
+        jumps=dict(table.jumps),
+        settle=timedelta(hours=table.settle_h),
+        assay_sd=table.assay_sd,
+        assay_relative=table.assay_relative,
+    )
 
 
 def recipe_of(settings: Settings) -> Recipe:

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from controller import alarms
+from controller import diagnosis as plausibility
 from controller.alarm_records import AlarmBook
 from controller.batch import AIM, Recipe, advance, sampled, settled, within_phase
 from controller.batch_records import BatchRecord, BatchState
 from controller.by_hand import Considered, Present, consider, objection
+from controller.diagnosis import NO_TRACES, Traces, diagnose
 from controller.entries import entered
 from controller.lease import Terms, still_standing, walk
 from controller.outlook import Outlook, answered, kept, look_ahead, tallied
@@ -42,6 +44,7 @@ class Memory:
     batch: BatchRecord | None = None
     alarms: AlarmBook = NOTHING_ALARMING
     ledger: Ledger = NOTHING_ASKED
+    traces: Traces = NO_TRACES
 
 
 class _Present(NamedTuple):
@@ -60,7 +63,12 @@ def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts)
     snapshot, entries = entered(snapshot, situation, parts.plant)
     track = parts.engine.assimilate(memory.track, snapshot)
     insight = parts.core.step(snapshot, track.now)
-    obstacles = (*situation.faults, *missing_evidence(snapshot, parts.plant, parts.envelope))
+    findings, traces = diagnose(
+        memory.traces, snapshot, situation, memory.track, track.now, parts.plant.variables, parts.checks
+    )
+    faults = tuple(dict.fromkeys((*situation.faults, *(f.sentence for f in findings if f.blocks))))
+    situation = replace(situation, faults=faults)
+    obstacles = (*faults, *missing_evidence(snapshot, parts.plant, parts.envelope))
     ladder, objections = watch(memory.ladder, track.now, insight, obstacles, parts.gates)
     notes = (ladder.reason,) if ladder.mode is not memory.ladder.mode else ()
     ladder, rulings = _climbed(ladder, situation, obstacles, objections, parts.plant)
@@ -82,10 +90,10 @@ def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts)
 
     said = conditions(situation, memory.ladder, ladder, objections, (*dropped, *steered))
     sight = sight_of(snapshot, situation, seen, batch, outlook.baseline if outlook else None, parts.plant)
-    sight = replace(sight, conditions={**sight.conditions, **said})
+    sight = replace(sight, conditions={**sight.conditions, **said, **plausibility.conditions(findings)})
     book, acts = alarms.watch(memory.alarms, parts.alarms, parts.alarm_rules, sight, situation.intents)
     ledger = tallied(memory.ledger, memory.outlook, outlook, answers, ladder.mode)
-    after = Memory(ladder, track, outlook, standing, batch, book, ledger)
+    after = Memory(ladder, track, outlook, standing, batch, book, ledger, traces)
     notes = (*notes, *passed, *dropped, *steered)
     return _decision(after, now, parts.plant.name, notes, (*rulings, *asked, *answers, *acts)), after
 

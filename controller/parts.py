@@ -8,6 +8,7 @@ from typing import Protocol
 
 from controller.alarms import AlarmRules, Definition
 from controller.batch import Recipe
+from controller.diagnosis import Checks
 from controller.envelope import Envelope
 from controller.records import Abstention, Insight, Situation, Suggestion
 from controller.supervisor import Gates
@@ -73,3 +74,4 @@ class Parts:
     recipe: Recipe | None = None
     alarms: tuple[Definition, ...] = ()
     alarm_rules: AlarmRules = field(default_factory=AlarmRules)
+    checks: Checks = field(default_factory=Checks)

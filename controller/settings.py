@@ -25,6 +25,7 @@ from controller.tables import (
     AlarmTable,
     BatchTable,
     ConnectionTable,
+    DiagnosisTable,
     EnvelopeTable,
     GatesTable,
     HistorianTable,
@@ -73,6 +74,7 @@ class Settings:
     hold: dict[Name, Number] = Field(default_factory=dict)
     alarm: tuple[AlarmTable, ...] = ()
     alarms: AlarmsTable = Field(default_factory=AlarmsTable)
+    diagnosis: DiagnosisTable = Field(default_factory=DiagnosisTable)
     notification: NotificationTable | None = None
 
     @property

@@ -46,6 +46,7 @@ class Batch:
         self.phase = Phase.GROWTH
         variation, disturbance = (None, None) if self.nominal else streams[:2]
         self.culture = process.inoculate(vessel, variation, disturbance)
+        self._vulnerable = self.culture if isinstance(self.culture, Vulnerable) else None
         self._loops = Loops(process.tunings)
         self.faults = Schedule()
         self._panels = (Panel(streams[2], process.instruments, streams[4]), Panel(streams[5], process.services))
@@ -86,8 +87,8 @@ class Batch:
 
     def _scan(self, seconds: float) -> None:
         pumps, loops = self._moved(seconds)
-        if isinstance(self.culture, Vulnerable):
-            self.culture.suffer(self._harm(seconds))
+        if self._vulnerable is not None and self.faults.any:
+            self._vulnerable.suffer(self._harm(seconds))
         self.culture.move(self.elapsed_s / 3600.0, pumps, loops, seconds)
         self.elapsed_s += seconds
         self.phase = self.recipe.next(self.phase, self.elapsed_s / 3600.0, self.culture.substrate)
@@ -121,6 +122,8 @@ class Batch:
 
     def _spoiled(self) -> dict[str, Fault]:
         """What is wrong with instruments and assays now, by tag."""
+        if not self.faults.any:
+            return {}
         tags = {f.tag for f in self.faults.now(self.elapsed_s)}
         found = {tag: self.faults.signal(tag, self.elapsed_s) for tag in tags}
         return {tag: fault for tag, fault in found.items() if fault is not None}
@@ -142,7 +145,7 @@ class Batch:
             pumps=frozenset(process.pumps),
             outputs=process.outputs,
             utilities=frozenset(process.utilities),
-            vessel=VESSEL_KINDS if isinstance(self.culture, Vulnerable) else frozenset(),
+            vessel=VESSEL_KINDS if self._vulnerable is not None else frozenset(),
         )
 
     def break_(self, fault: Fault) -> None:

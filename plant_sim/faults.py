@@ -139,6 +139,12 @@ class Schedule:
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         """Begin with a script."""
         self._faults = tuple(faults)
+        self._cleared = False
+
+    @property
+    def any(self) -> bool:
+        """Whether there are or were faults to think of: a harm that is cleared must be told as well."""
+        return bool(self._faults) or self._cleared
 
     def add(self, fault: Fault) -> None:
         """One more; the same kind on the same part replaces what was there."""
@@ -148,11 +154,12 @@ class Schedule:
         """Mend a part, of one kind of fault or of all; how many that were."""
         kept = tuple(f for f in self._faults if f.tag != tag or (kind is not None and f.kind is not kind))
         cleared, self._faults = len(self._faults) - len(kept), kept
+        self._cleared = self._cleared or cleared > 0
         return cleared
 
     def now(self, now_s: float) -> tuple[Fault, ...]:
         """What is wrong at this process second."""
-        return tuple(f for f in self._faults if f.active(now_s))
+        return tuple(f for f in self._faults if f.active(now_s)) if self._faults else ()
 
     def of(self, kind: FaultKind, now_s: float) -> tuple[Fault, ...]:
         """What is wrong of this kind at this process second."""
@@ -169,6 +176,7 @@ class Schedule:
 
     def recall(self, memory: Iterable[Mapping[str, Any]]) -> None:
         """Go on from a memory."""
+        self._cleared = True  # harm of before may still be there
         self._faults = tuple(
             Fault(
                 FaultKind(f["kind"]),

@@ -141,8 +141,8 @@ class Panel:
             point = instrument.point
             lagged = self._lag(instrument, truth[point.tag], seconds)
             noisy = lagged + draw * (instrument.noise + instrument.relative * abs(lagged))
-            fault = (faults or {}).get(point.tag)
-            shown = spoiled(fault, noisy, self._shown.get(point.tag), now_s, self._luck)
+            fault = faults.get(point.tag) if faults else None
+            shown = spoiled(fault, noisy, self._shown.get(point.tag), now_s, self._luck) if fault else Signal(noisy)
             signals[point.tag] = signal = _within(point, shown)
             if signal.usable and signal.value is not None:
                 self._shown[point.tag] = signal.value

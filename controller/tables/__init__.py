@@ -6,7 +6,8 @@ The numbers that stand here as defaults are design choices; every one can be set
 from controller.tables.access import AccessTable, ServiceTable
 from controller.tables.alarms import AlarmsTable, AlarmTable, NotificationTable
 from controller.tables.batch import PhaseTable
-from controller.tables.edge import ConnectionTable, HistorianTable, InfluxTable, SupervisorTable
+from controller.tables.diagnosis import DiagnosisTable
+from controller.tables.edge import ConnectionTable, HistorianTable, InfluxTable, ServiceTable, SupervisorTable
 from controller.tables.loop import EnvelopeTable, GatesTable, LimitTable, LoopTable, NeuroCoreTable
 from controller.tables.model import ModelTable
 from controller.tables.plant import BatchTable, PlantTable, VariableTable
@@ -32,6 +33,7 @@ TABLES: dict[str, type] = {
     "alarm": AlarmTable,
     "alarms": AlarmsTable,
     "notification": NotificationTable,
+    "diagnosis": DiagnosisTable,
 }
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "AlarmsTable",
     "BatchTable",
     "ConnectionTable",
+    "DiagnosisTable",
     "EnvelopeTable",
     "GatesTable",
     "HistorianTable",

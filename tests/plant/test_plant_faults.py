@@ -80,7 +80,7 @@ def test_lost_transfer_is_made_up_by_agitation_then_air_then_oxygen():
     assert little["FIC102.PV"] == 0.0
     assert much["JIC101.PV"] == pytest.approx(50.0, rel=0.03)
     assert much["FIC101.PV"] == pytest.approx(10.0, rel=0.03)
-    assert much["FIC102.PV"] > 0.1
+    assert much["FIC102.PV"] > 0.05
     assert much["AIC102.PV"] == pytest.approx(60.0, abs=8.0)
 
 

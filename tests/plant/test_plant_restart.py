@@ -19,11 +19,11 @@ import pytest
 from plant_sim import checkpoint
 from plant_sim.batch import Batch
 from plant_sim.faults import Fault, FaultKind
-from plant_sim.instruments import INSTRUMENTS
+from plant_sim.processes import PENICILLIN
 from plant_sim.server import START, main
 
 H = 3600.0
-TAGS = [i.point.tag for i in INSTRUMENTS]
+TAGS = [i.point.tag for i in PENICILLIN.online]
 
 
 @contextmanager
