@@ -7,7 +7,7 @@ from controller.tables.access import AccessTable, ServiceTable
 from controller.tables.alarms import AlarmsTable, AlarmTable, NotificationTable
 from controller.tables.batch import PhaseTable
 from controller.tables.diagnosis import DiagnosisTable
-from controller.tables.edge import ConnectionTable, HistorianTable, InfluxTable, ServiceTable, SupervisorTable
+from controller.tables.edge import ConnectionTable, HistorianTable, InfluxTable, SupervisorTable
 from controller.tables.loop import EnvelopeTable, GatesTable, LimitTable, LoopTable, NeuroCoreTable
 from controller.tables.model import ModelTable
 from controller.tables.plant import BatchTable, PlantTable, VariableTable
