@@ -72,7 +72,7 @@ class Bench:
     def scan(self, *intents: Intent, phase: str = "production", after: timedelta = SCAN) -> Decision:
         self.time += after
         readings = {
-            name: replace(reading, time=self.time, quality=self.quality)
+            name: replace(reading, value=self.setpoints.get(name, reading.value), time=self.time, quality=self.quality)
             for name, reading in self.world.snapshot.readings.items()
         }
         snapshot = replace(self.world.snapshot, time=self.time, readings=readings)
