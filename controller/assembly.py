@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +11,7 @@ from controller.alarms import AlarmRules, Definition
 from controller.batch import Phase, Range, Recipe
 from controller.cycle import Cadence, Parts
 from controller.diagnosis import Checks
-from controller.envelope import Bound, Envelope, Limit
+from controller.envelope import Bound, Envelope, Interlock, Limit
 from controller.faults import Fault
 from controller.fitted import with_fitted
 from controller.neurocore.core import BIOREACTOR_LEARNED, BIOREACTOR_RANGES, NeuroCore, bioreactor_core
@@ -165,9 +166,14 @@ def envelope_of(settings: Settings) -> Envelope:
                 limit.max_step,
                 limit.max_rate_per_h,
                 tuple(limit.phases),
+                math.inf if limit.allowance is None else limit.allowance,
             )
             for name, limit in settings.limits.items()
         ),
         bounds=tuple(Bound(name, bound.unit, bound.low, bound.high) for name, bound in settings.envelope.items()),
         evidence=tuple(settings.gates.evidence),
+        interlocks=tuple(
+            Interlock(x.variable, x.way, x.reading, plant.variable(x.reading).unit, x.low, x.high, x.phases)
+            for x in settings.interlock
+        ),
     )

@@ -231,7 +231,8 @@ def _counted(
         usable = reading is not None and reading.usable
         flow = reading.value if reading is not None and usable else situation.setpoints.get(variable.name)
         if variable.unit.endswith("/h") and flow is not None and math.isfinite(flow):
-            fed[variable.name] = fed.get(variable.name, 0.0) + max(flow, 0.0) * hours
+            flow = min(max(flow, variable.low, 0.0), variable.high)
+            fed[variable.name] = fed.get(variable.name, 0.0) + flow * hours
     return replace(record, initial_l=initial, counted_at=now, fed=fed)
 
 

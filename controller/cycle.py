@@ -17,11 +17,12 @@ from controller.batch_records import BatchRecord, BatchState
 from controller.by_hand import Considered, Present, consider, objection
 from controller.diagnosis import NO_TRACES, Traces, diagnose
 from controller.entries import entered
+from controller.intake import Clock, fit, fit_situation, ticked
 from controller.lease import Terms, still_standing, walk
 from controller.outlook import Outlook, answered, kept, look_ahead, tallied
 from controller.parts import Cadence, Core, Engine, Loop, Parts
 from controller.records import Command, Decision, Insight, Ledger, Mode, Ruling, Situation
-from controller.safety import missing_evidence
+from controller.safety import missing_evidence, tripped
 from controller.sight import conditions, numbers, sight_of
 from controller.supervisor import Ladder, climb, demoted, watch
 from twin.estimate import Estimate, Track
@@ -29,7 +30,7 @@ from twin.forecast import Step
 from twin.signals import Plant, Snapshot
 
 __all__ = ["Cadence", "Core", "Engine", "Loop", "Memory", "Outlook", "Parts", "turn", "what_if"]
-NOTHING_ALARMING, NOTHING_ASKED = AlarmBook(), Ledger()
+NOTHING_ALARMING, NOTHING_ASKED, NO_TIME = AlarmBook(), Ledger(), Clock()
 AT_REST = (BatchState.IDLE, BatchState.STOPPED, BatchState.ABORTING, BatchState.ABORTED, BatchState.COMPLETE)
 
 
@@ -45,6 +46,7 @@ class Memory:
     alarms: AlarmBook = NOTHING_ALARMING
     ledger: Ledger = NOTHING_ASKED
     traces: Traces = NO_TRACES
+    clock: Clock = NO_TIME
 
 
 class _Present(NamedTuple):
@@ -60,6 +62,7 @@ class _Present(NamedTuple):
 
 def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts) -> tuple[Decision, Memory]:
     """Estimate, learn, look ahead when it is due, judge what people asked, and say what may be written."""
+    memory, snapshot, situation, jumped = _taken_in(memory, snapshot, situation, parts)
     snapshot, entries = entered(snapshot, situation, parts.plant)
     track = parts.engine.assimilate(memory.track, snapshot)
     insight = parts.core.step(snapshot, track.now)
@@ -68,7 +71,8 @@ def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts)
     )
     faults = tuple(dict.fromkeys((*situation.faults, *(f.sentence for f in findings if f.blocks))))
     situation = replace(situation, faults=faults)
-    obstacles = (*faults, *missing_evidence(snapshot, parts.plant, parts.envelope))
+    against = tripped(memory.standing, snapshot, parts.plant, parts.envelope, situation.phase)
+    obstacles = (*faults, *missing_evidence(snapshot, parts.plant, parts.envelope), *against)
     ladder, objections = watch(memory.ladder, track.now, insight, obstacles, parts.gates)
     notes = (ladder.reason,) if ladder.mode is not memory.ladder.mode else ()
     ladder, rulings = _climbed(ladder, situation, obstacles, objections, parts.plant)
@@ -76,8 +80,9 @@ def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts)
 
     seen = numbers(track.now, insight, situation)
     batch, asked, passed = _batch(memory.batch, situation, snapshot, seen, entries, parts)
+    situation = replace(situation, fed=batch.fed) if batch else situation
     now = _Present(snapshot, situation, track.now, insight, seen, batch)
-    outlook = _looked(memory, now, ladder.mode, parts)
+    outlook, blind = _looked(memory, now, ladder.mode, parts)
     terms = Terms(ladder.mode, obstacles, snapshot, situation, parts.envelope, parts.cadence.command_valid)
     standing, dropped = still_standing(memory.standing, terms)
     if dropped and standing is None:
@@ -93,9 +98,27 @@ def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts)
     sight = replace(sight, conditions={**sight.conditions, **said, **plausibility.conditions(findings)})
     book, acts = alarms.watch(memory.alarms, parts.alarms, parts.alarm_rules, sight, situation.intents)
     ledger = tallied(memory.ledger, memory.outlook, outlook, answers, ladder.mode)
-    after = Memory(ladder, track, outlook, standing, batch, book, ledger, traces)
-    notes = (*notes, *passed, *dropped, *steered)
+    after = Memory(ladder, track, outlook, standing, batch, book, ledger, traces, memory.clock)
+    notes = (*jumped, *notes, *passed, *blind, *dropped, *steered)
     return _decision(after, now, parts.plant.name, notes, (*rulings, *asked, *answers, *acts)), after
+
+
+def _taken_in(
+    memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts
+) -> tuple[Memory, Snapshot, Situation, tuple[str, ...]]:
+    """Everything fit to be reckoned with. While the clock is not believed the turn stands still: that is a fault."""
+    clock, why, anew = ticked(memory.clock, snapshot.time, parts.cadence.longest_gap)
+    snapshot = fit(replace(snapshot, time=clock.now or snapshot.time), parts.plant, parts.envelope.evidence)
+    situation = fit_situation(situation, parts.plant, snapshot.time + parts.cadence.longest_ahead)
+    memory = replace(memory, clock=clock)
+    if why:
+        return memory, snapshot, replace(situation, faults=(*situation.faults, why)), (why,)
+    if not anew:
+        return memory, snapshot, situation, ()
+    when = f"{snapshot.time:%Y-%m-%d %H:%M}"
+    note = f"the plant's clock goes on from {when}: the twin begins anew, and setpoints are given back"
+    ladder = demoted(memory.ladder, note)
+    return replace(memory, ladder=ladder, track=None, outlook=None, standing=None), snapshot, situation, (note,)
 
 
 def _decision(
@@ -132,7 +155,10 @@ def what_if(memory: Memory, last: Decision, steps: Sequence[Step], parts: Parts)
     """
     allowed = _in_phase(parts, memory.batch)
     present = _present(last.estimate, last.insight, last.snapshot, last.situation, memory.standing, allowed)
-    return objection(steps, present) or consider(steps, present, f"H{last.time:%Y%m%dT%H%M%S}", "an operator")
+    try:
+        return objection(steps, present) or consider(steps, present, f"H{last.time:%Y%m%dT%H%M%S}", "an operator")
+    except ArithmeticError as fault:
+        return f"no look ahead was possible: {fault}"
 
 
 def _present(
@@ -195,18 +221,24 @@ def _in_phase(parts: Parts, batch: BatchRecord | None) -> Parts:
     return replace(parts, envelope=within_phase(parts.envelope, parts.recipe, batch))
 
 
-def _looked(memory: Memory, now: _Present, mode: Mode, parts: Parts) -> Outlook | None:
-    """The last look ahead, or a new one: due by time, at a change of mode or batch, and when assays came in."""
+def _looked(memory: Memory, now: _Present, mode: Mode, parts: Parts) -> tuple[Outlook | None, tuple[str, ...]]:
+    """The last look ahead, or a new one: due by time, at a change of mode or batch, and when assays came in.
+
+    When the twin cannot look ahead from here, the last outlook is closed: nobody can accept what nobody can foresee.
+    """
     last = memory.outlook
     if mode is Mode.OFF:
-        return last
+        return last, ()
     due = last is None or mode is not memory.ladder.mode or bool(now.snapshot.assays)
     due = due or _stage(now.batch) != _stage(memory.batch)
     if last is not None and not due and now.snapshot.time - last.made_at < parts.cadence.plan_every:
-        return last
+        return last, ()
     allowed = _in_phase(parts, now.batch)
-    look = look_ahead(now.estimate, now.insight, now.snapshot, now.situation, memory.standing, now.batch, allowed)
-    return kept(last, look)
+    try:
+        look = look_ahead(now.estimate, now.insight, now.snapshot, now.situation, memory.standing, now.batch, allowed)
+    except ArithmeticError as fault:
+        return replace(last, open=False) if last else None, (f"no look ahead was possible: {fault}",)
+    return kept(last, look), ()
 
 
 def _stage(batch: BatchRecord | None) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -16,6 +17,20 @@ class Limit:
     max_step: float  # the largest change of one command
     max_rate_per_h: float  # what successive commands may add up to
     phases: tuple[str, ...]
+    allowance: float = math.inf  # what one batch may get in all: the integral over hours
+
+
+@dataclass(frozen=True, slots=True)
+class Interlock:
+    """`variable` must not be moved this way unless `reading` is good, fresh and within low to high."""
+
+    variable: str
+    way: str  # "up", "down" or "any"
+    reading: str
+    unit: str
+    low: float
+    high: float
+    phases: tuple[str, ...] = ()  # of the plant; none: in every phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +50,4 @@ class Envelope:
     limits: tuple[Limit, ...]
     bounds: tuple[Bound, ...]
     evidence: tuple[str, ...]  # variables that must be good and fresh before anything is written
+    interlocks: tuple[Interlock, ...] = ()

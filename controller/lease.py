@@ -81,6 +81,8 @@ def walk(
         if purpose == "handback" and abs(target - present) <= limit.max_step:
             continue
         granted, _ = held(target, present, limit, largest_step(limit, standing, terms.snapshot))
+        if granted is None:  # it is where the plant put it, out of the reach of a step
+            continue
         goal = min(max(target, limit.low), limit.high)
         arrived = arrived and granted == goal
         if granted != present or limit.variable in moves:

@@ -195,7 +195,10 @@ def _by_hand(
     if against:
         return outlook, standing, Ruling(intent, False, against)
     key = f"{intent.suggestion}M" if intent.suggestion else f"H{present.snapshot.time:%Y%m%dT%H%M%S}"
-    own = consider(steps, present, key, intent.by)
+    try:
+        own = consider(steps, present, key, intent.by)
+    except ArithmeticError as fault:
+        return outlook, standing, Ruling(intent, False, f"no look ahead was possible: {fault}")
     asked = Outlook(present.snapshot.time, own.baseline, own.suggestion, own.forecast, own.verdict, open=True)
     taken, command, reason = _taken(intent.by, asked, standing, present.snapshot, present.situation, parts)
     if taken.open:  # refused: what was open before still is

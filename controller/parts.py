@@ -58,6 +58,8 @@ class Cadence:
 
     plan_every: timedelta
     command_valid: timedelta
+    longest_gap: timedelta = timedelta(hours=48)  # between two scans; a longer one is a jump of the clock (design)
+    longest_ahead: timedelta = timedelta(days=45)  # no batch ends later than this from now (design)
 
 
 @dataclass(frozen=True, slots=True)

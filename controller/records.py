@@ -178,6 +178,7 @@ class Situation:
     local: Mapping[str, float] = field(default_factory=dict)  # what the plant's own recipe would set
     conditions: Mapping[str, str] = field(default_factory=dict)  # what the edge knows, by name such as "loop.link"
     batch_start: datetime | None = None
+    fed: Mapping[str, float] = field(default_factory=dict)  # by manipulated variable: what this batch got so far
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,25 +7,27 @@ since min(max(nan, low), high) is nan.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from controller.envelope import Envelope, Limit
+from controller.envelope import Envelope, Interlock, Limit
 from controller.records import Abstention, Command, Move, Narrowing, Situation, Suggestion, Verdict
 from twin.forecast import Forecast
 from twin.signals import Plant, Reading, Snapshot
 
+LEAST_REMAINING_H = 1.0  # an allowance is spread over what is left of the batch, and over this at the least (design)
+
 
 def missing_evidence(snapshot: Snapshot, plant: Plant, envelope: Envelope) -> tuple[str, ...]:
-    """One sentence for each variable whose reading is absent, not good, or older than it may be."""
-    sentences = []
-    for name in envelope.evidence:
-        reading = snapshot.readings.get(name)
-        if reading is None:
-            sentences.append(f"{name} has no reading")
-        elif not reading.usable:
-            sentences.append(f"{name} is {reading.quality.name.lower()}: {reading.reason or 'not a number'}")
-        elif not _fresh(reading, snapshot, plant.variable(name).max_age_s):
-            sentences.append(f"{name} is older than {plant.variable(name).max_age_s:g} s")
-    return tuple(sentences)
+    """One sentence for each variable whose reading is absent, not good, or older (or younger) than it may be."""
+    return tuple(why for name in envelope.evidence if (why := _unfit(name, snapshot, plant)))
+
+
+def tripped(standing: Command | None, snapshot: Snapshot, plant: Plant, envelope: Envelope, phase: str) -> list[str]:
+    """The sentences of interlocks that speak against moves of the standing command: its lease must not be renewed."""
+    moves = standing.moves if standing else ()
+    return [
+        why for m in moves for why in _interlocked(m.variable, m.value - m.previous, snapshot, plant, envelope, phase)
+    ]
 
 
 def admit(
@@ -61,33 +63,18 @@ def admit(
             refusals.append(objection)
             continue
         present = situation.setpoints[move.variable]
-        granted, reason = held(move.value, present, limit, largest_step(limit, standing, snapshot))
+        allowed, spent = within_allowance(limit, snapshot, situation)
+        granted, reason = held(move.value, present, allowed, largest_step(limit, standing, snapshot))
+        if spent or granted is None:
+            refusals.append(spent or reason)
+            continue
         if reason:
             narrowed.append(Narrowing(move.variable, move.value, granted, reason))
         if granted == present:
             refusals.append(f"{move.variable} stays at {present:g} {move.unit}: {reason or 'it is there already'}")
+        refusals += _interlocked(move.variable, granted - present, snapshot, plant, envelope, situation.phase)
         moves.append(Move(move.variable, granted, move.unit, present))
     return Verdict(() if refusals else tuple(moves), tuple(narrowed), tuple(refusals))
-
-
-def _fresh(reading: Reading, snapshot: Snapshot, max_age_s: float) -> bool:
-    return reading.time is not None and (snapshot.time - reading.time).total_seconds() <= max_age_s
-
-
-def _objection(move: Move, limit: Limit | None, situation: Situation) -> str:
-    if limit is None:
-        return f"{move.variable} has no limits configured, so it is never written"
-    if not math.isfinite(move.value):
-        return f"{move.variable} would be set to {move.value}, which is not a number"
-    if move.unit != limit.unit:
-        return f"{move.variable} is proposed in {move.unit} and limited in {limit.unit}"
-    if situation.phase not in limit.phases:
-        allowed = ", ".join(limit.phases) or "no phase"
-        return f"{move.variable} may be moved in {allowed}, and the batch is in {situation.phase or 'no phase'}"
-    present = situation.setpoints.get(move.variable)
-    if present is None or not math.isfinite(present):
-        return f"the setpoint in force of {move.variable} is not known"
-    return ""
 
 
 def largest_step(limit: Limit, standing: Command | None, snapshot: Snapshot) -> float:
@@ -98,15 +85,107 @@ def largest_step(limit: Limit, standing: Command | None, snapshot: Snapshot) -> 
     return min(limit.max_step, limit.max_rate_per_h * hours)
 
 
-def held(asked: float, present: float, limit: Limit, step: float) -> tuple[float, str]:
-    """The asked value held to a step from the present one and to the range; all of them must be finite."""
+def held(asked: float, present: float, limit: Limit, step: float) -> tuple[float | None, str]:
+    """The asked value held to a step from the present one and to the range; all of them must be finite.
+
+    None, and why, when the present value lies so far outside the range that getting inside would be a jump.
+    """
     stepped = min(max(asked, present - step), present + step)
     granted = min(max(stepped, limit.low), limit.high)
+    if not present - step <= granted <= present + step:
+        return None, (
+            f"{limit.variable} is at {present:g} {limit.unit}, more than a step of {step:.3g} outside"
+            f" [{limit.low:g}, {limit.high:g}]"
+        )
     if granted == asked:
         return granted, ""
     if granted != stepped:
         return granted, f"held to [{limit.low:g}, {limit.high:g}] {limit.unit}"
     return granted, f"held to a step of {step:.3g} {limit.unit} from {present:g}"
+
+
+def within_allowance(limit: Limit, snapshot: Snapshot, situation: Situation) -> tuple[Limit, str]:
+    """The limit lowered so that the batch's allowance lasts to its end, and the sentence when it does not any more."""
+    if limit.allowance == math.inf:
+        return limit, ""
+    fed = situation.fed.get(limit.variable, math.nan)
+    if not (math.isfinite(fed) and math.isfinite(limit.allowance)):
+        return limit, f"how much {limit.variable} the batch got is not known, and it has an allowance"
+    remaining_h = max((situation.batch_end - snapshot.time).total_seconds() / 3600.0, LEAST_REMAINING_H)
+    high = min(limit.high, (limit.allowance - fed) / remaining_h)
+    if high < limit.low:
+        return limit, (
+            f"{limit.variable} has an allowance of {limit.allowance:g} a batch, {fed:.3g} of it is used, and"
+            f" {limit.low:g} {limit.unit} to the end would exceed it"
+        )
+    return replace(limit, high=high), ""
+
+
+def _unfit(name: str, snapshot: Snapshot, plant: Plant) -> str:
+    """Why the reading of this variable is no evidence, or an empty string."""
+    reading = snapshot.readings.get(name)
+    if reading is None:
+        return f"{name} has no reading"
+    if not reading.usable:
+        return f"{name} is {reading.quality.name.lower()}: {reading.reason or 'not a number'}"
+    max_age_s = plant.variable(name).max_age_s
+    age_s = _age_s(reading, snapshot)
+    if age_s > max_age_s:
+        return f"{name} is older than {max_age_s:g} s"
+    return f"{name} is dated {-age_s:g} s ahead" if age_s < -max_age_s else ""
+
+
+def _age_s(reading: Reading, snapshot: Snapshot) -> float:
+    return math.inf if reading.time is None else (snapshot.time - reading.time).total_seconds()
+
+
+def _objection(move: Move, limit: Limit | None, situation: Situation) -> str:
+    if limit is None:
+        return f"{move.variable} has no limits configured, so it is never written"
+    if not math.isfinite(move.value):
+        return f"{move.variable} would be set to {move.value}, which is not a number"
+    if move.unit != limit.unit:
+        return f"{move.variable} is proposed in {move.unit} and limited in {limit.unit}"
+    if not -math.inf < limit.low <= limit.high < math.inf:
+        return f"{move.variable} is limited to [{limit.low:g}, {limit.high:g}], which is no range"
+    if situation.phase not in limit.phases:
+        allowed = ", ".join(limit.phases) or "no phase"
+        return f"{move.variable} may be moved in {allowed}, and the batch is in {situation.phase or 'no phase'}"
+    present = situation.setpoints.get(move.variable)
+    if present is None or not math.isfinite(present):
+        return f"the setpoint in force of {move.variable} is not known"
+    return ""
+
+
+def _interlocked(
+    variable: str, change: float, snapshot: Snapshot, plant: Plant, envelope: Envelope, phase: str
+) -> list[str]:
+    """The sentences of the interlocks that forbid this change now."""
+    sentences = []
+    for interlock in envelope.interlocks:
+        if interlock.variable != variable or not _concerned(interlock, change, phase):
+            continue
+        word = {"up": "raised", "down": "lowered"}.get(interlock.way, "moved")
+        unfit = _unfit(interlock.reading, snapshot, plant)
+        value = snapshot.readings[interlock.reading].value if not unfit else None
+        if value is None:
+            sentences.append(f"{variable} must not be {word}: {unfit}")
+        elif not interlock.low <= value <= interlock.high:
+            sentences.append(
+                f"{variable} must not be {word}: {interlock.reading} is {value:.4g} {interlock.unit}, outside"
+                f" [{interlock.low:g}, {interlock.high:g}]"
+            )
+    return sentences
+
+
+def _concerned(interlock: Interlock, change: float, phase: str) -> bool:
+    if interlock.phases and phase not in interlock.phases:
+        return False
+    if interlock.way == "up":
+        return not change <= 0.0
+    if interlock.way == "down":
+        return not change >= 0.0
+    return True
 
 
 def _outside(baseline: Forecast, proposed: Forecast, envelope: Envelope) -> list[str]:
@@ -118,7 +197,7 @@ def _outside(baseline: Forecast, proposed: Forecast, envelope: Envelope) -> list
             continue
         new, old = proposed.bands[bound.variable], baseline.bands[bound.variable]
         values = (*new.low80, *new.high80)
-        if not values or not all(map(math.isfinite, values)):
+        if not values or not all(map(math.isfinite, (*values, *old.low80, *old.high80))):
             sentences.append(f"the forecast of {bound.variable} is not finite")
             continue
         if min(new.low80) < min(bound.low, *old.low80):

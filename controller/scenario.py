@@ -57,7 +57,9 @@ PLANT = Plant(
 )
 ENVELOPE = Envelope(limits=(), bounds=(), evidence=("stress", "sleep", "mood"))
 GATES = Gates(novelty_max=0.95, nis_ratio_max=4.0, patience=3)  # of a mode that an advisory plant never has
-CADENCE = Cadence(plan_every=SAMPLING, command_valid=SAMPLING)
+CADENCE = Cadence(
+    plan_every=SAMPLING, command_valid=SAMPLING, longest_gap=timedelta(days=365), longest_ahead=timedelta(days=1000)
+)
 # A wild report is set aside once; said twice it is believed, for a relapse is sudden too (design).
 TUNING = Tuning(patience=1)
 # One look every twelve hours. A response is the patient's own and does not fade as a batch's quirks do (design).

@@ -30,6 +30,7 @@ from controller.tables import (
     GatesTable,
     HistorianTable,
     InfluxTable,
+    InterlockTable,
     LimitTable,
     LoopTable,
     ModelTable,
@@ -70,6 +71,7 @@ class Settings:
     console: ServiceTable = Field(default_factory=lambda: ServiceTable(port=8421))
     neurocore: NeuroCoreTable = Field(default_factory=NeuroCoreTable)
     model: ModelTable = Field(default_factory=ModelTable)
+    interlock: tuple[InterlockTable, ...] = ()
     phase: tuple[PhaseTable, ...] = ()
     hold: dict[Name, Number] = Field(default_factory=dict)
     alarm: tuple[AlarmTable, ...] = ()
@@ -152,6 +154,15 @@ class Settings:
                 "narrow the limits or widen the span",
             )
 
+        online = [v.name for v in self.variable if v.role is not Role.ASSAYED]
+        for number, lock in enumerate(self.interlock, 1):
+            where = f"[[interlock]] number {number}"
+            require(
+                lock.variable in moved, f"{where}: {lock.variable!r} is not manipulated{instead(lock.variable, moved)}"
+            )
+            require(
+                lock.reading in online, f"{where}: {lock.reading!r} is not read on line{instead(lock.reading, online)}"
+            )
         for name in self.recipe:
             require(name in moved, f"[recipe] names {name!r}, no manipulated variable{instead(name, moved)}")
 
@@ -197,7 +208,7 @@ class Settings:
             )
 
 
-LISTS = ("variable", "phase", "alarm")  # tables that a file may hold many of
+LISTS = ("variable", "interlock", "phase", "alarm")  # tables that a file may hold many of
 _TLS = ("tls_certificate", "tls_key")
 ACCESS = (("access", "users"), ("access", "token_file"), *((t, key) for t in ("gateway", "console") for key in _TLS))
 _WANTED = {

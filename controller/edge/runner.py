@@ -212,7 +212,11 @@ class Runner:
     def _due(self, scan: Scan) -> bool:
         if self.decision is None:
             return True
+        if self.scan is not None and scan.snapshot.time == self.scan.snapshot.time:
+            return False
         age_s = (scan.snapshot.time - self.decision.time).total_seconds()
+        if age_s < 0:  # its clock went back: each new time is told, until it is believed
+            return True
         if self._requests and age_s > 0:  # who asks is not kept waiting for the next scan
             return True
         return age_s >= self.settings.connection.scan_s * 0.999

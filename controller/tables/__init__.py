@@ -8,7 +8,7 @@ from controller.tables.alarms import AlarmsTable, AlarmTable, NotificationTable
 from controller.tables.batch import PhaseTable
 from controller.tables.diagnosis import DiagnosisTable
 from controller.tables.edge import ConnectionTable, HistorianTable, InfluxTable, SupervisorTable
-from controller.tables.loop import EnvelopeTable, GatesTable, LimitTable, LoopTable, NeuroCoreTable
+from controller.tables.loop import EnvelopeTable, GatesTable, InterlockTable, LimitTable, LoopTable, NeuroCoreTable
 from controller.tables.model import ModelTable
 from controller.tables.plant import BatchTable, PlantTable, VariableTable
 
@@ -20,6 +20,7 @@ TABLES: dict[str, type] = {
     "batch": BatchTable,
     "loop": LoopTable,
     "limits": LimitTable,
+    "interlock": InterlockTable,
     "envelope": EnvelopeTable,
     "gates": GatesTable,
     "historian": HistorianTable,
@@ -48,6 +49,7 @@ __all__ = [
     "GatesTable",
     "HistorianTable",
     "InfluxTable",
+    "InterlockTable",
     "LimitTable",
     "LoopTable",
     "ModelTable",

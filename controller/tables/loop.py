@@ -40,10 +40,29 @@ class LimitTable:
     max_step: Positive  # the largest change of one planning
     max_rate_per_h: Positive
     phases: Annotated[tuple[Text, ...], Field(min_length=1)]
+    allowance: Positive | None = None  # what one batch may get in all: litres for a feed in L/h
 
     @model_validator(mode="after")
     def _ordered(self) -> LimitTable:
         require(self.low < self.high, f"low {self.low:g} is not below high {self.high:g}; mend the limits")
+        return self
+
+
+@dataclass(frozen=True, config=STRICT)
+class InterlockTable:
+    """[[interlock]]: `variable` must not be moved this way unless `reading` is good, fresh and within low to high."""
+
+    variable: Text
+    way: Literal["up", "down", "any"]
+    reading: Text
+    low: Number = -math.inf
+    high: Number = math.inf
+    phases: tuple[Text, ...] = ()  # of the plant; none: in every phase
+
+    @model_validator(mode="after")
+    def _bounded(self) -> InterlockTable:
+        require(math.isfinite(self.low) or math.isfinite(self.high), "neither low nor high is given; add one")
+        require(self.low < self.high, f"low {self.low:g} is not below high {self.high:g}; mend the interlock")
         return self
 
 
