@@ -65,6 +65,14 @@ def loop(
     _print(bench_loop.measured(_tell, 20 if quick else 240, "reference" if reference else None), as_json)
 
 
+@app.command()
+def historian(as_json: Json = False, quick: Quick = False) -> None:
+    """Commit, bulk, trends, archive and outbox with 100 tags at a scan a second for seven days; minutes, and 1.5 GB."""
+    from controller.bench import historian as measured
+
+    _print(measured.historian(_tell, quick), as_json)
+
+
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 

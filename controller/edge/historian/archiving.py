@@ -97,11 +97,11 @@ def _due(db: sqlite3.Connection) -> list[tuple[Layout, str, str, int]]:
     """Finished days with scans that no file holds yet."""
     found = []
     for plant, batch in db.execute("SELECT DISTINCT plant, batch FROM layout ORDER BY id").fetchall():
-        newest = "SELECT max(t_ms) FROM scan JOIN layout ON layout.id = scan.layout WHERE plant = ?"
-        (last_ms,) = db.execute(newest, (plant,)).fetchone()
+        of_plant = db.execute("SELECT id FROM layout WHERE plant = ?", (plant,)).fetchall()
+        last_ms = max(scans.ends(db, layout)[1] or 0 for (layout,) in of_plant)
         for layout in scans.layouts(db, plant, batch):
             live = "SELECT t_ms / ? AS day, count(*) FROM scan WHERE layout = ? GROUP BY 1 HAVING (day + 1) * ? <= ?"
-            for day, count in db.execute(live, (DAY_MS, layout.id, DAY_MS, last_ms or 0)).fetchall():
+            for day, count in db.execute(live, (DAY_MS, layout.id, DAY_MS, last_ms)).fetchall():
                 kept = "SELECT scans FROM archived WHERE layout = ? AND day = ?"
                 row = db.execute(kept, (layout.id, day)).fetchone()
                 late = day * DAY_MS < layout.pruned_ms  # scans that came after their day had left the live file
@@ -169,9 +169,7 @@ def _write(file: Path, layout: Layout, of: tuple[str, str], slices: Iterator[Cel
 
 def _prune(db: sqlite3.Connection, path: Path, raw_days: float) -> int:
     """Let go of scans older than `raw_days` whose copy in the archive is sound; returns how many."""
-    (newest,) = db.execute("SELECT max(t_ms) FROM scan").fetchone()
-    if newest is None:
-        return 0
+    newest = max((scans.ends(db, layout)[1] or 0 for (layout,) in db.execute("SELECT id FROM layout")), default=0)
     before = int(newest - raw_days * DAY_MS) // DAY_MS
     gone = 0
     live = "SELECT DISTINCT layout, t_ms / ? FROM scan WHERE t_ms < ? ORDER BY 1, 2"

@@ -6,7 +6,9 @@ is exact: a mean is that of the samples, however many levels lie between.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -119,17 +121,17 @@ def packed_by_series(cells: Cells) -> list[bytes]:
 
 def unpacked_by_series(t_ms: Integers, scans: Integers, sizes: list[int], bodies: list[list[bytes]]) -> Cells:
     """Cells from stretches of so many cells each; `bodies` are, for each series, its stretches."""
-    found: dict[str, list[Any]] = {name: [] for name, _ in _FIELDS}
-    for of_series in bodies:
-        parts = [_fields(body, size) for body, size in zip(of_series, sizes, strict=True)]
-        for name in found:
-            found[name].append(np.concatenate([part[name] for part in parts]))
-    return Cells(t_ms, scans, *(np.column_stack(found[name]) for name, _ in _FIELDS))
+    runs = [(size, len(list(run))) for size, run in groupby(sizes)]
+    found = [np.concatenate([*_stretches(of_series, runs)], axis=1) for of_series in bodies]
+    fields = (np.column_stack([of[i] for of in found]).astype(kind) for i, (_, kind) in enumerate(_FIELDS))
+    return Cells(t_ms, scans, *fields)
 
 
-def _fields(body: bytes, size: int) -> dict[str, Any]:
-    found, at = {}, 0
-    for name, kind in _FIELDS:
-        found[name] = np.frombuffer(body, kind, size, at)
-        at += size * np.dtype(kind).itemsize
-    return found
+def _stretches(bodies: list[bytes], runs: list[tuple[int, int]]) -> Iterator[Floats]:
+    """The fields (6, cells) of as many stretches as have the same size, one run after the other."""
+    at = 0
+    for size, count in runs:
+        kind = np.dtype([(name, of, (size,)) for name, of in _FIELDS])
+        table = np.frombuffer(b"".join(bodies[at : at + count]), kind)
+        at += count
+        yield np.stack([table[name].ravel().astype(np.float64) for name, _ in _FIELDS])

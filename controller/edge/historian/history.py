@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from controller.edge.historian import archive, archiving, outbox, trends
+from controller.edge.historian import archive, archiving, outbox, scans, trends
 from controller.edge.historian.database import (
     DAMAGE_MEND,
     HistorianFault,
@@ -223,8 +223,10 @@ class History:
 
     def span(self) -> tuple[int | None, int | None]:
         """The times of the first and last live scan, in milliseconds since 1970."""
-        low, high = self.one("SELECT min(t_ms), max(t_ms) FROM scan")
-        return low, high
+        with self.snapshot() as db:
+            found = [scans.ends(db, layout) for (layout,) in db.execute("SELECT id FROM layout").fetchall()]
+        lows, highs = [low for low, _ in found if low is not None], [high for _, high in found if high is not None]
+        return min(lows, default=None), max(highs, default=None)
 
     def one(self, query: str, *values: object) -> Any:
         """The first row of a query of one's own, which cannot write."""

@@ -71,6 +71,13 @@ def insert(db: sqlite3.Connection, layout: Layout, rows: Iterable[tuple[int, byt
     )
 
 
+def ends(db: sqlite3.Connection, layout: int) -> tuple[int | None, int | None]:
+    """The times of the first and last stored scan; each asked for alone, which the index answers at once."""
+    whole = "(SELECT {}(t_ms) FROM scan WHERE layout = :layout)"
+    low, high = db.execute(f"SELECT {whole.format('min')}, {whole.format('max')}", {"layout": layout}).fetchone()
+    return low, high
+
+
 def select(db: sqlite3.Connection, layout: Layout, chosen: Integers, first_ms: int, last_ms: int) -> Cells:
     """The chosen series of the stored scans from first to last, both included; the archive is not looked into."""
     query = "SELECT t_ms, body FROM scan WHERE layout = ? AND t_ms BETWEEN ? AND ? ORDER BY t_ms"

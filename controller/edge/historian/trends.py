@@ -87,9 +87,9 @@ def _grouped(cells: Cells, on: Grid) -> Cells:
 
 def _span(db: sqlite3.Connection, layouts: Sequence[Layout]) -> tuple[int, int] | None:
     """The first and the last time of which there is anything."""
-    ends: list[int] = []
+    ends: list[int | None] = []
     for layout in layouts:
-        ends += db.execute("SELECT min(t_ms), max(t_ms) FROM scan WHERE layout = ?", (layout.id,)).fetchone()
+        ends += scans.ends(db, layout.id)
         if layout.pruned_ms:
             query = "SELECT min(first_ms) FROM archived WHERE layout = ?"
             ends += [*db.execute(query, (layout.id,)).fetchone(), layout.pruned_ms - 1]
