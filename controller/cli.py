@@ -24,6 +24,7 @@ from controller.commands.influx import influx
 from controller.commands.patient import patient
 from controller.commands.plant import checked, plant, speed_of
 from controller.commands.replay import replay
+from controller.commands.tags import tags
 from controller.commands.users import app as users
 from controller.faults import Fault
 from controller.lifeline import die_with_parent, until_stopped
@@ -46,6 +47,7 @@ app.command("fit")(fit)
 app.command("patient")(patient)
 app.command("plant")(plant)
 app.command("replay")(replay)
+app.command("tags")(tags)
 app.add_typer(users, name="users")
 
 Config = Annotated[Path, typer.Argument(help="The configuration (TOML); `neurotwin init DIR` writes one.")]
@@ -126,11 +128,15 @@ def console(
 def check(
     config: Config,
     connect: Annotated[bool, typer.Option(help="Also compare every tag with the server; nothing is written.")] = False,
+    propose: Annotated[bool, typer.Option(help="Browse the server instead, and propose what its tags are.")] = False,
     as_json: Json = False,
 ) -> None:
     """Validate a configuration, and with --connect its tags, units and ranges against the server."""
     from controller.edge import check as checking
 
+    if propose:
+        tags(str(config), as_json=as_json)
+        return
     settings = load(config)
     rows = asyncio.run(checking.rows_connected(settings)) if connect else checking.rows(settings)
     shown(rows, as_json)
