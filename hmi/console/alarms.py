@@ -75,6 +75,7 @@ class AlarmsDisplay:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._shown: Json | None = None
+        self._messages: dict[str, Text] = {}
         self._every = False
         with box("stack tall"):
             with box("cards figures"):
@@ -100,12 +101,16 @@ class AlarmsDisplay:
     async def refresh(self) -> None:
         """Fetch the alarms; draw what has changed."""
         found = await self._context.link.look("/alarms", EVERY_S, every=self._every)
-        if found is None or (self._shown is not None and _same(found, self._shown)):
+        if found is None:
             return
-        self._shown = found
-        listed = found["alarms"]
-        say(self._note, f"{len(listed)} listed, the most urgent first")
+        listed, known = found["alarms"], self._shown
         self._figures(found)
+        self._shown = found
+        if known is not None and _standing(known) == _standing(found):
+            for alarm in listed:  # a number that moves is no reason to draw the buttons anew
+                say(self._messages[alarm["name"]], alarm["message"])
+            return
+        say(self._note, f"{len(listed)} listed, the most urgent first")
         self._body.clear()
         with self._body:
             for alarm in listed:
@@ -134,7 +139,7 @@ class AlarmsDisplay:
             Text("td", shape(alarm), "priority")
             with ui.element("td").classes("text"):
                 Text("div", alarm["text"], "strong-text")
-                Text("div", alarm["message"], "small")
+                self._messages[alarm["name"]] = Text("div", alarm["message"], "small")
             with ui.element("td").classes("text"):
                 Text("div", alarm["state"].replace("_", " "))
                 Text("div", _who(alarm, self._context), "small")
@@ -210,6 +215,6 @@ def _who(alarm: Json, context: Context) -> str:
     return ", ".join(part for part in (by, alarm["reason"], f"until {words.elapsed(until)}" if until else "") if part)
 
 
-def _same(found: Json, shown: Json) -> bool:
-    """Whether the two say the same, but for the time at which they were asked."""
-    return {**found, "time": None} == {**shown, "time": None}
+def _standing(found: Json) -> list[tuple[Any, ...]]:
+    """What the rows and their buttons depend on."""
+    return [tuple(a[key] for key in ("name", "state", "raised_at", "by", "reason")) for a in found["alarms"]]

@@ -40,7 +40,8 @@ class _Form:
 
     def __init__(self, context: Context, title: str, reason_label: str, verb: str) -> None:
         self._context, self._link, self._prefs, self._verb = context, context.link, context.prefs, verb
-        with ui.dialog().props("no-backdrop-dismiss") as self.dialog, box("dialog"):
+        # In the page itself: what opened it may be drawn anew while a person is still writing.
+        with ui.context.client.content, ui.dialog().props("no-backdrop-dismiss") as self.dialog, box("dialog"):
             self.title = Text("h2", title)
             self.body = box("dialog-body")
             signed = context.person.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -20,8 +20,8 @@ TICK_S = 0.5
 SHOWN = 4  # values on a card (design)
 
 
-def overview_page(links: Sequence[Link], tab: Any) -> None:
-    """Build it; a card appears when its controller says what it controls."""
+def overview_page(links: Sequence[Link], tab: Any, welcome: Callable[[], bool]) -> None:
+    """Build it; a card appears when its controller says what it controls, to whom it is `welcome`."""
     ui.page_title("Overview · NeuroTwin")
     ui.dark_mode(bool(tab.get("dark", False)))
     cards: dict[str, _Card] = {}
@@ -33,6 +33,9 @@ def overview_page(links: Sequence[Link], tab: Any) -> None:
             grid = box("cards overview")
 
     def tick() -> None:
+        if any(link.open is not None for link in links) and not welcome():
+            ui.navigate.to("/sign-in")
+            return
         away = [link.url for link in links if link.plant is None]
         say(waiting, f"✕ Not reachable yet: {', '.join(away)}. Trying again every second." if away else "")
         show(waiting, bool(away))

@@ -54,10 +54,7 @@ def create_pages(links: Sequence[Link], people: People) -> None:
     async def overview() -> None:
         browser = _browser()
         await ui.context.client.connected()
-        if people.at(browser) is None and _known(links):
-            ui.navigate.to("/sign-in")
-            return
-        overview_page(links, app.storage.tab)
+        overview_page(links, app.storage.tab, lambda: people.at(browser) is not None)
 
     @ui.page("/sign-in", title="Sign in · NeuroTwin")
     async def sign_in(next: str = "/") -> None:
@@ -72,10 +69,6 @@ def create_pages(links: Sequence[Link], people: People) -> None:
     @ui.page("/reactor/{name}/{display}", title="NeuroTwin")
     async def display(name: str, display: str) -> None:
         await _reactor(links, people, name, display)
-
-
-def _known(links: Sequence[Link]) -> bool:
-    return any(link.open is not None for link in links)
 
 
 def _browser() -> str:
