@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from controller.alarm_records import AlarmState
 from controller.by_hand import Considered
 from controller.cycle import Memory, Parts, turn, what_if
 from controller.edge.absences import Absences
@@ -21,6 +22,7 @@ from controller.edge.actuator import Actuator, Done
 from controller.edge.advice import AdviceLog
 from controller.edge.catching_up import CatchingUp
 from controller.edge.historian import Historian
+from controller.edge.notification import Notifier
 from controller.edge.opcua import PlantLink, PlantLost, Scan
 from controller.neurocore.backend import NeuroCoreLost
 from controller.neurocore.core import NeuroCore, SnapshotMismatch
@@ -76,6 +78,8 @@ class Runner:
         self._memory = Memory(began())
         self._faults: tuple[str, ...] = ()
         self._outage = ""  # why the plant was lost since the last turn
+        self._told = False  # somebody was told of this outage
+        self.notifier: Notifier | None = None
         self._last_known: datetime | None = None  # process time of the last scan in the historian
         self._arrived: tuple[Assay, ...] = ()  # laboratory results that wait for the next turn
         self._actuator = Actuator(link)
@@ -123,6 +127,7 @@ class Runner:
             await self._event("loop", note)
         for change in decision.alarms.changes:
             await self._event("alarm", f"{change.name} is {change.after.replace('_', ' ')}: {change.text}")
+        self._notify(decision)
         for ruling in decision.rulings:
             given = f" ({ruling.intent.reason})" if ruling.intent.reason else ""
             await self._event(ruling.intent.kind, f"{ruling.intent.by}: {ruling.reason}{given}")
@@ -133,6 +138,24 @@ class Runner:
         for queue in self._listeners:
             if not queue.full():
                 queue.put_nowait(decision.time)
+
+    def _notify(self, decision: Decision) -> None:
+        """Tell of what was announced in this turn; an outage was told of while it lasted."""
+        if self.notifier is None:
+            return
+        announced = {c.name: c.text for c in decision.alarms.changes if c.after is AlarmState.UNACKNOWLEDGED}
+        for definition in self.parts.alarms:
+            known = self._told and definition.signal == "loop.link"
+            if definition.name in announced and not known:
+                self.notifier.tell(definition, announced[definition.name], f"{decision.time:%Y-%m-%d %H:%M} UTC")
+        self._told = False
+
+    def _notify_outage(self) -> None:
+        """Tell at once that the plant is out of reach: no turn is taken that could announce it."""
+        if self.notifier is not None and not self._told:
+            for definition in (d for d in self.parts.alarms if d.signal == "loop.link"):
+                self.notifier.tell(definition, self.link_lost, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+            self._told = True
 
     def _seen(self, scan: Scan, decision: Decision) -> None:
         now = datetime.now(UTC)
@@ -187,6 +210,7 @@ class Runner:
                 if not self.link_lost:
                     await self._in_worker(self._absences.lost, str(fault))
                 self.link_lost = self._outage = str(fault)
+                self._notify_outage()
                 await self._tell_link()
                 await asyncio.sleep(self.settings.connection.poll_s)
                 continue
@@ -231,6 +255,8 @@ class Runner:
         """A plant that answers while its time stands still is as good as lost: there is nothing new to act upon."""
         if scan.stalled_s > STALLED_SCANS * (self.scan_period_s or self.settings.connection.scan_s):
             self.link_lost = f"the plant answers, but its time has stood still for {scan.stalled_s:.0f} s"
+            self._outage = self.link_lost
+            self._notify_outage()
             self._absences.stalled(self.link_lost)
 
     # -- what is done to the plant -----------------------------------------------------------------------------
@@ -344,6 +370,10 @@ class Runner:
 
     async def _in_worker(self, job: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, job, *arguments)
+
+    async def untold(self, why: str) -> None:
+        """Note that a notification did not arrive."""
+        await self._event("notification", why)
 
     async def _event(self, kind: str, text: str) -> None:
         log.info(text, kind=kind)

@@ -17,6 +17,7 @@ from controller.edge.gateway.source import Source
 from controller.edge.historian import Historian
 from controller.edge.historian.nightly import Nightly
 from controller.edge.influx import Forwarder
+from controller.edge.notification import notifying
 from controller.edge.opcua import PlantLink
 from controller.edge.runner import Runner
 from controller.edge.users import Users, token_at
@@ -51,6 +52,8 @@ async def control(
         assembly = await asyncio.to_thread(assemble, settings)
         link = await _connected(settings, wait_s, opened)
         runner = Runner(settings, assembly.parts, assembly.core, assembly.rebuild_core, link, historian)
+        told = notifying(settings.notification, settings.plant.name, runner.untold)
+        runner.notifier = await opened.enter_async_context(told)
         if gateway:
             await opened.enter_async_context(_gateway(runner, assembly))
         await runner.run(until_hours, wanted)

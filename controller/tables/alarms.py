@@ -19,7 +19,6 @@ from controller.tables.values import (
     Number,
     Positive,
     Text,
-    Whole,
     instead,
     readable,
     require,
@@ -96,7 +95,6 @@ class NotificationTable:
     url_file: Path
     least_priority: Literal["critical", "high", "medium", "low"] = "high"
     timeout_s: Positive = 10.0  # wall seconds
-    repeat_after_s: Whole = 0  # wall seconds after which an unanswered alarm is told again; 0: never
 
     @model_validator(mode="after")
     def _readable(self) -> NotificationTable:
