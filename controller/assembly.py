@@ -50,6 +50,7 @@ class Assembly:
     parts: Parts
     core: NeuroCore
     rebuild_core: Callable[[], NeuroCore]
+    planner: Planner
 
 
 def assemble(settings: Settings) -> Assembly:
@@ -67,6 +68,7 @@ def assemble(settings: Settings) -> Assembly:
 
     core = rebuild()
     envelope = envelope_of(settings)
+    planner = Planner(model, envelope, settings.recipe, served.latch, engine.outlook)
     loop = BioreactorLoop(
         plant=plant,
         engine=engine,
@@ -75,7 +77,7 @@ def assemble(settings: Settings) -> Assembly:
         latch=served.latch,
         suggestion_valid=timedelta(seconds=settings.loop.suggestion_valid_s),
         minimum_gain_percent=settings.loop.minimum_gain_percent,
-        planner=Planner(model, envelope, settings.recipe, served.latch, engine.outlook),
+        planner=planner,
     )
     gates = Gates(settings.gates.novelty_max, settings.gates.nis_ratio_max, settings.gates.patience)
     cadence = Cadence(timedelta(seconds=settings.loop.plan_every_s), timedelta(seconds=settings.loop.command_valid_s))
@@ -83,7 +85,7 @@ def assemble(settings: Settings) -> Assembly:
     parts = Parts(
         plant, engine, core, loop, envelope, gates, cadence, recipe_of(settings), alarms, rules, checks_of(settings)
     )
-    return Assembly(model, parts, core, rebuild)
+    return Assembly(model, parts, core, rebuild, planner)
 
 
 def checks_of(settings: Settings) -> Checks:

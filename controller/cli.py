@@ -17,6 +17,7 @@ import structlog
 import typer
 
 from controller.bench.command import app as bench
+from controller.commands.campaign import campaign
 from controller.commands.certs import app as certs
 from controller.commands.fit import fit
 from controller.commands.historian import historian
@@ -45,6 +46,7 @@ app.add_typer(historian, name="historian")
 app.add_typer(influx, name="influx")
 app.command("fit")(fit)
 app.command("patient")(patient)
+app.command("campaign")(campaign)
 app.command("plant")(plant)
 app.command("replay")(replay)
 app.command("tags")(tags)

@@ -102,6 +102,10 @@ class Planner:
                 found = replace(found, controls=np.clip(np.tile(recipe, (INTERVALS, 1)), start.low, start.high))
         return self._told(estimate, situation, present, start, found, source)
 
+    def forget(self) -> None:
+        """Begin anew, as at a restart."""
+        self._kept = None
+
     def _last(self, estimate: Estimate, situation: Situation) -> Optimum | None:
         kept = self._kept
         if kept is None or kept.batch != situation.batch:
