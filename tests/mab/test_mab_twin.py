@@ -52,7 +52,7 @@ FED = {
     "lactate": 12.0,
     "ammonia": 3.0,
     "volume": 8.0,
-    "salts": 270.0,
+    "osmolality": 300.0,
 }
 
 
@@ -65,7 +65,8 @@ def test_without_cells_what_is_fed_is_what_is_found():
     assert amounts["glucose"] == pytest.approx(u[0] * constant("SG"))
     assert amounts["glutamine"] == pytest.approx(u[1] * constant("SQ") - decayed)
     assert amounts["ammonia"] == pytest.approx(decayed)
-    assert amounts["salts"] == pytest.approx(u[1] * constant("cQ") + 2.0 * u[2] * constant("cB"))
+    named = sum(amounts[name] for name in ("glucose", "glutamine", "ammonia"))
+    assert amounts["osmolality"] - named == pytest.approx(u[1] * constant("cQ") + 2.0 * u[2] * constant("cB"))
     assert amounts["product"] == pytest.approx(0.0, abs=1e-12)
 
 
@@ -82,6 +83,7 @@ def test_nothing_is_taken_up_where_nothing_is_left():
     d = rates(FED | {"glucose": 0.0, "glutamine": 0.0}, (0.0, 0.0, 0.0))
     assert d["glucose"] == pytest.approx(0.0, abs=1e-9)
     assert d["glutamine"] == pytest.approx(0.0, abs=1e-9)
+    assert d["product"] == pytest.approx(0.0, abs=1e-9)
     assert d["viable_cells"] < 0.0
 
 

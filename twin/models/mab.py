@@ -1,17 +1,17 @@
-"""CHO mAb fed batch after Xing, Bishop and Leister (2010), simplified, with a balance of salts: the belief.
+"""CHO mAb fed batch after Xing, Bishop and Leister (2010), simplified, with a balance of osmoles: the belief.
 
     mu   = mu_m G/(G + K_S) Q/(Q + K_G) KI_L/(KI_L + L) KI_A/(KI_A + A)
     mu_d = mu_dm L/(L + KD_L) A/(A + KD_A)
-    dXv  = (mu - mu_d) Xv - D Xv             dP  = q_mAb Xv - D P
+    dXv  = (mu - mu_d) Xv - D Xv             dP  = q_mAb G/(G + K_S) Q/(Q + K_G) Xv - D P
     dG   = F SG/V - (m_S + mu/Y_XS) Xv - D G
     dQ   = Fq SQ/V - (a1 Q/(a2 + Q) + mu/Y_XG) Xv - d_G Q - D Q
     dL   = Y_LS (m_S + mu/Y_XS) Xv - D L
     dA   = Y_AG mu/Y_XG Xv - r_A Xv + d_G Q - D A
-    OUR  = q_O2 Xv                           osmolality = G + Q + A + C, dC = (Fq cQ + 2 Fb cB)/V - D C
+    dO   = dG + dQ + dA + (Fq cQ + 2 Fb cB)/V - D (O - G - Q - A)                      OUR = q_O2 Xv
 
 It knows nothing of dead cells, of the unknown inhibitor, of a lactate switch, of growth-linked production, nor of
 temperature, pH, oxygen and osmotic limits: those show as drifting multipliers. Cells are counted in 10^6/mL, which is
-10^9 cells/L; lactate takes the place of bicarbonate, so that it adds nothing to the osmolality.
+10^9 cells/L. The osmolality O is a state because it is bounded; lactate adds nothing, for it takes bicarbonate's place.
 """
 
 from __future__ import annotations
@@ -66,31 +66,35 @@ def _rates(x: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
 
 def rhs(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
     """Rates of change per hour."""
-    X, P, G, Q, L, A, V, C = x
+    X, P, G, Q, L, A, V, O = x  # noqa: E741 - symbols as above
     glucose_feed, amino_feed, base_flow = u
     r_A, Y_LS, Y_AG, q_mAb, SG, SQ, cQ, cB = p[12], p[13], p[16], p[17], p[19], p[20], p[21], p[22]
     growth, death, eaten, used, decayed = _rates(x, p, m)
     flow = glucose_feed + amino_feed + base_flow
     D = flow / V
-    ammonia = fmax(A, 0.0)
+    ammonia, sugar, amino = fmax(A, 0.0), fmax(G, 0.0), fmax(Q, 0.0)
+    fed = sugar / (sugar + p[2]) * amino / (amino + p[3])  # design: who starves makes nothing
     bound = r_A * fmax(X, 0.0) * ammonia / (ammonia + 0.1)  # design: half effect at 0.1 mmol/L
+    dG = glucose_feed * SG / V - eaten - D * G
+    dQ = amino_feed * SQ / V - used - decayed - D * Q
+    dA = Y_AG * used - bound + decayed - D * A
     return (
         growth - death - D * X,
-        m[2] * q_mAb * fmax(X, 0.0) - D * P,
-        glucose_feed * SG / V - eaten - D * G,
-        amino_feed * SQ / V - used - decayed - D * Q,
+        m[2] * q_mAb * fed * fmax(X, 0.0) - D * P,
+        dG,
+        dQ,
         m[3] * Y_LS * eaten - D * L,
-        Y_AG * used - bound + decayed - D * A,
+        dA,
         flow,
-        (amino_feed * cQ + 2.0 * base_flow * cB) / V - D * C,
+        dG + dQ + dA + (amino_feed * cQ + 2.0 * base_flow * cB) / V - D * (O - G - Q - A),
     )
 
 
 def observe(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
     """The readings and assays that the state would give."""
-    X, P, G, Q, L, A, V, C = x
+    X, P, G, Q, L, A, V, O = x  # noqa: E741 - symbols as above
     oxygen = m[5] * p[18] * fmax(X, 0.0)
-    return oxygen, G, V, X, P, G, Q, L, A, G + Q + A + C  # 1 kg of broth is 1 L
+    return oxygen, G, V, X, P, G, Q, L, A, O  # 1 kg of broth is 1 L
 
 
 def objective(x: Vector) -> Any:
@@ -110,7 +114,7 @@ MODEL = Model(
         State("lactate", "mmol/L", 1.0, 0.15, 0.05),
         State("ammonia", "mmol/L", 1.5, 0.17, 0.02),
         State("volume", "L", 7.0, 0.07, 0.001),
-        State("salts", "mOsm/L", 265.0, 4.0, 0.2),
+        State("osmolality", "mOsm/kg", 291.0, 5.0, 0.2),
     ),
     multipliers=(
         Multiplier("growth", 0.5, 0.08, 2.5),
