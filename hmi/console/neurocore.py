@@ -187,7 +187,12 @@ def _axis(values: list[float], title: str, gap: int, palette: Palette) -> dict[s
         "nameLocation": "middle",
         "nameGap": gap,
         "nameTextStyle": {"color": palette.faint, "fontSize": 11},
-        "axisLabel": {"color": palette.faint, "fontSize": 11},
+        "axisLabel": {
+            "color": palette.faint,
+            "fontSize": 11,
+            "interval": max(1, len(values) // 6),
+            "hideOverlap": True,
+        },
         "axisLine": {"lineStyle": {"color": palette.faint}},
     }
 

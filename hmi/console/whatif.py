@@ -63,7 +63,10 @@ class WhatIfDisplay:
             return
         self._filled = True
         for name, field in self._now.items():
-            field.value = status["setpoints"].get(name, {}).get("active")
+            active, limit = status["setpoints"].get(name, {}).get("active"), self._context.plant["limits"][name]
+            # A feed that has not started stands at zero; to begin with that would be to plan never to start it.
+            if active is not None and limit["low"] <= active <= limit["high"]:
+                field.value = active
 
     async def refresh(self) -> None:
         """Before anything was asked, show the present plan alone."""
