@@ -180,7 +180,6 @@ def _heat(found: Json, titles: list[str], palette: Palette) -> dict[str, Any]:
 
 
 def _axis(values: list[float], title: str, gap: int, palette: Palette) -> dict[str, Any]:
-    every = max(1, len(values) // 6)
     return {
         "type": "category",
         "data": [f"{value:.3g}" for value in values],
