@@ -15,6 +15,7 @@ from controller.alarm_records import AlarmBook
 from controller.batch import AIM, Recipe, advance, sampled, settled, within_phase
 from controller.batch_records import BatchRecord, BatchState
 from controller.by_hand import Considered, Present, consider, objection
+from controller.counterfactual import Shadowed, benefit, followed
 from controller.diagnosis import NO_TRACES, Traces, diagnose
 from controller.entries import entered
 from controller.intake import Clock, fit, fit_situation, ticked
@@ -47,6 +48,7 @@ class Memory:
     ledger: Ledger = NOTHING_ASKED
     traces: Traces = NO_TRACES
     clock: Clock = NO_TIME
+    shadowed: Shadowed | None = None  # what SHADOW advised, and what was done instead
 
 
 class _Present(NamedTuple):
@@ -97,10 +99,39 @@ def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts)
     sight = sight_of(snapshot, situation, seen, batch, outlook.baseline if outlook else None, parts.plant)
     sight = replace(sight, conditions={**sight.conditions, **said, **plausibility.conditions(findings)})
     book, acts = alarms.watch(memory.alarms, parts.alarms, parts.alarm_rules, sight, situation.intents)
-    ledger = tallied(memory.ledger, memory.outlook, outlook, answers, ladder.mode)
-    after = Memory(ladder, track, outlook, standing, batch, book, ledger, traces, memory.clock)
+    ledger = tallied(_of_batch(memory, batch), memory.outlook, outlook, answers, ladder.mode)
+    ledger, shadowed = _credited(ledger, memory, now, outlook, ladder.mode, parts)
+    after = Memory(ladder, track, outlook, standing, batch, book, ledger, traces, memory.clock, shadowed)
     notes = (*jumped, *notes, *passed, *blind, *dropped, *steered)
     return _decision(after, now, parts.plant.name, notes, (*rulings, *asked, *answers, *acts)), after
+
+
+def _of_batch(memory: Memory, batch: BatchRecord | None) -> Ledger:
+    """The ledger of this batch; another batch begins a new one."""
+    changed = batch is not None and memory.batch is not None and batch.id != memory.batch.id
+    return NOTHING_ASKED if changed else memory.ledger
+
+
+def _credited(
+    ledger: Ledger, memory: Memory, now: _Present, outlook: Outlook | None, mode: Mode, parts: Parts
+) -> tuple[Ledger, Shadowed | None]:
+    """What the advice of SHADOW would have brought by now; reckoned again at each look ahead, and only there."""
+    same_batch = memory.batch is None or now.batch is None or memory.batch.id == now.batch.id
+    before = memory.shadowed if same_batch else None
+    if mode is not Mode.SHADOW:
+        return ledger, None
+    if outlook is None or outlook is memory.outlook:
+        return ledger, before
+    hold = outlook.baseline.plan
+    shadowed = followed(before, now.estimate, outlook.verdict, hold)
+    if shadowed is None:
+        return ledger, None
+    try:
+        return benefit(
+            shadowed, hold, lambda start, plan: parts.engine.forecast(start, now.insight.correction, plan), ledger
+        ), shadowed
+    except ArithmeticError:  # the twin cannot tell from there: the last figure stands
+        return ledger, shadowed
 
 
 def _taken_in(
