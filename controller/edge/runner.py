@@ -333,6 +333,7 @@ class Runner:
     def _situation(self, scan: Scan, intents: tuple[Intent, ...]) -> Situation:
         start = scan.batch_start or scan.snapshot.time
         faults = self._faults if self.link.resynchronised else (*self._faults, "the link has only just come back")
+        faults = (*faults, self.link.rival) if self.link.rival else faults
         return Situation(
             batch=scan.batch,
             phase=scan.phase,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+import pytest
 from asyncua import ua
 
 from controller.edge.opcua import PlantLink, WriteOutcome
@@ -117,8 +118,11 @@ def test_nothing_is_written_before_the_plant_was_read_once(plant: Any) -> None:
     linked(plant.settings, work, read=False)
 
 
-def test_the_heartbeat_goes_on_from_what_the_plant_holds_and_wraps(plant: Any) -> None:
-    plant.show("SUPERVISOR.HEARTBEAT", 2**15 - 2)
+def test_the_heartbeat_leaps_from_what_the_plant_holds_then_goes_on_and_wraps(
+    plant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.edge.opcua.rivals.secrets.randbelow", lambda most: most - 1)
+    plant.show("SUPERVISOR.HEARTBEAT", 2**15 - 2**13 - 3)
 
     async def work(link: PlantLink) -> list[int]:
         held = []
@@ -127,7 +131,7 @@ def test_the_heartbeat_goes_on_from_what_the_plant_holds_and_wraps(plant: Any) -
             held.append(await asyncio.to_thread(plant.held, "SUPERVISOR.HEARTBEAT"))
         return held
 
-    assert linked(plant.settings, work) == [2**15 - 1, 0, 1]
+    assert linked(plant.settings, work) == [2**15 - 2, 2**15 - 1, 0]
     plant.refused["SUPERVISOR.HEARTBEAT"] = ua.StatusCodes.BadUserAccessDenied
     assert not linked(plant.settings, lambda link: link.beat())
 

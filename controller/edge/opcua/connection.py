@@ -67,7 +67,6 @@ class Session:
     reports: tuple[TagReport, ...] = ()
     types: Mapping[str, ua.VariantType] = field(default_factory=dict)
     advance: tuple[Node, ua.NodeId] | None = None
-    beats: int = 0
     limits: Limits = field(default_factory=Limits)
     whole: BatchedRead | None = None  # every tag, as a scan wants them
     watch: Watch | None = None
@@ -155,8 +154,6 @@ class Connection:
             parent = await nodes[tag.node].get_parent() if tag.key == "advance_node" and fact.exists else None
             if parent is not None:
                 session.advance = (parent, nodes[tag.node].nodeid)
-            if tag.key == "heartbeat" and isinstance(held.value, int):
-                session.beats = held.value
         session.reports = tuple(found)
         if not self._at.lockstep and not any(r.fault for r in found):
             session.watch = await self._watched(client, nodes, session.limits)

@@ -15,13 +15,13 @@ from controller.edge.opcua.backfill import remembered
 from controller.edge.opcua.connection import Connection, LinkEvent, Session, TagReport
 from controller.edge.opcua.guard import Held, WriteOutcome, difference, not_renewable, objections, same
 from controller.edge.opcua.lookup import raw, utc
+from controller.edge.opcua.rivals import Heartbeat
 from controller.edge.opcua.scanning import Raw, Scan, Scanner, number_in
 from controller.edge.opcua.tags import PlantLost, PlantMismatch, tags_of
 from controller.records import Move
 from controller.settings import Settings
 from twin.signals import Reading, Role
 
-BEATS = 2**15  # the heartbeat wraps here, so that it fits every integer type
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HISTORY_PATIENCE = 6.0  # timeouts that the pages of one variable may take together (design)
 UNREAD = "the link is new, and the plant has not been read since"
@@ -37,6 +37,7 @@ class PlantLink:
         self._wire = Connection(settings, self._tags)
         self._scanner = Scanner(settings)
         self._written: dict[str, float] = {}
+        self._heartbeat = Heartbeat(settings.supervisor.lease_s)
         self._scanned = [t.node for t in self._tags if t.key != "advance_node"]
         self._assayed = {v.name for v in settings.variables if v.role is Role.ASSAYED}
         self._read_at = -math.inf
@@ -45,6 +46,11 @@ class PlantLink:
     def resynchronised(self) -> bool:
         """Has the plant been read, and compared with what we wrote, since the link came up?"""
         return self._wire.resynchronised
+
+    @property
+    def rival(self) -> str:
+        """Why nothing may be written because another controller serves this plant too, or ""."""
+        return self._heartbeat.rival
 
     @property
     def assays_seen(self) -> dict[str, datetime]:
@@ -95,7 +101,11 @@ class PlantLink:
             seen.results = 0  # before the request: what comes while it is under way is looked at again
         self._read_at = time.monotonic()
         raws = await self._whole(session)
-        scan = self._scanner.scan(dict(zip(self._scanned, raws, strict=True)))
+        held = dict(zip(self._scanned, raws, strict=True))
+        scan = self._scanner.scan(held)
+        if not self.resynchronised:
+            self._heartbeat.anew()
+        self._heartbeat.seen(held[self._settings.supervisor.heartbeat].value, scan.snapshot.time)
         if not self.resynchronised and self._wire.is_live(session):
             self._compare(scan)
             self._wire.resynchronised = True
@@ -166,7 +176,7 @@ class PlantLink:
     async def write(self, moves: Sequence[Move], valid_until: datetime) -> list[WriteOutcome]:
         """Write setpoints with their expiry, and read back; what does not hold loses its lease at once."""
         session = await self._wire.ready()
-        stale = "" if self.resynchronised else UNREAD
+        stale = self.rival if self.resynchronised else UNREAD
         refusals = [stale or found for found in objections(moves, self._settings)]
         going = {m.variable: m.value for m, refusal in zip(moves, refusals, strict=True) if not refusal}
         self._written |= going
@@ -180,7 +190,7 @@ class PlantLink:
         """Extend the lease of setpoints that are in force; one that lapsed or was changed is never revived."""
         session = await self._wire.ready()
         held = await self._held(session, variables)
-        stale = "" if self.resynchronised else UNREAD
+        stale = self.rival if self.resynchronised else UNREAD
         refusals = {
             v: stale
             or not_renewable(h, self._written.get(v), self._scanner.now, self._variables[v].valid_until is not None)
@@ -206,11 +216,12 @@ class PlantLink:
     async def beat(self) -> bool:
         """Tell the plant that the controller lives; False when the plant was not read yet, or does not take it."""
         session = await self._wire.ready()
-        if not self.resynchronised:
+        if not self.resynchronised or self._heartbeat.gives_way:
             return False
-        session.beats = (session.beats + 1) % BEATS
-        node = self._settings.supervisor.heartbeat
-        refused = await self._put(session, {node: session.beats})
+        node, value = self._settings.supervisor.heartbeat, self._heartbeat.next()
+        refused = await self._put(session, {node: value})
+        if not refused[node]:
+            self._heartbeat.beaten(value)
         return not refused[node]
 
     async def _commit(
