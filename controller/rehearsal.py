@@ -23,7 +23,7 @@ READY_WITHIN_S = 180.0  # a first start compiles the models, and the machine may
 @contextlib.contextmanager
 def plant_in_lockstep(folder: Path, plant_name: str = "penicillin", seed: int = 7) -> Iterator[Settings]:
     """The settings of a simulated plant that waits to be advanced, for as long as the block runs."""
-    config = configure(plant_name, folder, lockstep=True)
+    config = configure(plant_name, folder, lockstep=True, anywhere=True)
     child = start_plant(config, folder, None, seed, None)
     try:
         await_line(child, "plant ready")
@@ -34,13 +34,22 @@ def plant_in_lockstep(folder: Path, plant_name: str = "penicillin", seed: int = 
             child.stdout.close()
 
 
-def configure(plant_name: str, folder: Path, lockstep: bool) -> Path:
-    """Write the configuration of this run: the shipped one with free ports and its own historian."""
+def configure(
+    plant_name: str, folder: Path, lockstep: bool, backend: str | None = None, anywhere: bool = False
+) -> Path:
+    """Write the configuration of this run: the shipped one with free ports and its own historian.
+
+    The ports that people know are taken where they are free, but not `anywhere`: several runs may begin at once.
+    """
+    wanted = (0, 0, 0) if anywhere else (4840, 8420, 8421)
+    plant, gateway, console = (free_port(port) for port in wanted)
     content = tomllib.loads(default_config(plant_name).read_text())
-    content["connection"] |= {"endpoint": f"opc.tcp://127.0.0.1:{free_port(4840)}/neurotwin", "lockstep": lockstep}
+    content["connection"] |= {"endpoint": f"opc.tcp://127.0.0.1:{plant}/neurotwin", "lockstep": lockstep}
     content["historian"] = {"path": str(folder / "historian.sqlite")}
-    content["gateway"] = {"host": "127.0.0.1", "port": free_port(8420)}
-    content["console"] = {"host": "127.0.0.1", "port": free_port(8421)}
+    content["gateway"] = {"host": "127.0.0.1", "port": gateway}
+    content["console"] = {"host": "127.0.0.1", "port": console}
+    if backend is not None:
+        content["neurocore"]["backend"] = backend
     path = folder / f"{plant_name}.toml"
     path.write_text(tomli_w.dumps(content))
     return path

@@ -73,6 +73,23 @@ def historian(as_json: Json = False, quick: Quick = False) -> None:
     _print(measured.historian(_tell, quick), as_json)
 
 
+@app.command()
+def soak(
+    as_json: Json = False,
+    kills: Annotated[int, typer.Option(min=1, help="How often each of plant and controller is killed.")] = 20,
+    hours: Annotated[float, typer.Option(min=0.1, help="Process hours to reach.")] = 24.0,
+    speed: Annotated[float, typer.Option(min=1.0, help="Process seconds per second.")] = 150.0,
+    seed: Annotated[int, typer.Option(help="Of faults, order and moments.")] = 500,
+) -> None:
+    """A day of accelerated time with faults, in which plant and controller are killed; some half an hour."""
+    from controller.bench import soak as bench_soak
+
+    report = bench_soak.measured(_tell, kills, hours, speed, seed)
+    _print(report, as_json)
+    if report["unexplained"] or report["unleased"]:
+        raise SystemExit(1)
+
+
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 

@@ -84,6 +84,11 @@ class History:
         """The decisions of a batch from `since` on, in the order in which they were recorded."""
         return self._whole(self._rows(f"{_DECISIONS} {_OF_BATCH}", plant, batch, _since(since)))
 
+    def scan_times(self, plant: str, batch: str, since: datetime | None = None) -> list[datetime]:
+        """When the scans of a batch from `since` on were taken (process time), in the order of recording."""
+        rows = self._rows(f"SELECT t_us FROM decision {_OF_BATCH}", plant, batch, _since(since))
+        return [from_us(t_us) for (t_us,) in rows]
+
     def snapshots(self, plant: str, batch: str, since: datetime | None = None) -> list[Snapshot]:
         """What was read in a batch from `since` on, in the order in which it was recorded."""
         rows = self._rows(f"SELECT body FROM decision {_OF_BATCH}", plant, batch, _since(since))
