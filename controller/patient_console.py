@@ -23,7 +23,7 @@ from controller.patient_data.channels import EXTRAS as FURTHER
 from controller.patient_data.samples import Sample
 from controller.pharmacoloop.case import Treatment
 from controller.records import Decision, Insight, Intent, Mode, Situation
-from controller.scenario import PLANT, START, doses_of, neuro_core_of, parts_of, replayed, snapshot_of
+from controller.scenario import GATES, PLANT, START, doses_of, neuro_core_of, parts_of, replayed, snapshot_of
 from controller.supervisor import Ladder
 from twin.estimate import Estimate
 from twin.models import patient
@@ -91,6 +91,7 @@ class PatientCourse:
         self.plant = replace(PLANT, variables=(*own, *_further(self._samples), LEVEL))
         self.model = patient.model(treatment.pk)
         self.start = START
+        self.novelty_max = GATES.novelty_max
         self.length_h = (self._samples[-1].time_h if self._samples else 0.0) + AHEAD_H
 
     def advance(self) -> Decision | None:

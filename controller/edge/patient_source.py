@@ -33,6 +33,7 @@ class Course(Protocol):
     model: Model
     start: datetime
     length_h: float
+    novelty_max: float  # above it the present counts as unusual
 
     def advance(self) -> Decision | None:
         """The turn of the next sample; None when there is none any more."""
@@ -126,6 +127,7 @@ class PatientSource:
             "states": [{"name": s.name, "unit": s.unit, "text": self._texts.get(s.name, "")} for s in model.states],
             "limits": {},
             "batch_length_h": self._course.length_h,
+            "novelty_max": self._course.novelty_max,
         }
 
     def latest(self) -> Decision | None:
