@@ -98,5 +98,29 @@ def _print(report: dict[str, Any], as_json: bool) -> None:
     print(json.dumps(report) if as_json else told(report))
 
 
+@app.command()
+def faults(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")
+    ] = False,
+    seeds: Annotated[str, typer.Option(help="A:B runs seeds A to B-1; 500 and above are for reports.")] = "500:520",
+    fault: Annotated[list[str] | None, typer.Option(help="Only this fault; may be repeated.")] = None,
+) -> None:
+    """What notices each fault of the simulated plant, how soon, and what the loop does; a minute or two per seed."""
+    from controller.bench import faults as measured
+
+    first, _, last = seeds.partition(":")
+    if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
+        raise typer.BadParameter(f"{seeds}: give A:B with A below B, such as 500:520")
+    known = (*measured.FAULTS, measured.CONNECTION)
+    unknown = [name for name in fault or () if name not in known]
+    if unknown:
+        raise typer.BadParameter(f"no fault is called {unknown[0]!r}; there are {', '.join(known)}")
+    found = measured.faults(
+        lambda line: print(line, file=sys.stderr, flush=True), range(int(first), int(last)), tuple(fault or known)
+    )
+    print(json.dumps(found) if as_json else measured.told(found))
+
+
 if __name__ == "__main__":
     app()

@@ -1,0 +1,91 @@
+"""A lost connection, over real OPC UA: how soon the link says so, and what the plant did in the meantime."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tempfile
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from controller.bench.faults import CONNECTION, Outcome
+from controller.edge.opcua import PlantLink, PlantLost, Scan
+from controller.records import Move
+from controller.settings import Settings
+from plant_sim.server import Options, serve
+
+AT_S = 3600.0
+SCRIPT = """
+[[fault]]
+kind = "connection_loss"
+tag = "LINK"
+at_h = 1.0
+until_h = 3.0  # the loss outlasts the plant's lease of an hour
+"""
+BACK_WITHIN_S = 60.0
+
+
+def lost_connection(of: Settings, seed: int) -> Outcome:
+    """Command a pump, lose the plant for two process hours, and see what is found when it is back."""
+    return asyncio.run(_lost(of, seed))
+
+
+async def _lost(of: Settings, seed: int) -> Outcome:
+    endpoint = f"opc.tcp://127.0.0.1:{_free_port()}/neurotwin"
+    here = replace(of, connection=replace(of.connection, endpoint=endpoint, lockstep=True))
+    ready, link = asyncio.Event(), PlantLink(here)
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "faults.toml"
+        script.write_text(SCRIPT)
+        serving = asyncio.create_task(serve(Options(endpoint=endpoint, seed=seed, faults=script), ready))
+        try:
+            await asyncio.wait_for(ready.wait(), BACK_WITHIN_S)
+            return await _watched(here, link, seed)
+        finally:
+            await link.close()
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+
+
+async def _watched(of: Settings, link: PlantLink, seed: int) -> Outcome:
+    scan = await link.read()
+    until = scan.snapshot.time + timedelta(hours=6)
+    local = scan.local["precursor_feed"]
+    await link.write([Move("precursor_feed", local + 1e-4, "L/h", local)], until)
+    noticed, why = None, ""
+    last_s = 0.0
+    for _ in range(60):
+        try:
+            await link.beat()
+            await link.advance(of.connection.scan_s)
+            scan = await link.read()
+            last_s += of.connection.scan_s
+        except PlantLost as fault:
+            noticed, why = max(0.0, last_s + of.connection.scan_s - AT_S) / 3600.0, str(fault)
+            break
+    back = await _back(link)
+    limits: list[str] = []
+    if back.setpoints["precursor_feed"] != back.local["precursor_feed"]:
+        limits.append("the setpoint of before the loss was still in force after its lease")
+    if back.lapses != 1:
+        limits.append(f"{back.lapses} lapses were counted, not one")
+    by = ("the link",) if noticed is not None else ()
+    why = why.replace(of.connection.endpoint, "it")
+    return Outcome(CONNECTION, seed, noticed, by, "link lost", why, 0, tuple(limits))
+
+
+async def _back(link: PlantLink) -> Scan:
+    """The first scan after the loss."""
+    async with asyncio.timeout(BACK_WITHIN_S):
+        while True:
+            try:
+                return await link.read()
+            except PlantLost:
+                await asyncio.sleep(0.2)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

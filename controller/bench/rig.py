@@ -1,0 +1,121 @@
+"""A simulated batch and its controller in one process: scans judged as by the edge, turns taken as by the runner."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from controller.assembly import Assembly
+from controller.cycle import Memory, turn
+from controller.edge.opcua.scanning import Raw, Scan, Scanner
+from controller.records import Decision, Intent, Mode, Situation
+from controller.settings import Settings
+from controller.supervisor import Ladder
+from plant_sim.batch import Batch
+from plant_sim.faults import Fault
+from plant_sim.instruments import Status
+from twin.signals import Quality
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+QUALITY = {Status.GOOD: Quality.GOOD, Status.UNCERTAIN: Quality.UNCERTAIN, Status.BAD: Quality.BAD}
+NAMES = {Status.GOOD: "Good", Status.UNCERTAIN: "UncertainSensorNotAccurate", Status.BAD: "BadSensorFailure"}
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """One scan: when, what was decided, and what is in force at the plant once it was written."""
+
+    hours: float
+    decision: Decision
+    in_force: Mapping[str, float]  # by manipulated variable
+    local: Mapping[str, float]
+
+
+class Rig:
+    """One batch under control; a copy of it goes on by itself."""
+
+    def __init__(self, settings: Settings, assembly: Assembly, seed: int, step_s: float = 60.0) -> None:
+        """Inoculate; `step_s` is the plant's own scan (design: twice the usual, which its loops do not notice)."""
+        self.settings, self.parts = settings, assembly.parts
+        self.batch = Batch(seed, settings.supervisor.lease_s, scan_s=step_s)
+        self.scanner = Scanner(settings)
+        self._memory = Memory(Ladder(Mode.SHADOW, "started"))
+        self._pumps = {v.name: (v.setpoint or "").partition(".")[0] for v in settings.manipulated()}
+        self._beats = 0
+
+    def copied(self, fault: Fault | None = None) -> Rig:
+        """The same, up to now; from here on with a fault."""
+        other = copy.copy(self)
+        other.batch, other.scanner = copy.deepcopy((self.batch, self.scanner), {id(self.settings): self.settings})
+        other.parts = replace(self.parts, core=copy.deepcopy(self.parts.core))
+        if fault is not None:
+            other.batch.break_(fault)
+        return other
+
+    def step(self, wanted: Mode | None = None) -> Turned:
+        """Advance the plant by one scan of the loop, take a turn, and do what it says."""
+        self.batch.advance(self.settings.connection.scan_s)
+        scan = self.scanner.scan(raws(self.batch, self.settings))
+        intents: tuple[Intent, ...] = ()
+        if wanted is not None and self._memory.ladder.mode is not wanted:
+            intents = (Intent("mode", "bench", scan.snapshot.time, mode=wanted, reason="rehearsal"),)
+        decision, self._memory = turn(self._memory, scan.snapshot, self._situation(scan, intents), self.parts)
+        self._act(decision)
+        active = self.batch.active_setpoints()
+        local = self.batch.local_setpoints()
+        return Turned(
+            self.batch.elapsed_s / 3600.0,
+            decision,
+            {name: active[pump] for name, pump in self._pumps.items()},
+            {name: local[pump] for name, pump in self._pumps.items()},
+        )
+
+    def _situation(self, scan: Scan, intents: tuple[Intent, ...]) -> Situation:
+        return Situation(
+            batch=scan.batch,
+            phase=scan.phase,
+            batch_end=START + timedelta(hours=self.settings.batch.length_h),
+            setpoints=scan.setpoints,
+            intents=intents,
+            local=scan.local,
+            batch_start=scan.batch_start,
+        )
+
+    def _act(self, decision: Decision) -> None:
+        """Write the command as the plant's server would take it, and beat."""
+        lease, command = self.batch.lease, decision.command
+        for name, pump in self._pumps.items():
+            move = next((m for m in command.moves if m.variable == name), None) if command else None
+            if move is None or command is None:
+                lease.valid_until_s[pump] = None
+                continue
+            lease.remote[pump] = move.value
+            lease.valid_until_s[pump] = (command.valid_until - START).total_seconds()
+        if decision.mode in (Mode.ADVISORY, Mode.AUTO):
+            self._beats += 1
+            lease.beat(self._beats, self.batch.elapsed_s)
+
+
+def raws(batch: Batch, settings: Settings) -> dict[str, Raw]:
+    """Every configured tag as the plant's server shows it."""
+    now = START + timedelta(seconds=batch.elapsed_s)
+    plain: dict[str, object] = {
+        "SUPERVISOR.IN_CONTROL": batch.in_control(),
+        "SUPERVISOR.LEASE_LAPSES": batch.lease.lapses,
+        "BATCH.ID": batch.name,
+        "BATCH.START": START,
+        "BATCH.PHASE": batch.phase.value,
+    }
+    for kind, values in (("SP_ACTIVE", batch.active_setpoints()), ("SP_LOCAL", batch.local_setpoints())):
+        plain |= {f"{owner}.{kind}": value for owner, value in values.items()}
+    found = {tag: Raw(value, Quality.GOOD, "Good", now) for tag, value in plain.items()}
+    for tag, seen in batch.signals.items():
+        found[tag] = Raw(seen.value, QUALITY[seen.status], NAMES[seen.status], now)
+    for point in batch.process.assays:
+        found[point.tag] = Raw(None, Quality.BAD, "BadWaitingForInitialData", now)
+    for tag, result in batch.laboratory.results.items():
+        sampled, status = START + timedelta(seconds=result.sampled_s), result.signal.status
+        found[tag] = Raw(result.signal.value, QUALITY[status], NAMES[status], sampled)
+    return {node: found[node] for _, _, node in settings.tags() if node in found}
