@@ -32,7 +32,7 @@ FAULTS = {  # name: what breaks at AT_H; sizes are design, of the order at which
     "stuck_valve": Fault(FaultKind.STUCK_VALVE, "base", 0.002),  # L/h
     "kla_loss": Fault(FaultKind.KLA_LOSS, VESSEL, 0.4),
     "foam": Fault(FaultKind.FOAM, VESSEL, 300.0),  # %/h
-    "contamination": Fault(FaultKind.CONTAMINATION, VESSEL, 0.02),  # g/L
+    "contamination": Fault(FaultKind.CONTAMINATION, VESSEL, 0.1),  # g/L, a hundredth of the biomass
     "utility_failure": Fault(FaultKind.UTILITY_FAILURE, "power"),
     "wrong_assay": Fault(FaultKind.WRONG_ASSAY, "LAB.BIOMASS", 0.5),
 }

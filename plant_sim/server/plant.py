@@ -12,6 +12,7 @@ from plant_sim import checkpoint
 from plant_sim.batch import Batch
 from plant_sim.faults import FaultKind, load
 from plant_sim.processes import PROCESSES
+from plant_sim.server.lads import Lads
 from plant_sim.server.options import Options
 from plant_sim.server.simulation import Simulation
 from plant_sim.server.space import NAMESPACE, NEVER, STATUS, Space, code
@@ -59,9 +60,10 @@ class PlantServer:
         for tag, kind in self._tags.plain.items():
             await space.add(reactor, tag, ua.VariantType[kind], tag in writable)
         await Simulation(self, lockstep=self._options.speed is None).build(space)
+        await Lads(space, self._tags).build(self.process)
         await space.keep_history(i.point.tag for i in self.process.online)
         inner = self._server.iserver
-        tags = {space.nodes[tag]: tag for tag in writable}
+        tags = {space.nodes[tag]: tag for tag in writable} | space.setpoints
         inner.attribute_service = ClientWrites(inner.aspace, tags, self._take, self.taken)
 
     async def show(self) -> None:

@@ -50,6 +50,8 @@ class Space:
         self.server, self.index = server, index
         self.nodes: dict[str, ua.NodeId] = {}
         self._history = History(())
+        self._mirrors: dict[str, list[ua.NodeId]] = {}
+        self.setpoints: dict[ua.NodeId, str] = {}  # nodes of other views that take what a tag takes
 
     async def add_object(self, name: str) -> Node:
         """An object below Objects."""
@@ -66,7 +68,29 @@ class Space:
 
     async def add_analog(self, parent: Node, point: Point, writable: bool = False) -> None:
         """An AnalogItem with its unit, span and description."""
-        node = await self.add(parent, point.tag, _V.Double, writable)
+        await self._analog(await self.add(parent, point.tag, _V.Double, writable), point)
+
+    async def mirror(
+        self,
+        parent: Node,
+        name: str,
+        tag: str,
+        kind: ua.VariantType,
+        point: Point | None = None,
+        writable: bool = False,
+    ) -> None:
+        """A variable of another view, by this browse name, that shows what a tag shows and takes what it takes."""
+        path = parent.nodeid.to_string().rpartition("s=")[2]
+        id = node_id(f"{path}.{name}", self.index)
+        node = await parent.add_variable(id, f"{self.index}:{name}", _INITIAL.get(kind, 0.0), varianttype=kind)
+        if point is not None:
+            await self._analog(node, point)
+        if writable:
+            await node.set_writable()
+            self.setpoints[node.nodeid] = tag
+        self._mirrors.setdefault(tag, []).append(node.nodeid)
+
+    async def _analog(self, node: Node, point: Point) -> None:
         typed = ObjectIds.HasTypeDefinition  # asyncua has no direct way to an AnalogItem
         await node.delete_reference(ua.NodeId(ua.Int32(ObjectIds.BaseDataVariableType)), typed, True, False)
         await node.add_reference(ua.NodeId(ua.Int32(ObjectIds.AnalogItemType)), typed, True, False)
@@ -99,4 +123,5 @@ class Space:
         source, clock = cast(ua.DateTime, time), cast(ua.DateTime, datetime.now(UTC))
         shown = ua.DataValue(variant, status, SourceTimestamp=source, ServerTimestamp=clock)
         self._history.append(self.nodes[tag], shown)
-        await self.server.write_attribute_value(self.nodes[tag], shown)
+        for node in (self.nodes[tag], *self._mirrors.get(tag, ())):
+            await self.server.write_attribute_value(node, shown)

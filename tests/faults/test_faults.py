@@ -101,7 +101,7 @@ def test_foam(noticed):
 
 
 def test_contamination(noticed):
-    noticed("contamination", 14.0)
+    noticed("contamination", 6.0)
 
 
 def test_utility_failure(noticed):
