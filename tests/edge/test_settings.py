@@ -145,7 +145,7 @@ def written(tmp_path: Path) -> Callable[[str], Path]:
 def test_the_shipped_configuration_describes_the_plant() -> None:
     shipped = load(default_config("penicillin"))
     plant = shipped.plant_record()
-    assert (plant.name, plant.model, len(plant.variables)) == ("R1", "penicillin", 17)
+    assert (plant.name, plant.model, len(plant.variables)) == ("R1", "penicillin", 18)
     assert [v.name for v in plant.having(Role.MANIPULATED)] == ["feed", "precursor_feed"]
     assert plant.variable("ph").max_age_s == 3 * shipped.connection.scan_s
     assert plant.variable("biomass").max_age_s == math.inf
