@@ -76,6 +76,8 @@ def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts)
     against = tripped(memory.standing, snapshot, parts.plant, parts.envelope, situation.phase)
     obstacles = (*faults, *missing_evidence(snapshot, parts.plant, parts.envelope), *against)
     ladder, objections = watch(memory.ladder, track.now, insight, obstacles, parts.gates)
+    if differs := situation.conditions.get("loop.readback", ""):
+        ladder = demoted(ladder, differs)  # at once: what was written is not what is there
     notes = (ladder.reason,) if ladder.mode is not memory.ladder.mode else ()
     ladder, rulings = _climbed(ladder, situation, obstacles, objections, parts.plant)
     rulings = (*rulings, *entries)

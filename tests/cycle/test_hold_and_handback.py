@@ -79,7 +79,7 @@ class Plant:
         self.setpoints = dict(self.local)
         self.quality = Quality.GOOD
 
-    def scan(self, *intents: Intent, phase: str = "production") -> Decision:
+    def scan(self, *intents: Intent, phase: str = "production", **known: Any) -> Decision:
         self.time += SCAN
         readings = {
             n: replace(r, time=self.time, quality=self.quality, value=self.setpoints.get(n, r.value))
@@ -87,7 +87,12 @@ class Plant:
         }
         snapshot = replace(self.world.snapshot, time=self.time, readings=readings)
         situation = replace(
-            self.world.situation, intents=intents, phase=phase, setpoints=dict(self.setpoints), local=dict(self.local)
+            self.world.situation,
+            intents=intents,
+            phase=phase,
+            setpoints=dict(self.setpoints),
+            local=dict(self.local),
+            **known,
         )
         decision, self.memory = turn(self.memory, snapshot, situation, self.parts)
         commanded = {m.variable: m.value for m in decision.command.moves} if decision.command else {}
@@ -207,6 +212,19 @@ def test_automatic_demotion_leaves_the_setpoints_where_they_are(world: SimpleNam
     assert decision.mode is Mode.ADVISORY
     assert decision.mode_reason.startswith("demoted from auto: the readings are unusual")
     assert plant.feed == 0.0012
+
+
+def test_a_setpoint_that_reads_back_differently_is_an_alarm_and_demotes_at_once(world: SimpleNamespace) -> None:
+    differs = Definition("readback", "A setpoint", "loop.readback", Kind.CONDITION, Priority.HIGH, "c", "r")
+    plant = Plant(world, Mode.AUTO, alarms=(differs,))
+    plant.standing(0.0012)
+    assert plant.scan().mode is Mode.AUTO
+    told = "precursor_feed: 0.0012 was written, and 0.0011 was read back"
+    decision = plant.scan(faults=(told,), conditions={"loop.readback": told})
+    assert (decision.mode, decision.mode_reason) == (Mode.ADVISORY, f"demoted from auto: {told}")
+    record = decision.alarms.find("readback")
+    assert record is not None
+    assert (record.state, record.text) == (AlarmState.UNACKNOWLEDGED, told)
 
 
 def test_an_abort_gives_everything_back_at_once(plant: Plant) -> None:
