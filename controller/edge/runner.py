@@ -207,7 +207,7 @@ class Runner:
                     await self.link.advance(self.settings.connection.scan_s)
                 scan = await self.link.poll(self._due_at())
             except PlantLost as fault:
-                if not self.link_lost:
+                if not self._outage:
                     await self._in_worker(self._absences.lost, str(fault))
                 self.link_lost = self._outage = str(fault)
                 self._notify_outage()
