@@ -173,7 +173,11 @@ def _sent(folder: Path, points: int, say: Say) -> dict[str, Any]:
             while forwarder.status().pending:
                 time.sleep(0.01)
             spent_s = time.perf_counter() - began
-        return {"outbox_points_per_s": points / spent_s, "outbox_server": server.name, "outbox_stored": server.points()}
+        return {
+            "outbox_points_per_s": points / spent_s,
+            "outbox_server": server.name,
+            "outbox_stored": server.points(points),
+        }
 
 
 def _megabytes(path: Path) -> float:

@@ -23,8 +23,14 @@ class LocalServer(NamedTuple):
     name: str
     url: str
 
-    def points(self) -> int:
-        """How many points it has."""
+    def points(self, expected: int) -> int:
+        """How many points it has; what it took just now shows after a while, so it is asked until all are there."""
+        deadline = time.monotonic() + READY_S
+        while (found := self._points()) < expected and time.monotonic() < deadline:
+            time.sleep(0.5)
+        return found
+
+    def _points(self) -> int:
         _read(f"{self.url}/internal/force_flush")
         asked = urllib.parse.urlencode({"match[]": '{__name__!=""}', "start": 0})
         return sum(len(json.loads(row)["values"]) for row in _read(f"{self.url}/api/v1/export?{asked}").splitlines())
