@@ -158,6 +158,10 @@ def init(
         raise Fault(f"{target} exists already; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
+    parameters = load(source).model.parameters
+    if parameters is not None:
+        (folder / parameters.parent.name).mkdir(exist_ok=True)
+        shutil.copyfile(parameters, folder / parameters.parent.name / parameters.name)
     print(f"wrote {target}; next: neurotwin check {target} --connect")
 
 

@@ -51,6 +51,8 @@ def configure(
     if backend is not None:
         content["neurocore"]["backend"] = backend
     path = folder / f"{plant_name}.toml"
+    if parameters := content.get("model", {}).get("parameters"):
+        content["model"]["parameters"] = str(default_config(plant_name).parent / parameters)
     path.write_text(tomli_w.dumps(content))
     return path
 

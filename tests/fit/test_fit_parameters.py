@@ -115,7 +115,7 @@ def test_the_command_fits_exported_batches_and_a_configuration_includes_the_resu
     assert written["posterior_sd"] < written["prior_sd"]
     config = tmp_path / "mab.toml"
     text = default_config("mab").read_text().replace('backend = "lava-fixed"', 'backend = "reference"')
-    config.write_text(text + '\n[model]\nparameters = "fitted.toml"\n')
+    config.write_text(text.replace('"fitted/mab.toml"', '"fitted.toml"'))
     assembled = assemble(load(config))
     q_mab = next(p for p in assembled.model.parameters if p.name == "q_mAb")
     assert q_mab.value == pytest.approx(written["value"])

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from controller.settings import load
+
 NEUROTWIN = [sys.executable, "-m", "controller.cli"]
 
 
@@ -29,7 +31,9 @@ def test_init_writes_the_configuration_of_the_plant_that_was_asked_for(tmp_path:
         [*NEUROTWIN, "init", str(tmp_path), "--plant", "mab"], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert 'model = "mab"' in (tmp_path / "mab.toml").read_text()
+    settings = load(tmp_path / "mab.toml")
+    assert settings.plant.model == "mab"
+    assert settings.model.parameters == tmp_path / "fitted" / "mab.toml"
     again = subprocess.run(
         [*NEUROTWIN, "init", str(tmp_path), "--plant", "yeast"],
         capture_output=True,

@@ -145,7 +145,9 @@ def test_every_multiplier_that_is_estimated_is_moved_by_the_evidence(engine, set
 
 def test_the_loop_is_assembled_for_it_with_its_own_neurocore(settings):
     assembled = assemble(replace(settings, neurocore=replace(settings.neurocore, backend="reference")))
-    assert assembled.model is MODEL is SERVED["mab"].model
+    assert SERVED["mab"].model is MODEL
+    fitted = {p.name for p in assembled.model.parameters if "fitted" in p.source}
+    assert {"q_mAb", "mu_m", "Y_XS"} <= fitted  # the shipped configuration includes what a fit gave
     assert {b.variable for b in assembled.parts.envelope.bounds} <= {*STATES, *(o.name for o in MODEL.outputs)}
     with assembled.core as core:
         assert core.snapshot()
