@@ -59,7 +59,7 @@ class Plant:
     def stop(self, what):
         process = self.processes.pop(what)
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(90)
 
     def await_port(self, port):
         until = time.monotonic() + READY_S
@@ -178,7 +178,7 @@ def test_what_if_shows_both_plans_and_what_safety_admits_is_written_and_read_bac
     press(page, "Close")
     go(page, plant, "")
     card = page.locator(".faceplate").filter(has=page.get_by_role("heading", name="Precursor feed"))
-    card.get_by_text("REMOTE").wait_for()
+    card.locator(".plate-mode").get_by_text("REMOTE").wait_for()
     assert card.locator(".big").nth(1).inner_text() == "0.000500"
 
 
