@@ -12,6 +12,7 @@ from plant_sim import checkpoint
 from plant_sim.batch import Batch
 from plant_sim.faults import FaultKind, load
 from plant_sim.processes import PROCESSES
+from plant_sim.server.events import Events
 from plant_sim.server.lads import Lads
 from plant_sim.server.options import Options
 from plant_sim.server.simulation import Simulation
@@ -44,6 +45,7 @@ class PlantServer:
                 self.batch.break_(fault)
         self.process.warm()  # or the first client to advance the plant would wait for the compiler
         self._space = Space(server, 0)  # until `build`
+        self._events = Events(self.process)
         self.truth: checkpoint.TruthLog | None = None
 
     @property
@@ -60,6 +62,7 @@ class PlantServer:
         for tag, kind in self._tags.plain.items():
             await space.add(reactor, tag, ua.VariantType[kind], tag in writable)
         await Simulation(self, lockstep=self._options.speed is None).build(space)
+        await self._events.build(space)
         await Lads(space, self._tags).build(self.process)
         await space.keep_history(i.point.tag for i in self.process.online)
         inner = self._server.iserver
@@ -80,6 +83,7 @@ class PlantServer:
         await show("BATCH.PHASE", batch.phase.value, _V.String, now)
         await show("SIMULATION.SPEED", self._options.speed or 0.0, _V.Double, now)
         await self._show_supervision()
+        await self._events.tell(batch.signals, now)
 
     def keep(self) -> None:
         """Log the truth of this instant, and save the batch."""
