@@ -122,5 +122,23 @@ def faults(
     print(json.dumps(found) if as_json else measured.told(found))
 
 
+@app.command()
+def twin(
+    as_json: Json = False,
+    quick: Quick = False,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this part, of ensemble, mpc, bindings, estimation, closed_loop; may be repeated."),
+    ] = None,
+) -> None:
+    """Ensembles against LSODA, optimal control, filter, estimates and bands on unseen batches; some five minutes."""
+    from controller.bench import twin as twins
+
+    unknown = [name for name in part or () if name not in twins.PARTS]
+    if unknown:
+        raise typer.BadParameter(f"no part is called {unknown[0]!r}; there are {', '.join(twins.PARTS)}")
+    _print(twins.bench(_tell, tuple(part or twins.PARTS), quick), as_json)
+
+
 if __name__ == "__main__":
     app()

@@ -51,7 +51,7 @@ class Outcome:
 
 
 @lru_cache(maxsize=2)
-def _assembled(plant: str) -> tuple[Settings, Assembly]:
+def assembled(plant: str) -> tuple[Settings, Assembly]:
     """Everything that serves a plant, on the reference backend; made once a process."""
     settings = load(default_config(plant))
     settings = replace(settings, neurocore=replace(settings.neurocore, backend="reference"))
@@ -61,7 +61,7 @@ def _assembled(plant: str) -> tuple[Settings, Assembly]:
 def run(task: Task) -> Outcome:
     """One batch."""
     began = time.perf_counter()
-    settings, made = _assembled(task.plant)
+    settings, made = assembled(task.plant)
     scans = _scans(task, settings, made, None)
     return _outcome(task, settings, made, scans, time.perf_counter() - began)
 
@@ -99,7 +99,7 @@ def _learner(task: Task, settings: Settings, made: Assembly) -> Learner:
 
 def taught(plant: str, strategy: str, seeds: Sequence[int], told: Callable[[str], None]) -> Any:
     """What a learner knows after these batches of the reactor, one after the other, itself in the loop."""
-    settings, made = _assembled(plant)
+    settings, made = assembled(plant)
     learner = _learner(Task(plant, strategy, 0), settings, made)
     for seed in seeds:
         told(f"{strategy} learns from batch {seed}")
@@ -176,7 +176,7 @@ def _tasks(
 
 
 def _table(plant: str) -> Table:
-    settings, made = _assembled(plant)
+    settings, made = assembled(plant)
     made.planner.forget()
     return tuned.timetable(settings, made)
 

@@ -1,0 +1,123 @@
+"""How well the twin estimates and forecasts unseen batches of the simulated plant, with its assays late."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from controller.campaign import campaign, closed_loop
+from plant_sim.faults import Fault, FaultKind
+from twin.correction import none
+from twin.forecast import Plan, Step
+
+FROM_H = 30.0  # before it there is hardly any product to be wrong about
+AHEAD_H = (6.0, 12.0, 24.0)  # at which the bands are checked
+EVERY_H = 12.0  # a forecast is made
+JUDGED = ("biomass", "product", "substrate")
+BANDED = ("biomass", "product", "precursor")
+# Batch k has the k-th of these; windows and the shares of air and sugar after Goldrick 2015, other sizes design.
+FAULTS = (
+    Fault(FaultKind.UNDER_DELIVERY, "FIC201", 0.8, 76.0 * 3600.0, 92.0 * 3600.0),
+    Fault(FaultKind.KLA_LOSS, "R1", 0.5, 100.0 * 3600.0, 110.0 * 3600.0),
+    Fault(FaultKind.DRIFT, "AIC102.PV", -0.1, 40.0 * 3600.0, 160.0 * 3600.0),
+    Fault(FaultKind.FREEZE, "AI302.PV", 0.0, 100.0 * 3600.0, 120.0 * 3600.0),
+)
+
+
+@dataclass
+class Seen:
+    """What one or more batches gave."""
+
+    truth: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in JUDGED})
+    believed: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in JUDGED})
+    held: list[float] = field(default_factory=list)  # the last product assay that had arrived
+    inside: dict[str, list[tuple[bool, bool]]] = field(default_factory=lambda: {name: [] for name in BANDED})
+    step_us: list[float] = field(default_factory=list)
+
+
+def accuracy(seeds: Sequence[int], told: Callable[[str], None]) -> dict[str, Any]:
+    """NRMSE of estimates, product error as a share of its range, and the bands' coverage, on recipe batches."""
+    normal, faulty = Seen(), Seen()
+    for k, seed in enumerate(seeds):
+        told(f"estimation: batch {seed}")
+        _follow(seed, normal, None)
+        _follow(seed, faulty, FAULTS[k % len(FAULTS)])
+    covered = {
+        name: {"80": float(np.mean([a for a, _ in rows])), "95": float(np.mean([b for _, b in rows]))}
+        for name, rows in normal.inside.items()
+    }
+    return {
+        "estimate_nrmse": {name: _nrmse(normal.truth[name], normal.believed[name]) for name in JUDGED},
+        "product_percent_of_range": {"normal": _of_range(normal), "fault": _of_range(faulty)},
+        "product_last_assay_held_nrmse": _nrmse(normal.truth["product"], normal.held),
+        "coverage": covered,
+        "filter_step_us_p50": float(np.median(normal.step_us)),
+        "estimation_seeds": list(seeds),
+    }
+
+
+def _follow(seed: int, into: Seen, fault: Fault | None) -> None:
+    """One recipe batch through the filter; its forecasts are checked when their time has come."""
+    settings, made = campaign.assembled("penicillin")
+    batch = closed_loop.simulated(settings, seed)
+    reader = closed_loop.Reader(settings, batch)
+    if fault is not None:
+        batch.break_(fault)
+    pending: list[tuple[float, dict[str, Any]]] = []
+    track, last = None, 0.0
+    for k in range(round(settings.batch.length_h * 3600.0 / settings.connection.scan_s)):
+        hours = k * settings.connection.scan_s / 3600.0
+        snapshot, situation = reader.read()
+        began = time.perf_counter()
+        track = made.parts.engine.assimilate(track, snapshot)
+        into.step_us.append(1e6 * (time.perf_counter() - began))
+        last = next((a.value for a in snapshot.assays if a.variable == "product"), last)
+        truth = batch.truth()
+        if hours > FROM_H:
+            for name in JUDGED:
+                into.truth[name].append(truth[name])
+                into.believed[name].append(track.now[name])
+            into.held.append(last)
+        if fault is None and hours > FROM_H:
+            pending = _check(pending, hours, truth, into)
+            if abs(hours % EVERY_H) < 1e-9 and hours + max(AHEAD_H) < settings.batch.length_h:
+                pending += _foreseen(made, track.now, situation.setpoints, hours)
+        batch.advance(settings.connection.scan_s)
+
+
+def _foreseen(made: Any, estimate: Any, setpoints: Any, hours: float) -> list[tuple[float, dict[str, Any]]]:
+    """(hour, bands) of a forecast under the setpoints in force."""
+    nothing, found = none([m.name for m in made.model.multipliers]), []
+    for ahead in AHEAD_H:
+        flows = {name: setpoints[name] for name in ("feed", "precursor_feed")}
+        plan = Plan((Step(estimate.time, flows),), estimate.time + timedelta(hours=ahead), None)
+        forecast = made.parts.engine.forecast(estimate, nothing, plan, 64)
+        found.append((hours + ahead, {name: forecast.bands[name] for name in BANDED}))
+    return found
+
+
+def _check(
+    pending: list[tuple[float, dict[str, Any]]], hours: float, truth: Any, into: Seen
+) -> list[tuple[float, dict[str, Any]]]:
+    for due, bands in pending:
+        if abs(due - hours) < 1e-6:
+            for name, band in bands.items():
+                at80 = band.low80[-1] <= truth[name] <= band.high80[-1]
+                at95 = band.low95[-1] <= truth[name] <= band.high95[-1]
+                into.inside[name].append((at80, at95))
+    return [(due, bands) for due, bands in pending if due > hours + 1e-6]
+
+
+def _nrmse(truth: Sequence[float], believed: Sequence[float]) -> float:
+    true = np.array(truth)
+    return float(np.sqrt(np.mean((np.array(believed) - true) ** 2)) / true.std())
+
+
+def _of_range(seen: Seen) -> float:
+    true, believed = np.array(seen.truth["product"]), np.array(seen.believed["product"])
+    return float(100.0 * np.sqrt(np.mean((believed - true) ** 2)) / (true.max() - true.min()))
