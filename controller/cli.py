@@ -17,14 +17,18 @@ import structlog
 import typer
 
 from controller.bench.command import app as bench
+from controller.commands.audit import app as audit
 from controller.commands.campaign import campaign
 from controller.commands.certs import app as certs
+from controller.commands.export import export
 from controller.commands.fit import fit
+from controller.commands.grafana import grafana
 from controller.commands.historian import historian
 from controller.commands.influx import influx
 from controller.commands.patient import patient
 from controller.commands.plant import checked, plant, speed_of
 from controller.commands.replay import replay
+from controller.commands.report import report
 from controller.commands.tags import tags
 from controller.commands.users import app as users
 from controller.faults import Fault
@@ -41,16 +45,20 @@ app = typer.Typer(
 )
 
 app.add_typer(bench, name="bench")
+app.add_typer(audit, name="audit")
 app.add_typer(certs, name="certs")
 app.add_typer(historian, name="historian")
 app.add_typer(influx, name="influx")
 app.command("fit")(fit)
+app.command("export")(export)
+app.command("grafana")(grafana)
 app.command("patient")(patient)
 app.command("campaign")(campaign)
 app.command("plant")(plant)
 app.command("replay")(replay)
 app.command("tags")(tags)
 app.add_typer(users, name="users")
+app.command("report")(report)
 
 Config = Annotated[Path, typer.Argument(help="The configuration (TOML); `neurotwin init DIR` writes one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]

@@ -7,7 +7,6 @@ on, are found by comparing with the hash of the last row, which is to be kept el
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
+from controller.chain import FIRST, canonical, digest
 from controller.patient_data.samples import Sample
 from controller.pharmacoloop import stability
 from controller.pharmacoloop.case import Treatment
@@ -29,7 +29,6 @@ from twin.models import patient
 from twin.pharmacokinetics import Level
 from twin.signals import Snapshot
 
-FIRST = "0" * 64  # what the first row has in the place of the one before
 WINDOW = 8  # samples of input that a suggestion's record holds: 48 h, as far as any rule looks back
 AHEAD_H = (24, 72, 168)
 SHOWN = ("mood", "stress", "sleep", "level")
@@ -64,7 +63,7 @@ def of_decisions(decisions: Sequence[Decision], treatment: Treatment, patient_id
 def appended(lines: tuple[str, ...], kind: str, body: Mapping[str, Any]) -> tuple[str, ...]:
     """The chain with one more row, such as a clinician's answer or what was observed later."""
     row = {"sequence": len(lines), "kind": kind, **_finite(body), "previous": head(lines)}
-    return (*lines, _canonical({**row, "hash": _hash(row)}))
+    return (*lines, canonical({**row, "hash": digest(row)}))
 
 
 def head(lines: Sequence[str]) -> str:
@@ -82,7 +81,7 @@ def verify(lines: Sequence[str], expected_head: str | None = None) -> list[str]:
             previous, sequence = "", sequence + 1
             continue
         told = row.pop("hash")
-        if told != _hash(row) or line.strip() != _canonical({**row, "hash": told}):
+        if told != digest(row) or line.strip() != canonical({**row, "hash": told}):
             faults.append(f"row {number} was altered: its hash is not that of its content")
         if row.get("previous") != previous or row.get("sequence") != sequence + 1:
             faults.append(f"row {number} does not follow the row before it: one was altered, left out, put in or moved")
@@ -99,14 +98,6 @@ def _row(line: str) -> Json | None:
     except ValueError:
         return None
     return row if isinstance(row, dict) and isinstance(row.get("hash"), str) else None
-
-
-def _canonical(row: Mapping[str, Any]) -> str:
-    return json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def _hash(row: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_canonical(row).encode()).hexdigest()
 
 
 def _finite(value: Any) -> Any:
@@ -152,7 +143,7 @@ def _versions(treatment: Treatment, backend: str) -> Json:
     return {
         "software": f"neurotwin {version('neurotwin')}",
         "model": model.name,
-        "parameters_sha256": _hash({"parameters": numbers}),
+        "parameters_sha256": digest({"parameters": numbers}),
         "pharmacokinetics": treatment.pk.id,
         "neurocore": backend,
     }

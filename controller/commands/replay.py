@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from controller.commands.choice import Chosen, Json, chosen
 from controller.telling import progress, told
 
 
 def replay(
     batch: Annotated[str, typer.Argument(help="The batch, as the plant calls it.")],
-    config: Annotated[Path, typer.Option("--config", help="The configuration whose historian holds the batch.")],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")
-    ] = False,
+    config: Chosen = None,
+    as_json: Json = False,
 ) -> None:
     """Recompute every decision of a batch from its record and compare bit for bit; exit code 1 when one differs."""
     from controller import replay as replaying
     from controller.edge.historian import Historian
     from controller.settings import load
 
-    settings = load(config)
+    settings = load(chosen(config))
     begun = time.perf_counter()
     with Historian.reader(settings.historian_path()) as history:
         found = replaying.replay(history, settings.plant.name, batch, progress)

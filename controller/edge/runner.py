@@ -17,6 +17,7 @@ import structlog
 from controller.alarm_records import AlarmState
 from controller.by_hand import Considered
 from controller.cycle import Memory, Parts, turn, what_if
+from controller.edge import audit
 from controller.edge.absences import Absences
 from controller.edge.actuator import Actuator, Done
 from controller.edge.advice import AdviceLog
@@ -181,7 +182,7 @@ class Runner:
             decision, memory, state = self._attempt(scan, situation)
         self._memory = memory
         self.counts.neurocore_ms.append(self.core.last_step_ms)
-        self.historian.record(decision, state)
+        self.historian.record(decision, state, audit.of_turn(self.decision, decision))
         self._absences.seen(decision)
         return decision
 
@@ -269,6 +270,7 @@ class Runner:
         self.counts.commands_refused += done.refused
         for kind, text in done.events:
             await self._event(kind, text)
+        await self._in_worker(self.historian.audit, audit.of_writing(decision, done.events))
         return done
 
     # -- before and after --------------------------------------------------------------------------------------
@@ -287,7 +289,8 @@ class Runner:
         name = self.parts.plant.name
         state = self.historian.core_state(name)
         last, number = self._left_at(scan)
-        self.historian.begin(self._session(scan, STARTED, "", number, state))
+        session, before = self._session(scan, STARTED, "", number, state), self.historian.sessions(name)
+        self.historian.begin(session, audit.of_start(before[-1][1] if before else None, session))
         if state is not None:
             self._restore(scan, state)
         if last is None:

@@ -30,13 +30,14 @@ def of(decision: Decision) -> dict[str, str]:
 
 def test_the_measurements_tags_and_fields_are_those_of_the_schema(decision: Make, start: datetime) -> None:
     rows = of(decision(0))
-    assert sorted(rows) == ["estimate", "neurocore", "process", "quality", "setpoint", "suggestion"]
+    assert sorted(rows) == ["alarm", "estimate", "neurocore", "process", "quality", "setpoint", "suggestion"]
     t_ns = int(start.timestamp()) * 10**9
     assert all(row.startswith(f"{name},batch=B1,plant=R1 ") for name, row in rows.items())
     assert all(row.endswith(f" {t_ns}") for row in rows.values())
     assert rows["setpoint"] == f"setpoint,batch=B1,plant=R1 feed=0.042 {t_ns}"
     assert " variable_0=0i,variable_1=0i,variable_2=0i " in rows["quality"]
-    assert ",novelty=0.125,stability=0.875,learned=1.0 " in rows["neurocore"]
+    assert ",novelty=0.125,stability=0.875,learned=1.0,contribution_dissolved_oxygen=1.0," in rows["neurocore"]
+    assert ' active_count=0i,unacknowledged_count=0i,phase="growth" ' in rows["alarm"]
     assert " open=1i,feed=0.041,gain=8.0,gain_low=3.0,gain_high=12.0," in rows["suggestion"]
 
 

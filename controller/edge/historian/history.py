@@ -15,7 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from controller.edge.historian import archive, archiving, outbox, scans, trends
+from controller.edge.audit import Entry
+from controller.edge.historian import archive, archiving, chain, outbox, scans, trends
 from controller.edge.historian.database import (
     DAMAGE_MEND,
     HistorianFault,
@@ -119,6 +120,25 @@ class History:
         """What the loop began with, each time it was started, and the number of the decision before; oldest first."""
         rows = self._rows("SELECT after, body FROM session WHERE plant = ? ORDER BY id", plant)
         return [(after, self._decoded(_session, body)) for after, body in rows]
+
+    def audited(self, plant: str, batch: str | None = None, limit: int = 1000) -> list[Entry]:
+        """The audit trail's newest entries, at most `limit`, oldest first."""
+        rows = self._rows(
+            "SELECT t_us, plant, batch, who, what, old, new, reason FROM audit WHERE plant = ?"
+            " AND batch = coalesce(?, batch) ORDER BY id DESC LIMIT ?",
+            plant, batch, limit,
+        )  # fmt: skip
+        return [Entry(from_us(t_us), *rest) for t_us, *rest in reversed(rows)]
+
+    def chain_head(self) -> tuple[int, str]:
+        """How many rows the hash chain vouches for, and its last hash."""
+        with self._read_lock, faults_of(self.path):
+            return chain.head(self._reading)
+
+    def chain_faults(self, head: str | None = None) -> list[str]:
+        """What is not as it was recorded, a sentence for each row; with `head`, whether rows are missing at the end."""
+        with self.snapshot() as reading:
+            return list(chain.faults(reading, head))
 
     def _decoded(self, decoder: Callable[[bytes], T], body: bytes) -> T:
         try:

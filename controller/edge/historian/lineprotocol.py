@@ -2,15 +2,17 @@
 
 Measurements are those of `series`, and `quality` (0 good, 1 uncertain, 2 bad, by variable), `suggestion` and `alarm`;
 tags are `plant` and `batch`; times are process times. An assay goes to `process` at its sampling time. An event
-goes to `alarm`, as text in the field named after its kind.
+goes to `alarm`, as text in the field named after its kind. What dashboards need besides is in `explained`.
 """
 
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
+from controller.edge.historian import explained
 from controller.edge.historian.series import Sample
 from controller.edge.historian.times import to_us
 from controller.records import Abstention, Decision, Suggestion
@@ -23,18 +25,35 @@ def lines(decision: Decision, samples: Sequence[Sample]) -> Iterator[str]:
     """The rows of one turn."""
     plant, batch, t_ns = decision.plant, decision.situation.batch, 1000 * to_us(decision.time)
     for measurement, group in groupby(samples, key=lambda sample: sample.measurement):
-        yield from line(measurement, plant, batch, {s.field: s.value for s in group}, t_ns)
+        fields: Fields = {s.field: s.value for s in group}
+        if measurement == "neurocore":
+            fields = {**fields, **explained.network(decision)}
+        yield from line(measurement, plant, batch, fields, t_ns)
     quality = {s.field: int(s.quality) for s in samples if s.measurement == "process"}
     yield from line("quality", plant, batch, quality, t_ns)
     yield from line("suggestion", plant, batch, _suggested(decision), t_ns)
+    yield from line("alarm", plant, batch, explained.standing(decision), t_ns)
+    yield from _foreseen(decision)
     for assay in decision.snapshot.assays:
         yield from _assayed(plant, batch, assay)
+
+
+def _foreseen(decision: Decision) -> Iterator[str]:
+    """What was just forecast, at the time that it speaks of, to be seen beside what comes of it."""
+    named = (("estimate", decision.baseline, "forecast"), ("suggestion", decision.proposed, "predicted"))
+    for measurement, forecast, suffix in named:
+        if forecast is not None and forecast.made_at == decision.time and (found := explained.ahead(forecast, suffix)):
+            at, fields = found
+            yield from line(measurement, decision.plant, decision.situation.batch, fields, 1000 * to_us(at))
 
 
 def _assayed(plant: str, batch: str, assay: Assay) -> Iterator[str]:
     t_ns = 1000 * to_us(assay.sampled_at)
     yield from line("process", plant, batch, {assay.variable: float(assay.value)}, t_ns)
     yield from line("quality", plant, batch, {assay.variable: int(assay.quality)}, t_ns)
+    # Several are drawn at once: the number of each variable keeps their rows apart.
+    apart = zlib.crc32(assay.variable.encode()) % 1_000_000
+    yield from line("alarm", plant, batch, explained.drawn(assay), t_ns + apart)
 
 
 def reading_lines(plant: str, batch: str, samples: Sequence[Sample], t_us: int) -> Iterator[str]:
@@ -49,6 +68,8 @@ def _suggested(decision: Decision) -> Fields:
     fields: dict[str, float | int | str | None] = {}
     if isinstance(proposal, Suggestion):
         fields["open"] = int(decision.open)
+        held = proposal.plan.steps[0].inputs if proposal.plan.steps else {}
+        fields |= {name: float(value) for name, value in held.items()}
         fields |= {move.variable: float(move.value) for move in proposal.moves}
         if proposal.effect is not None:
             effect = proposal.effect

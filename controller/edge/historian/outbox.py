@@ -34,6 +34,16 @@ def pending(connection: sqlite3.Connection) -> int:
     return 0 if high is None else max(0, int(high) - max(int(acknowledged or 0), int(low) - 1))
 
 
+def health(connection: sqlite3.Connection) -> dict[str, float | int | str | None]:
+    """How the historian stands: rows that wait for InfluxDB, that it refused, that were dropped; megabytes on disk."""
+    refused, dropped = connection.execute(
+        "SELECT (SELECT count(*) FROM dead_letter), (SELECT count(*) FROM dropped)"
+    ).fetchone()
+    [pages], [size] = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    waiting = {"outbox_pending": pending(connection), "dead_letters": int(refused), "dropped": int(dropped)}
+    return {**waiting, "size_mb": pages * size / 1e6}
+
+
 def bound(connection: sqlite3.Connection, limit: int) -> None:
     """Drop the oldest rows of an outbox that is too full, and enter the hole in the gap ledger."""
     waiting = pending(connection)

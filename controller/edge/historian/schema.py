@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from controller.edge.historian import chain
 from controller.edge.historian.ledger import LEDGER
 from controller.edge.historian.migration import minutes_by_series, samples_to_scans
 
@@ -60,6 +61,7 @@ STEPS = (
     Step("a row for each scan, roll-ups and the archive", samples_to_scans),
     Step("what the loop began with, for replay", SESSIONS),
     Step("minutes of closed hours series by series", minutes_by_series),
+    Step("the audit trail, and a hash chain over all that was recorded", chain.begin),
 )
 VERSION = len(STEPS)
 

@@ -6,10 +6,12 @@ Forecasts are stored once, however many turns carry them on. One process records
 from __future__ import annotations
 
 import fcntl
+import json
 import math
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -18,7 +20,8 @@ from hashlib import blake2b
 from pathlib import Path
 from time import time_ns
 
-from controller.edge.historian import archive, backfill, ledger, lineprotocol, outbox, scans
+from controller.edge.audit import Entry
+from controller.edge.historian import archive, backfill, chain, ledger, lineprotocol, outbox, scans
 from controller.edge.historian.cells import Floats, Integers
 from controller.edge.historian.database import HistorianFault, faults_of, open_writer, transaction
 from controller.edge.historian.history import History
@@ -74,8 +77,13 @@ class Historian(History):
                 os.close(self._lock_file)
                 self._lock_file = None
 
-    def record(self, decision: Decision, core_state: Mapping[str, object] | None = None) -> None:
-        """Store one turn with its samples and assays: all of it, or nothing and a HistorianFault."""
+    def record(
+        self,
+        decision: Decision,
+        core_state: Mapping[str, object] | None = None,
+        audit: Sequence[Entry] = (),
+    ) -> None:
+        """Store one turn with its samples, assays and audit entries: all of it, or nothing and a HistorianFault."""
         numbers = samples(decision)
         rows = list(lineprotocol.lines(decision, numbers)) if self._queued else []
         bare = shrink(encode(replace(decision, baseline=None, proposed=None)))
@@ -83,26 +91,37 @@ class Historian(History):
         state = None if core_state is None else shrink(encode(core_state))
         with self._recording() as db:
             forecasts = [self._forecast(db, forecast) for forecast in (decision.baseline, decision.proposed)]
-            db.execute(
+            number = db.execute(
                 "INSERT INTO decision (plant, batch, t_us, baseline, proposed, body) VALUES (?, ?, ?, ?, ?, ?)",
                 (plant, batch, t_us, *forecasts, bare),
-            )
+            ).lastrowid
+            chain.append(db, "decision", number or 0)
+            _audit(db, audit)
             self._samples(db, plant, batch, t_us // 1000, numbers)
             _assays(db, plant, batch, decision.snapshot.assays)
             if state is not None:
                 _core_state(db, plant, t_us, state)
+            if self._queued:
+                rows += lineprotocol.line("historian", plant, batch, outbox.health(db), 1000 * t_us)
             self._queue(db, rows, t_us)
 
-    def begin(self, session: Session) -> None:
+    def audit(self, entries: Sequence[Entry]) -> None:
+        """Enter into the audit trail what happened between two turns."""
+        with self._recording() as db:
+            _audit(db, entries)
+
+    def begin(self, session: Session, audit: Sequence[Entry] = ()) -> None:
         """Store what the loop begins with, before its first turn."""
         body = shrink(encode(session))
         with self._recording() as db:
             query = "SELECT coalesce(max(id), 0) FROM decision WHERE plant = ?"
             [after] = db.execute(query, (session.plant,)).fetchone()
-            db.execute(
+            number = db.execute(
                 "INSERT INTO session (plant, batch, t_us, after, resumed_from, body) VALUES (?, ?, ?, ?, ?, ?)",
                 (session.plant, session.batch, to_us(session.time), after, session.resumed_from, body),
-            )
+            ).lastrowid
+            chain.append(db, "session", number or 0)
+            _audit(db, audit)
 
     def event(self, time: datetime, plant: str, batch: str, kind: str, text: str) -> None:
         """Store something that happened: a link lost or restored, a command written or refused, a change of mode."""
@@ -112,6 +131,7 @@ class Historian(History):
                 "INSERT INTO event (plant, batch, t_us, kind, text) VALUES (?, ?, ?, ?, ?)",
                 (plant, batch, t_us, kind, text),
             ).lastrowid
+            chain.append(db, "event", number or 0)
             rows = lineprotocol.event_line(plant, batch, kind, text, t_us, number or 0) if self._queued else ()
             self._queue(db, list(rows), t_us)
 
@@ -218,13 +238,29 @@ class Historian(History):
         return key
 
 
+def _audit(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    """Add to the audit trail, with the wall time."""
+    for e in entries:
+        number = db.execute(
+            "INSERT INTO audit (plant, batch, t_us, at_s, who, what, old, new, reason)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (e.plant, e.batch, to_us(e.time), time.time(), e.who, e.what, e.old, e.new, e.reason),
+        ).lastrowid
+        chain.append(db, "audit", number or 0)
+
+
 def _assays(db: sqlite3.Connection, plant: str, batch: str, assays: tuple[Assay, ...]) -> None:
     """Store results; one that is delivered again is the same row."""
-    db.executemany(
-        "INSERT OR REPLACE INTO assay (plant, batch, variable, sampled_us, reported_us, value, unit, quality)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(plant, batch, a.variable, *_times(a), _finite(a.value), a.unit, int(a.quality)) for a in assays],
-    )
+    for a in assays:
+        row = (plant, batch, a.variable, *_times(a), _finite(a.value), a.unit, int(a.quality))
+        key = json.dumps(row[:5], separators=(",", ":"), ensure_ascii=False)
+        if db.execute(chain.CONTENT["assay"], (key,)).fetchone() != row:
+            db.execute(
+                "INSERT OR REPLACE INTO assay (plant, batch, variable, sampled_us, reported_us, value, unit, quality)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+            chain.append(db, "assay", key)
 
 
 def _times(assay: Assay) -> tuple[int, int]:

@@ -1,0 +1,56 @@
+"""`neurotwin grafana`: dashboards, provisioning and a compose file for InfluxDB and Grafana, from a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+PATIENT = {"stress": "", "sleep": "h", "mood": ""}  # channels of the SSRI reference scenario, with their units
+
+
+def grafana(
+    config: Annotated[Path, typer.Argument(help="The configuration whose variables are to be shown.")],
+    out: Annotated[Path, typer.Option(help="Where to put them; files of the same names are replaced.")] = Path(
+        "grafana"
+    ),
+) -> None:
+    """Write Grafana's dashboards and provisioning, and a compose file that starts them with InfluxDB."""
+    from controller.settings import load
+    from hmi.grafana import provisioning
+
+    settings = load(config)
+    org = settings.influx.org if settings.influx else "plant"
+    bucket = settings.influx.bucket if settings.influx else "bio"
+    written = provisioning.write(content_of(settings), out, org or "plant", bucket or "bio")
+    print(
+        f"wrote {len(written)} files to {out}; next: cd {out} && docker compose up -d, then open http://127.0.0.1:3000"
+    )
+    if settings.influx is None:
+        print(
+            f'for data, add to {config}:\n[influx]\nurl = "http://127.0.0.1:8086"\norg = "{org}"\nbucket = "{bucket}"\n'
+            f'token_file = "{(out / "token").resolve()}"'
+        )
+
+
+def content_of(settings: Any) -> Mapping[str, Any]:
+    """What the dashboards are made from: the plant's variables, and what the twin and NeuroCore know of it."""
+    from controller.assembly import served_by
+
+    plant, served = settings.plant_record(), served_by(settings)
+    variables = [{"name": v.name, "text": v.text, "unit": v.unit, "role": str(v.role)} for v in plant.variables]
+    states = [{"name": s.name, "unit": s.unit} for s in served.model.states]
+    named = [s["name"] for s in states]
+    assayed = [v["name"] for v in variables if v["role"] == "assayed" and v["name"] in named]
+    online = {v["name"] for v in variables if v["role"] != "assayed"}
+    return {
+        "variables": variables,
+        "states": states,
+        "multipliers": [m.name for m in served.model.multipliers],
+        "learned": list(served.learned),
+        "signals": [o.name for o in served.model.outputs if o.name in online],
+        "objective": "product" if "product" in named else (assayed or named)[0],
+        "patient": PATIENT,
+    }
