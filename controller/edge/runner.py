@@ -127,7 +127,8 @@ class Runner:
         for note in decision.notes:
             await self._event("loop", note)
         for change in decision.alarms.changes:
-            await self._event("alarm", f"{change.name} is {change.after.replace('_', ' ')}: {change.text}")
+            if {change.before, change.after} != {AlarmState.NORMAL, AlarmState.SUPPRESSED}:  # that is no event
+                await self._event("alarm", f"{change.name} is {change.after.replace('_', ' ')}: {change.text}")
         self._notify(decision)
         for ruling in decision.rulings:
             given = f" ({ruling.intent.reason})" if ruling.intent.reason else ""
