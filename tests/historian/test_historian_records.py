@@ -181,4 +181,6 @@ def test_nothing_is_queued_when_no_influxdb_is_configured(path: Path, decision: 
         assert historian.outbox_pending() is None
     with Historian(path, outbox=True) as historian:
         historian.record(decision(1))
-        assert historian.outbox_pending() == 6  # process, setpoint, estimate, neurocore, quality, suggestion
+        assert (
+            historian.outbox_pending() == 8
+        )  # process, setpoint, estimate, neurocore, quality, suggestion, alarm, historian
