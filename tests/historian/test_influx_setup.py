@@ -232,7 +232,7 @@ def test_status_shows_server_position_lag_and_what_was_refused(
     queueing.record(decision(0))
     waiting = status(file)
     assert waiting["server"].startswith("VictoriaMetrics")
-    assert (waiting["position"], waiting["newest"], waiting["pending"]) == (0, 6, 6)
+    assert (waiting["position"], waiting["newest"], waiting["pending"]) == (0, 8, 8)
     assert waiting["lag_s"] >= 0
     with Forwarder(queueing.path, victoria.url, "", "bio", TOKEN):
         until(lambda: queueing.outbox_pending() == 0)
