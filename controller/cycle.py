@@ -20,7 +20,7 @@ from controller.diagnosis import NO_TRACES, Traces, diagnose
 from controller.entries import entered
 from controller.intake import Clock, fit, fit_situation, ticked
 from controller.lease import Terms, still_standing, walk
-from controller.outlook import Outlook, answered, kept, look_ahead, tallied
+from controller.outlook import Outlook, answered, look_ahead, tallied
 from controller.parts import Cadence, Core, Engine, Loop, Parts
 from controller.records import Command, Decision, Insight, Ledger, Mode, Ruling, Situation
 from controller.safety import missing_evidence, tripped
@@ -268,10 +268,12 @@ def _looked(memory: Memory, now: _Present, mode: Mode, parts: Parts) -> tuple[Ou
         return last, ()
     allowed = _in_phase(parts, now.batch)
     try:
-        look = look_ahead(now.estimate, now.insight, now.snapshot, now.situation, memory.standing, now.batch, allowed)
+        look = look_ahead(
+            now.estimate, now.insight, now.snapshot, now.situation, memory.standing, now.batch, allowed, last
+        )
     except ArithmeticError as fault:
         return replace(last, open=False) if last else None, (f"no look ahead was possible: {fault}",)
-    return kept(last, look), ()
+    return look, ()
 
 
 def _stage(batch: BatchRecord | None) -> tuple[str, str]:

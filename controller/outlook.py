@@ -27,6 +27,7 @@ from twin.forecast import Forecast, Step
 from twin.signals import Snapshot
 
 ANSWERS = ("accept", "modify", "reject", "propose")
+SAME_MOVE = 0.25  # share of a move by which a fresh plan may differ without being another suggestion (design)
 RECIPE_VALID = timedelta(hours=8)  # how long the setpoints of a phase wait for an answer (design: one shift)
 
 
@@ -51,8 +52,13 @@ def look_ahead(
     standing: Command | None,
     batch: BatchRecord | None,
     parts: Parts,
+    before: Outlook | None = None,
 ) -> Outlook:
-    """Forecast with nothing changed, ask for a plan, forecast that, and judge it."""
+    """Forecast with nothing changed, ask for a plan, forecast that, and judge it.
+
+    A suggestion that people already know from `before` stays, forecast and judged anew, while the fresh one asks for
+    much the same: what was read can be accepted, and what was rejected is not asked again.
+    """
     baseline = parts.engine.forecast(estimate, insight.correction, parts.loop.hold(estimate, situation))
     proposal: Suggestion | Abstention | None = None
     if batch is not None and batch.state is not BatchState.RUNNING:
@@ -63,10 +69,34 @@ def look_ahead(
     if isinstance(proposal, Abstention):
         refused = Verdict((), (), (f"nothing is proposed: {proposal.reason}",))
         return Outlook(snapshot.time, baseline, proposal, None, refused, open=False)
-    proposed = parts.engine.forecast(estimate, insight.correction, proposal.plan)
+    known = _known(before, proposal, snapshot)
+    rejected = known is not None and before is not None and before.rejected
+    plan = known.plan if known and known.moves else proposal.plan  # advice without moves goes by the clock
+    proposal = known or proposal
+    proposed = parts.engine.forecast(estimate, insight.correction, plan)
     verdict = admit(proposal, snapshot, baseline, proposed, parts.envelope, parts.plant, situation, standing)
-    answerable = verdict.admitted or parts.plant.advisory_only
-    return Outlook(snapshot.time, baseline, proposal, proposed, verdict, open=answerable)
+    answerable = (verdict.admitted or parts.plant.advisory_only) and not rejected
+    return Outlook(snapshot.time, baseline, proposal, proposed, verdict, open=answerable, rejected=rejected)
+
+
+def _known(before: Outlook | None, fresh: Suggestion, snapshot: Snapshot) -> Suggestion | None:
+    """The suggestion that awaits an answer or was rejected, if it is still valid and says what the fresh one says."""
+    if before is None or not (before.open or before.rejected):
+        return None
+    known = before.proposal
+    if not isinstance(known, Suggestion) or snapshot.time >= known.expires_at or known.kind != fresh.kind:
+        return None
+    if not known.moves:
+        return known if not fresh.moves and known.reason == fresh.reason else None
+    alike = len(known.moves) == len(fresh.moves) and all(map(_alike, known.moves, fresh.moves))
+    return known if alike else None
+
+
+def _alike(known: Move, fresh: Move) -> bool:
+    """The same move from the same setpoint, but for SAME_MOVE of it."""
+    if known.variable != fresh.variable or known.previous != fresh.previous:
+        return False
+    return abs(known.value - fresh.value) <= SAME_MOVE * abs(fresh.value - fresh.previous)
 
 
 def by_recipe(
@@ -98,21 +128,6 @@ def by_recipe(
         reason=f"Phase {phase.name} begins, and the recipe sets {told}.",
         effect=None,
     )
-
-
-def kept(before: Outlook | None, now: Outlook) -> Outlook:
-    """The new outlook with the suggestion people already know, when it asks for the same moves and is still valid.
-
-    It keeps its name, so that what was read can be accepted, and what was rejected is not asked again.
-    """
-    if before is None or not (before.open or before.rejected):
-        return now
-    known, fresh = before.proposal, now.proposal
-    if not isinstance(known, Suggestion) or not isinstance(fresh, Suggestion) or now.made_at >= known.expires_at:
-        return now
-    if (known.kind, known.moves) != (fresh.kind, fresh.moves) or (not known.moves and known.reason != fresh.reason):
-        return now
-    return replace(now, proposal=known, open=now.open and not before.rejected, rejected=before.rejected)
 
 
 def answered(

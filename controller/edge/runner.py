@@ -204,6 +204,7 @@ class Runner:
     async def _next_scan(self) -> Scan:
         """The next snapshot that is a scan period newer than the last; a lost link is announced once and awaited."""
         while True:
+            _heed_cancellation()
             try:
                 if self.settings.connection.lockstep and self.scan is not None:
                     await self.link.advance(self.settings.connection.scan_s)
@@ -423,6 +424,13 @@ class Runner:
                 yield await queue.get()
         finally:
             self._listeners.discard(queue)
+
+
+def _heed_cancellation() -> None:
+    """Stop if this task was asked to: asyncio.wait_for of Python 3.11 forgets it when its answer comes just then."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _carried_out(ruling: Ruling, done: Done) -> Ruling:

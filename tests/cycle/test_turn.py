@@ -139,6 +139,23 @@ def test_a_different_suggestion_replaces_the_open_one_and_the_old_cannot_be_acce
     assert answer.rulings[0].reason == "suggestion S1 is no longer the current one"
 
 
+def test_a_plan_that_drifts_a_little_is_the_suggestion_people_know_and_what_they_read_is_what_is_written(
+    advisory: Bench,
+) -> None:
+    advisory.scan()
+    for value in (0.00105, 0.00092, 0.0011):  # asked were 0.001 from 0.0005
+        advisory.script.proposal = replace(
+            advisory.script.proposal, moves=(Move("precursor_feed", value, "L/h", 0.0005),)
+        )
+        shown = advisory.scan(after=timedelta(hours=0.9))
+        assert (shown.proposal.id, shown.proposal.moves[0].value) == ("S1", 0.001)
+    taken = advisory.scan(advisory.says("accept", "S1"))
+    assert taken.command is not None
+    assert taken.command.moves[0].value == 0.001
+    advisory.script.proposal = replace(advisory.script.proposal, moves=(Move("precursor_feed", 0.0014, "L/h", 0.001),))
+    assert advisory.scan(after=HOUR).proposal.id != "S1"
+
+
 def test_an_accepted_suggestion_cannot_be_accepted_twice(advisory: Bench) -> None:
     advisory.scan()
     advisory.scan(advisory.says("accept"))
