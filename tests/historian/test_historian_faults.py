@@ -64,7 +64,7 @@ def test_a_killed_recorder_loses_nothing_that_was_committed(path: Path, decision
         assert [d.mode_reason for d in kept] == [str(i + 1) for i in range(len(kept))]
         assert len(kept) in (committed, committed + 1)  # it may have been killed between the commit and the word
         assert historian.core_state("R1") == {"n": len(kept)}
-        assert historian.outbox_pending() == 6 * len(kept)
+        assert historian.outbox_pending() == 8 * len(kept)
         assert len(historian.trend("R1", "B1", ["process.variable_0"])["process.variable_0"]) == len(kept)
 
 

@@ -50,6 +50,12 @@ with Historian(path, outbox=True) as historian, Forwarder(path, url, "", "bio", 
         time.sleep(pause_s)
 """
 
+# What is told of a turn beside its trends; `test_line_protocol` is about that.
+BESIDE = (
+    "suggestion_", "alarm_", "historian_", "neurocore_contribution_", "neurocore_spikes", "neurocore_units",
+    "neurocore_weight",
+)  # fmt: skip
+
 
 class Controller:
     """What a controller does with its historian and its forwarder, in a process that can be killed."""
@@ -133,7 +139,7 @@ def in_victoria(server: Victoria, made: list[Decision]) -> None:
     expected += Counter(f"quality_{name}" for d in made for name in d.snapshot.readings)
     points, deadline = {}, time.monotonic() + 15  # what it took just now shows after a while
     while len(points) < expected.total() and time.monotonic() < deadline:
-        points = {key: values for key, values in server.points().items() if not key[0].startswith("suggestion_")}
+        points = {key: values for key, values in server.points().items() if not key[0].startswith(BESIDE)}
     assert {key: values for key, values in points.items() if len(values) != 1} == {}
     assert Counter(name for name, _ in points) == expected
     for d in made:

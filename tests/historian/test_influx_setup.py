@@ -237,7 +237,7 @@ def test_status_shows_server_position_lag_and_what_was_refused(
     with Forwarder(queueing.path, victoria.url, "", "bio", TOKEN):
         until(lambda: queueing.outbox_pending() == 0)
     gone = status(file)
-    assert (gone["position"], gone["pending"], gone["lag_s"], gone["dropped"]) == (6, 0, None, [])
+    assert (gone["position"], gone["pending"], gone["lag_s"], gone["dropped"]) == (8, 0, None, [])
     away = status(config("http://127.0.0.1:9", ""))
     assert away["server"] == ""
     assert "does not answer" in away["trouble"]
