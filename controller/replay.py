@@ -135,8 +135,8 @@ class _Player:
         return first_difference(encode(recorded), encode(again))
 
     def _begin(self, session: Session) -> None:
-        if session.settings != self._configured:
-            self._assemble(session)
+        if session.kind != RELEARNED or session.settings != self._configured:
+            self._assemble(session)  # anew: an optimiser starts from its last solution, which a new process has not
         elif self._core is not None and self._rebuild is not None and self._parts is not None:
             self._core.close()
             self._core = self._rebuild()
@@ -149,6 +149,8 @@ class _Player:
         self._memory = self._remembered(session)
 
     def _assemble(self, session: Session) -> None:
+        if self._core is not None:
+            self._core.close()
         settings = settings_of(session)
         settings = replace(settings, neurocore=replace(settings.neurocore, backend="reference"))
         assembly = assemble(settings)
