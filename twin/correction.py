@@ -115,19 +115,38 @@ def _log_multipliers(
     bounds: Array,
     out: Array,
 ) -> None:
-    """Out = the log multipliers at the state x; the arrays are the fields of a Surface."""
+    """Out = the log multipliers at the states x; between them the fields of a Surface.
+
+    x and out hold as many lanes as out has room for: entry i of lane l is at [i * lanes + l]. A unit whose weights are
+    all zero is passed over.
+    """
+    multipliers = weights.shape[0]
+    lanes = out.size // multipliers if multipliers else 0
     out[:] = 0.0
+    z = np.empty(where.size * lanes)
+    for k in range(where.size):
+        for lane in range(lanes):
+            z[k * lanes + lane] = (x[where[k] * lanes + lane] - low[k]) / (high[k] - low[k])
+    active = np.empty(lanes)
     for unit in range(centres.shape[0]):
-        square = 0.0
+        if not np.any(weights[:, unit]):
+            continue
+        active[:] = 0.0
         for k in range(where.size):
-            if not np.isnan(centres[unit, k]):
-                z = (x[where[k]] - low[k]) / (high[k] - low[k])
-                square += ((z - centres[unit, k]) / width) ** 2
-        activity = elementary.exp(-0.5 * square) if square < 1400.0 else 0.0
-        for j in range(out.size):
-            out[j] += weights[j, unit] * activity
-    for j in range(out.size):
-        out[j] = min(max(out[j], -bounds[j]), bounds[j])
+            centre = centres[unit, k]
+            if not np.isnan(centre):
+                for lane in range(lanes):
+                    away = (z[k * lanes + lane] - centre) / width
+                    active[lane] += away * away
+        for lane in range(lanes):
+            active[lane] = elementary.exp(-0.5 * active[lane])
+        for j in range(multipliers):
+            for lane in range(lanes):
+                out[j * lanes + lane] += weights[j, unit] * active[lane]
+    for j in range(multipliers):
+        for lane in range(lanes):
+            at = j * lanes + lane
+            out[at] = min(max(out[at], -bounds[j]), bounds[j])
 
 
 log_multipliers = numba.njit(_log_multipliers, cache=True, error_model="numpy")

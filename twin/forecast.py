@@ -252,16 +252,13 @@ def _factors(
     x: Array, hour: float, own: Array, drift: Array, beyond: Array, fade: Array, bound: Array, field: Any, m: Array
 ) -> None:
     """Write the multipliers of every lane at this hour, as factors, into m."""
-    one = np.empty(NX)
-    theta = np.empty(NM)
-    for lane in range(LANES):
-        for i in range(NX):
-            one[i] = x[i * LANES + lane]
-        correct(one, *field, theta)
-        for i in range(NM):
+    learned = np.empty(NM * LANES)
+    correct(x, *field, learned)
+    for i in range(NM):
+        kept = beyond[i] * np.exp(-hour * fade[i])
+        for lane in range(LANES):
             at = i * LANES + lane
-            kept = beyond[i] * np.exp(-hour * fade[i])
-            t = theta[i] + kept + own[at] + drift[at] * np.sqrt(hour if fade[NM] * hour < 1.0 else 1.0 / fade[NM])
+            t = learned[at] + kept + own[at] + drift[at] * np.sqrt(hour if fade[NM] * hour < 1.0 else 1.0 / fade[NM])
             m[at] = np.exp(min(max(t, -bound[i]), bound[i]))
 
 
