@@ -21,7 +21,7 @@ from twin.engine import TwinEngine
 from twin.models.penicillin import MODEL
 
 PARTS = ("networks", "accuracy", "novelty")
-REACTORS = (503, 504, 505)
+REACTORS = (506, 507, 508)
 BATCHES = 10
 FAULT_SEEDS = range(500, 540)
 REHEARSED, REHEARSED_FAULTS = (3,), range(2)  # of the quick form, which must not show what the report is judged on

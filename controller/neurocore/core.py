@@ -24,6 +24,9 @@ from twin.model import Model
 from twin.signals import Plant, Role, Snapshot, Variable
 
 WEIGHTS_EVERY = 6  # scans: Lava hands out weights one by one (10 ms), so a Correction is up to this many scans old
+# Of the past in the smoothed weights that a hindsight surface is made of: every lesson pulls it towards its own
+# state, and over 2.5 h (design: best of 0.5, 2.5 and 10 h on seeds 0-499) those pulls cancel.
+SURFACE_MEMORY = 0.8
 CALM_MEMORY = 0.9  # weight of the past in the smoothed stability terms: about ten scans (design)
 CALM_WEIGHTS = (0.6, 0.4)  # of calm and consistency (design)
 NIS_RATIO_LOST = 8.0  # innovations this much larger than expected: no consistency left (design)
@@ -98,7 +101,8 @@ class NeuroCore:
         self._time: datetime | None = None
         self._lessons = [0] * len(learner.names)
         self._error: rates.Integers = np.zeros(len(learner.names), dtype=np.int64)
-        self._correction = rates.correction(learner, population, backend.weights())
+        self._smoothed = np.asarray(backend.weights(), dtype=np.float64)
+        self._correction = rates.correction(learner, population, self._smoothed)
         self.last_step_ms = 0.0
 
     def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
@@ -116,7 +120,7 @@ class NeuroCore:
         self._time = estimate.time
         self._scans += 1
         if self._scans % WEIGHTS_EVERY == 0:
-            self._correction = rates.correction(self._learner, self._population, self._backend.weights())
+            self._see_weights()
         stability, components = self._score(snapshot, estimate)
         self.last_step_ms = 1000.0 * (time.perf_counter() - started)
         return Insight(
@@ -130,6 +134,12 @@ class NeuroCore:
             why_not=why_not,
             backend=self._backend.name,
         )
+
+    def _see_weights(self) -> None:
+        """Renew the surface: of the weights as they are, or with a Teacher of their average over the last hours."""
+        memory = SURFACE_MEMORY if self._teacher is not None else 0.0
+        self._smoothed = memory * self._smoothed + (1.0 - memory) * self._backend.weights()
+        self._correction = rates.correction(self._learner, self._population, self._smoothed)
 
     @property
     def _level(self) -> float:
@@ -191,6 +201,8 @@ class NeuroCore:
             "population": _fingerprint(self._population),
             "network": _network(self._backend.design),
             "weights": self._backend.weights().tolist(),
+            "surface": self._smoothed.tolist(),
+            "log_per_count": list(self._learner.log_per_count),
             "lessons": list(self._lessons),
             "scans": self._scans,
             "novelty": novelty.to_json(self._novelty),
@@ -209,8 +221,7 @@ class NeuroCore:
         for key, value in expected.items():
             if state.get(key) != value:
                 raise SnapshotMismatch(f"the snapshot's {key} is {state.get(key)}, this NeuroCore's is {value}")
-        self._backend.restore(np.array(state["weights"]))
-        self._correction = rates.correction(self._learner, self._population, self._backend.weights())
+        self._restore_weights(state)
         self._lessons = [int(n) for n in state["lessons"]]
         self._scans = int(state["scans"])
         self._novelty = novelty.from_json(state["novelty"])
@@ -222,6 +233,17 @@ class NeuroCore:
             self._teacher.from_json(kept)
         if isinstance(self._stability, Remembers) and "stability" in state:
             self._stability.restore(state["stability"])
+
+    def _restore_weights(self, state: Mapping[str, Any]) -> None:
+        """Weights and surface at the present scale; an older snapshot has no surface, and weights of another scale."""
+        scale = state.get("log_per_count")
+        self._backend.restore(rates.rescaled(self._learner, np.array(state["weights"]), scale))
+        surface = state.get("surface")
+        if surface is None or self._teacher is None:
+            self._smoothed = np.asarray(self._backend.weights(), dtype=np.float64)
+        else:
+            self._smoothed = rates.rescaled(self._learner, np.array(surface), scale)
+        self._correction = rates.correction(self._learner, self._population, self._smoothed)
 
     def close(self) -> None:
         """Free the backend."""

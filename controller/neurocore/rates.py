@@ -7,8 +7,9 @@ with trace x1 = 127 f and payload p = 254 f of a unit with activity f, an error 
 
 counts. The error that is sent back is chosen to close a share of what is missing, the learner's pace: a normalised
 rule, whose norm is known where the payload is made. `design` picks `log_per_count` of each output so that weights at
-REACH of their range give as much as the multiplier can be expected to do: all weights are rounded by one random
-number, which shows in the read-out, so no output is given a wider scale than it needs.
+the pace's `reach` of their range, over the whole box, give as much as the multiplier can be expected to do. Too narrow
+a scale costs more than a coarse one: overlapping units share what is to be said so unevenly that at a reach of 0.6 one
+in seven weights of the rate that varies most ended at its limit, and units at their limit learn nothing more.
 """
 
 from __future__ import annotations
@@ -35,25 +36,27 @@ ERROR_FULL = 127
 WEIGHT_FULL = 255
 READ_OUT_DIVISOR = 64  # the weight exponent of the synapses, -6
 COUNTS_PER_ERROR = (ERROR_FULL / 1024) * (PAYLOAD_FULL / READ_OUT_DIVISOR)  # times the summed squared activity
-REACH = 0.6  # design
 WALKS, BATCH_H = 5.0, 230.0  # standard deviations of the filter's random walk over a batch (design)
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much of the missing part one lesson closes (design)."""
+    """How much of the missing part one lesson closes, and in how coarse steps (design)."""
 
     rate: float  # at first
     settled: float  # of that: it never falls below, so that a drifting plant is still followed
     halved_after: float  # lessons
+    reach: float  # share of the weights' range that should do to say the largest log multiplier expected
 
     def share(self, lessons: int) -> float:
         """The share that is closed after so many lessons."""
         return self.rate * max(self.settled, 1.0 / (1.0 + lessons / self.halved_after))
 
 
-AT_ONCE = Pace(0.15, 0.25, 200.0)  # lessons on the present state, each nearly a repetition of the last
-HINDSIGHT = Pace(0.5, 0.5, 2000.0)  # fresh and remembered lessons in turns: best of 0.1, 0.3 and 0.5 on seeds 0-499
+AT_ONCE = Pace(0.15, 0.25, 200.0, 0.6)  # lessons on the present state, each nearly a repetition of the last
+# Fresh and remembered lessons in turns. Rate: best of 0.1, 0.3 and 0.5; reach: of 0.1 to 0.6; both on seeds 0-499.
+HINDSIGHT = Pace(0.5, 0.5, 2000.0, 0.2)
+REACH_BEFORE = 0.6  # of every snapshot that does not tell the scale of its weights
 SQUARES_LEAST = 0.1  # of their mean over the coded box: where fewer units speak, no unit is moved more than here
 SD_SHARE = 0.8  # of the prior's sd: a target less certain than this is still mostly prior (design)
 NOVELTY_MAX = 0.95  # chance of 2e-9 when healthy: more likely a fault than a lesson (design)
@@ -93,7 +96,7 @@ def design(
         bounds=tuple(m.bound for m in multipliers),
         sd_max=tuple(SD_SHARE * m.initial_sd for m in multipliers),
         walks_sd=tuple(m.noise_sd for m in multipliers),
-        log_per_count=tuple(x / (REACH * counts_full) for x in largest),
+        log_per_count=tuple(x / (pace.reach * counts_full) for x in largest),
         squares_least=SQUARES_LEAST * squares,
         pace=pace,
         outputs=frozenset(o.name for o in model.outputs),
@@ -102,14 +105,23 @@ def design(
     )
 
 
+def rescaled(learner: RateLearner, weights: NDArray[Any], log_per_count: Sequence[float] | None) -> NDArray[Any]:
+    """Weights that were learned at another scale, as they say the same at this learner's; None: at REACH_BEFORE."""
+    if log_per_count is None:
+        log_per_count = [unit * learner.pace.reach / REACH_BEFORE for unit in learner.log_per_count]
+    ratios = np.array(log_per_count) / np.array(learner.log_per_count)
+    same: NDArray[np.float64] = weights * ratios[:, None]
+    return same
+
+
 def log_multipliers(learner: RateLearner, read_out: Integers) -> dict[str, float]:
     """What the read-outs mean, within bounds."""
     outputs = zip(learner.names, read_out, learner.log_per_count, learner.bounds, strict=True)
     return {name: float(np.clip(unit * float(r), -b, b)) for name, r, unit, b in outputs}
 
 
-def correction(learner: RateLearner, population: Population, weights: Integers) -> Correction:
-    """The surface that these weights span: at any state, what the network itself would read out there."""
+def correction(learner: RateLearner, population: Population, weights: NDArray[Any]) -> Correction:
+    """The surface that these weights span: at any state, what a network with them would read out there."""
     coarsest = max(learner.log_per_count)
     scale = coarsest * PAYLOAD_FULL / READ_OUT_DIVISOR
     units = [unit / coarsest for unit in learner.log_per_count]

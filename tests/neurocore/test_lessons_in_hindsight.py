@@ -116,3 +116,56 @@ def test_an_old_batch_is_still_known_after_another_region_was_visited(snapshot, 
         insight = core.step(snapshot(1500 + k), estimate(1500 + k, states=corner, logs={"growth": 0.3}, sd=0.01))
     late = {"biomass": 10.0, "product": 0.8, "substrate": 0.4, "precursor": 1200.0}
     assert evaluate(insight.correction, late)["growth"] == pytest.approx(-0.32, abs=0.06)
+
+
+def test_a_snapshot_from_before_the_scale_was_kept_says_what_it_said(snapshot, estimate):
+    """It has no surface and no scale: its weights were learned where 0.6 of their range was to do."""
+    core = bioreactor_core("reference", MODEL, hindsight=True)
+    through(core, snapshot, estimate, lambda states: -0.4 * states["product"], 1500)
+    late = {"biomass": 10.0, "product": 0.8, "substrate": 0.4, "precursor": 1200.0}
+    kept = json.loads(json.dumps(core.snapshot()))
+    weights = np.array(kept["weights"])
+    core.restore(kept)
+    said = evaluate(core._correction, late)["growth"]
+    assert said < -0.2
+    old = {key: value for key, value in kept.items() if key not in ("surface", "log_per_count")}
+    other = bioreactor_core("reference", MODEL, hindsight=True)
+    other.restore({**old, "weights": np.clip(3 * weights, -256, 255).tolist()})
+    np.testing.assert_array_equal(other.snapshot()["weights"], np.rint(np.clip(3 * weights, -256, 255) / 3))
+    assert evaluate(other._correction, late)["growth"] == pytest.approx(said, abs=0.06)
+
+
+def test_a_snapshot_goes_on_from_its_surface(snapshot, estimate):
+    one, other = (bioreactor_core("reference", MODEL, hindsight=True) for _ in range(2))
+    through(one, snapshot, estimate, lambda states: -0.4 * states["product"], 600)
+    other.restore(json.loads(json.dumps(one.snapshot())))
+    assert other.snapshot() == one.snapshot()
+    assert other._correction == one._correction
+
+
+def test_the_surface_is_steadier_than_the_weights_it_is_made_of(snapshot, estimate):
+    core = bioreactor_core("reference", MODEL, hindsight=True)
+    generator = np.random.default_rng(3)
+    corrections, weights = [], []
+    for k in range(1200):
+        states = {"product": k / 1000, "biomass": 4.0 + 9.0 * k / 1200}
+        logs = {"growth": 0.2 + 0.05 * generator.standard_normal()}
+        insight = core.step(snapshot(k), estimate(k, states=states, logs=logs, sd=0.01))
+        if k > 600 and k % 6 == 5:
+            corrections.append(insight.correction.weights[0])
+            weights.append(core.snapshot()["weights"][0])
+    scale = core._learner.log_per_count[0] / max(core._learner.log_per_count)
+    moved = [np.abs(np.diff(np.array(rows), axis=0)).mean() for rows in (corrections, weights)]
+    assert 0 < moved[0] < 0.6 * scale * moved[1]
+
+
+def test_a_rate_that_varies_as_much_as_expected_leaves_no_weight_at_its_limit(snapshot, estimate):
+    core = bioreactor_core("reference", MODEL, hindsight=True)
+    for batch in range(4):
+        for k in range(1200):
+            states = {"product": 1.2 * k / 1200, "biomass": 4.0 + 9.0 * k / 1200}
+            at = 2000 * batch + k
+            logs = {"production": 0.3 - 0.8 * states["product"]}
+            core.step(snapshot(at), estimate(at, states=states, logs=logs, sd=0.01))
+    largest = np.abs(np.array(core.snapshot()["weights"])).max()
+    assert 50 < largest < 250
