@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from controller.edge.historian import archive, scans
+from controller.edge.historian import archive, chain, scans
 from controller.edge.historian import cells as make
 from controller.edge.historian.archive import DAY_MS
 from controller.edge.historian.cells import Cells
@@ -130,6 +130,7 @@ def _write_day(
     row = (layout.id, day, first_ms, count, str(file.relative_to(path.parent)), size, _digest(file), time.time())
     with transaction(db):
         db.execute("INSERT OR REPLACE INTO archived VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        chain.append(db, "archived", f"{layout.id}/{day}")
     return count, size
 
 
@@ -186,6 +187,7 @@ def _prune(db: sqlite3.Connection, path: Path, raw_days: float) -> int:
                 query = "DELETE FROM scan WHERE layout = ? AND t_ms >= ? AND t_ms < ?"
                 gone += db.execute(query, (layout, begin, end)).rowcount
                 db.execute("UPDATE layout SET pruned_ms = max(pruned_ms, ?) WHERE id = ?", (end, layout))
+                chain.append(db, "layout", layout)
     return gone
 
 

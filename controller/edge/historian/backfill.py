@@ -9,7 +9,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from controller.edge.historian import archive, scans, trends
+from controller.edge.historian import archive, linked, scans, trends
 from controller.edge.historian.rollups import RollUps
 from controller.edge.historian.series import Sample, read
 from controller.edge.historian.times import to_us
@@ -51,8 +51,7 @@ def store(db: sqlite3.Connection, plant: str, batch: str, found: Found, apart: s
         grouped[tuple(s.series for s in samples)].append((t_us // 1000, body))
     for names, rows in grouped.items():
         layout = scans.layout_of(db, plant, batch, names, apart)
-        scans.insert(db, layout, rows)
-        RollUps().added(db, layout, rows[0][0], rows[-1][0])
+        linked.store(db, layout, rows, RollUps())
 
 
 def by_variable(found: Found) -> dict[str, list[int]]:

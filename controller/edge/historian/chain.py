@@ -1,20 +1,19 @@
-"""The chain over decisions, events, assays, sessions and the audit trail: a link for each row, in order of recording.
+"""The chain over all that is recorded: a link for each row, in order of recording, with the hash of the link before.
 
-A row that was altered, removed, put in or exchanged is found by `verify`. Rows removed from the end, together with
-their links, are found by comparing with the last hash, which is to be kept elsewhere. Only samples are not chained:
-they are what the decisions' readings say.
+A row that is changed or taken away on purpose (a gap that closes, a scan that goes to the archive) gets a new link:
+the newest link of a row vouches for it. `integrity` finds what was altered, removed, put in or exchanged. Rows
+removed from the end, together with their links and the counters, are found by comparing with the last hash, which
+is to be kept elsewhere.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
-from hashlib import blake2b
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from controller.chain import FIRST, digest
-from controller.edge.historian.wire import expand
 
 TABLES = """
 CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, plant TEXT NOT NULL, batch TEXT NOT NULL,
@@ -27,40 +26,109 @@ CREATE TRIGGER link_stays BEFORE UPDATE ON link BEGIN SELECT RAISE(ABORT, 'the c
 CREATE TRIGGER link_is_kept BEFORE DELETE ON link BEGIN SELECT RAISE(ABORT, 'the chain is append-only'); END
 """
 
-_KEY = "json_array(plant, batch, variable, sampled_us, reported_us)"  # of an assay, which has no number
-CONTENT = {  # by kind, the columns that a link vouches for
-    "decision": (
+
+class Kind(NamedTuple):
+    """What is linked: the columns that a link vouches for, by key, and the keys of all rows there are."""
+
+    content: str
+    keys: str
+
+
+Content = tuple[Any, ...]
+
+_OF_ASSAY = "json_array(plant, batch, variable, sampled_us, reported_us)"  # it has no number
+_NUMBERED = "SELECT CAST(id AS TEXT) FROM {} ORDER BY id"
+KINDS = {
+    "decision": Kind(
         "SELECT plant, batch, t_us, body, (SELECT digest FROM forecast WHERE id = baseline),"
-        " (SELECT digest FROM forecast WHERE id = proposed) FROM decision WHERE id = ?"
+        " (SELECT digest FROM forecast WHERE id = proposed) FROM decision WHERE id = ?",
+        _NUMBERED.format("decision"),
     ),
-    "event": "SELECT plant, batch, t_us, kind, text FROM event WHERE id = ?",
-    "assay": (
-        f"SELECT plant, batch, variable, sampled_us, reported_us, value, unit, quality FROM assay WHERE {_KEY} = ?"
+    "event": Kind("SELECT plant, batch, t_us, kind, text FROM event WHERE id = ?", _NUMBERED.format("event")),
+    "assay": Kind(
+        "SELECT plant, batch, variable, sampled_us, reported_us, value, unit, quality FROM assay"
+        f" WHERE {_OF_ASSAY} = ?",
+        f"SELECT {_OF_ASSAY} FROM assay",
     ),
-    "session": "SELECT plant, batch, t_us, after, resumed_from, body FROM session WHERE id = ?",
-    "audit": "SELECT plant, batch, t_us, at_s, who, what, old, new, reason FROM audit WHERE id = ?",
+    "session": Kind(
+        "SELECT plant, batch, t_us, after, resumed_from, body FROM session WHERE id = ?", _NUMBERED.format("session")
+    ),
+    "audit": Kind(
+        "SELECT plant, batch, t_us, at_s, who, what, old, new, reason FROM audit WHERE id = ?",
+        _NUMBERED.format("audit"),
+    ),
+    "forecast": Kind("SELECT digest, body FROM forecast WHERE id = ?", _NUMBERED.format("forecast")),
+    "layout": Kind(
+        "SELECT plant, batch, digest, size, names, pruned_ms FROM layout WHERE id = ?", _NUMBERED.format("layout")
+    ),
+    "scan": Kind(
+        "SELECT body FROM scan WHERE layout = ? AND t_ms = ?",
+        "SELECT layout || '/' || t_ms FROM scan ORDER BY layout, t_ms",
+    ),
+    "roll": Kind(
+        "SELECT t_ms, scans, body FROM roll WHERE layout = ? AND cell = ? AND level_ms = 3600000",
+        "SELECT layout || '/' || cell FROM roll WHERE level_ms = 3600000",
+    ),
+    "minutes": Kind(
+        "SELECT series, body FROM minutes WHERE layout = ? AND hour = ? ORDER BY series",
+        "SELECT DISTINCT layout || '/' || hour FROM minutes",
+    ),
+    "archived": Kind(
+        "SELECT first_ms, scans, file, bytes, digest, archived_s FROM archived WHERE layout = ? AND day = ?",
+        "SELECT layout || '/' || day FROM archived",
+    ),
+    "gap": Kind(
+        "SELECT plant, batch, variable, start_us, end_us, cause, text, backfilled, note FROM gap WHERE id = ?",
+        _NUMBERED.format("gap"),
+    ),
+    "dropped": Kind(
+        "SELECT last_id, first_ms, last_ms, dropped_s, reason FROM dropped WHERE first_id = ?",
+        "SELECT CAST(first_id AS TEXT) FROM dropped",
+    ),
+    "dead_letter": Kind(
+        "SELECT line, answer, parked_s FROM dead_letter WHERE id = ?", "SELECT CAST(id AS TEXT) FROM dead_letter"
+    ),
+    "core_state": Kind("SELECT t_us, body FROM core_state WHERE plant = ?", "SELECT plant FROM core_state"),
 }
-ROWS = {
-    kind: "SELECT id FROM " + kind + " ORDER BY id" if kind != "assay" else f"SELECT {_KEY} FROM assay"
-    for kind in CONTENT
-}
+FIRST_KINDS = ("decision", "event", "assay", "session", "audit")  # that the first version of the chain knew
 
 
 def begin(db: sqlite3.Connection) -> None:
     """Make the tables, and link what is there already: from here on it cannot be changed unseen."""
     for statement in TABLES.split(";\n"):
         db.execute(statement)
-    for kind, query in ROWS.items():
-        for (row,) in db.execute(query).fetchall():
-            append(db, kind, row)
+    for kind in FIRST_KINDS:
+        _link_all(db, kind)
 
 
-def append(db: sqlite3.Connection, kind: str, row: int | str) -> None:
-    """Link the row that was just written, in the same transaction."""
+def extend(db: sqlite3.Connection) -> None:
+    """Link the rows of the kinds that the first version of the chain left out."""
+    for kind in KINDS:
+        if kind not in FIRST_KINDS:
+            _link_all(db, kind)
+
+
+def append(db: sqlite3.Connection, kind: str, key: int | str) -> None:
+    """Link the row that was just written or taken away, in the same transaction."""
+    append_all(db, kind, [(str(key), content_of(db, kind, str(key)))])
+
+
+def append_all(db: sqlite3.Connection, kind: str, rows: Iterable[tuple[str, Content | None]]) -> None:
+    """Link rows of a kind, key and content each, in this order; no content: it was taken away on purpose."""
     last = db.execute("SELECT hash FROM link ORDER BY id DESC LIMIT 1").fetchone()
-    content = db.execute(CONTENT[kind], (row,)).fetchone()
-    hashed = _hash(last[0] if last else FIRST, kind, str(row), content)
-    db.execute("INSERT INTO link (kind, row, hash) VALUES (?, ?, ?)", (kind, str(row), hashed))
+    previous = last[0] if last else FIRST
+    links = []
+    for key, content in rows:
+        previous = hashed(previous, kind, key, content)
+        links.append((kind, key, previous))
+    db.executemany("INSERT INTO link (kind, row, hash) VALUES (?, ?, ?)", links)
+
+
+def content_of(db: sqlite3.Connection, kind: str, key: str) -> Content | None:
+    """What a link of this row vouches for; None when there is no such row."""
+    query = KINDS[kind].content
+    rows = db.execute(query, (key,) if query.count("?") == 1 else key.split("/")).fetchall()
+    return tuple(value for row in rows for value in row) if rows else None
 
 
 def head(db: sqlite3.Connection) -> tuple[int, str]:
@@ -70,34 +138,18 @@ def head(db: sqlite3.Connection) -> tuple[int, str]:
     return int(count), str(row[0]) if row else FIRST
 
 
-def faults(db: sqlite3.Connection, expected: str | None = None) -> Iterator[str]:
-    """What is wrong, a sentence for each row at fault; nothing when all is as it was recorded."""
-    newest = dict(db.execute("SELECT kind || ' ' || row, max(id) FROM link GROUP BY kind, row"))
-    previous, number = FIRST, 0
-    for identity, kind, row, told in db.execute("SELECT id, kind, row, hash FROM link ORDER BY id"):
-        number += 1
-        if identity != number:
-            yield f"link {number} was removed from the chain"
-            number = identity
-        content = db.execute(CONTENT[kind], (row,)).fetchone() if kind in CONTENT else None
-        if content is None:
-            yield f"{kind} {row} was removed"
-        elif newest[f"{kind} {row}"] == identity and _hash(previous, kind, row, content) != told:
-            yield f"{kind} {row} was altered, or its link or the one before it was"
-        previous = told
-    for kind, query in ROWS.items():
-        yield from (f"{kind} {row} was put in" for (row,) in db.execute(query) if f"{kind} {row}" not in newest)
-    for key, fingerprint, body in db.execute("SELECT id, digest, body FROM forecast"):
-        if blake2b(expand(body), digest_size=16).digest() != fingerprint:
-            yield f"forecast {key} was altered"
-    if expected is not None and previous != expected:
-        yield f"the last hash is {previous[:12]}, not {expected[:12]} as it was kept: rows are missing at the end"
-
-
-def _hash(previous: str, kind: str, row: str, content: tuple[Any, ...]) -> str:
-    values = [hashlib.sha256(v).hexdigest() if isinstance(v, bytes) else _exact(v) for v in content]
-    return digest({"previous": previous, "kind": kind, "row": row, "content": values})
+def hashed(previous: str, kind: str, key: str, content: Content | None) -> str:
+    """The hash of a link."""
+    values = None if content is None else [_exact(value) for value in content]
+    return digest({"previous": previous, "kind": kind, "row": key, "content": values})
 
 
 def _exact(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
     return value.hex() if isinstance(value, float) else value
+
+
+def _link_all(db: sqlite3.Connection, kind: str) -> None:
+    keys = db.execute(KINDS[kind].keys).fetchall()
+    append_all(db, kind, ((key, content_of(db, kind, key)) for (key,) in keys))

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from controller.edge.audit import Entry
-from controller.edge.historian import archive, archiving, chain, outbox, scans, trends
+from controller.edge.historian import archive, archiving, chain, integrity, outbox, scans, trends
 from controller.edge.historian.database import (
     DAMAGE_MEND,
     HistorianFault,
@@ -138,7 +138,7 @@ class History:
     def chain_faults(self, head: str | None = None) -> list[str]:
         """What is not as it was recorded, a sentence for each row; with `head`, whether rows are missing at the end."""
         with self.snapshot() as reading:
-            return list(chain.faults(reading, head))
+            return list(integrity.faults(reading, self.path, head))
 
     def _decoded(self, decoder: Callable[[bytes], T], body: bytes) -> T:
         try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from controller.edge.historian import chain
 from controller.edge.historian.times import from_us
 
 LEDGER = """
@@ -49,26 +50,38 @@ class Gap:
 
 def enter(db: sqlite3.Connection, of: tuple[str, str, str, int], end_us: int | None, cause: Cause, text: str) -> None:
     """Enter the gap that begins there, or bring its entry up to date; `of` is plant, batch, variable and start."""
-    db.execute(
+    rows = db.execute(
         "INSERT INTO gap (plant, batch, variable, start_us, end_us, cause, text) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET end_us = excluded.end_us, cause = excluded.cause,"
-        " text = CASE excluded.text WHEN '' THEN text ELSE excluded.text END",
+        " text = CASE excluded.text WHEN '' THEN text ELSE excluded.text END RETURNING id",
         (*of, end_us, str(cause), text),
     )
+    _link(db, rows.fetchall())
 
 
 def withdraw(db: sqlite3.Connection, of: tuple[str, str, str, int]) -> None:
     """Take an entry back: nothing was missed after all."""
-    db.execute("DELETE FROM gap WHERE (plant, batch, variable, start_us) = (?, ?, ?, ?)", of)
+    _link(
+        db,
+        db.execute(
+            "DELETE FROM gap WHERE (plant, batch, variable, start_us) = (?, ?, ?, ?) RETURNING id", of
+        ).fetchall(),
+    )
+
+
+def _link(db: sqlite3.Connection, rows: list[tuple[int]]) -> None:
+    for (number,) in rows:
+        chain.append(db, "gap", number)
 
 
 def filled(db: sqlite3.Connection, of: tuple[str, str, str], first_us: int, last_us: int, count: int, how: str) -> None:
     """Count samples that were fetched later; they are of this variable and lie between these times."""
-    db.execute(
+    rows = db.execute(
         "UPDATE gap SET backfilled = backfilled + ?, note = ? WHERE plant = ? AND batch = ? AND variable IN ('', ?)"
-        " AND start_us <= ? AND coalesce(end_us, ?) >= ?",
+        " AND start_us <= ? AND coalesce(end_us, ?) >= ? RETURNING id",
         (count, how, *of, last_us, last_us, first_us),
     )
+    _link(db, rows.fetchall())
 
 
 GAPS = (

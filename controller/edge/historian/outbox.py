@@ -10,7 +10,9 @@ import sqlite3
 import time
 from collections.abc import Iterable
 
+from controller.edge.historian import chain
 from controller.edge.historian.database import transaction
+from controller.edge.historian.marks import mark
 
 DROP_FRACTION = 0.1  # of a full outbox: dropping a little in every scan would cost a ledger entry each
 PRUNE_ROWS = 20_000  # at a time, so that the recorder does not wait long for its turn to write
@@ -20,9 +22,12 @@ Row = tuple[int, str]  # its id and its line
 
 def put(connection: sqlite3.Connection, rows: Iterable[str], t_us: int) -> None:
     """Queue rows, inside the caller's transaction; `t_us` is the process time that they are of."""
-    now_s = time.time()
+    now_s, t_ms = time.time(), t_us // 1000
+    counted = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+    following = enumerate(rows, counted[0] + 1 if counted else 1)
     connection.executemany(
-        "INSERT INTO outbox (t_ms, queued_s, line) VALUES (?, ?, ?)", [(t_us // 1000, now_s, row) for row in rows]
+        "INSERT INTO outbox (id, t_ms, queued_s, line, mark) VALUES (?, ?, ?, ?, ?)",
+        [(number, t_ms, now_s, row, mark(number, t_ms, now_s, row)) for number, row in following],
     )
 
 
@@ -52,10 +57,13 @@ def bound(connection: sqlite3.Connection, limit: int) -> None:
     (high,) = connection.execute("SELECT max(id) FROM outbox").fetchone()
     (acknowledged,) = connection.execute("SELECT coalesce(max(id), 0) FROM ack").fetchone()
     last = high - int(limit * (1 - DROP_FRACTION))
-    connection.execute(
-        "INSERT INTO dropped SELECT min(id), max(id), min(t_ms), max(t_ms), ?, ? FROM outbox WHERE id > ? AND id <= ?",
+    rows = connection.execute(
+        "INSERT INTO dropped SELECT min(id), max(id), min(t_ms), max(t_ms), ?, ? FROM outbox"
+        " WHERE id > ? AND id <= ? RETURNING first_id",
         (time.time(), f"the outbox was full: more than {limit} rows waited", acknowledged, last),
     )
+    for (first,) in rows.fetchall():
+        chain.append(connection, "dropped", first)
     connection.execute("DELETE FROM outbox WHERE id <= ?", (last,))
 
 
@@ -86,7 +94,8 @@ def oldest_age_s(connection: sqlite3.Connection) -> float | None:
 
 def acknowledge(connection: sqlite3.Connection, last: int) -> None:
     """All rows up to this one are stored by the server."""
-    connection.execute("INSERT OR REPLACE INTO ack (id, at_s) VALUES (?, ?)", (last, time.time()))
+    now_s = time.time()
+    connection.execute("INSERT OR REPLACE INTO ack VALUES (?, ?, ?)", (last, now_s, mark(last, now_s)))
 
 
 def floor(connection: sqlite3.Connection, seconds: float) -> int:
@@ -99,7 +108,8 @@ def rewind(connection: sqlite3.Connection, to: int) -> None:
     """Take back the acknowledgement of the rows after this one."""
     connection.execute("DELETE FROM ack WHERE id > ?", (to,))
     if to > 0:  # so that the position is `to` even when nothing was acknowledged just there
-        connection.execute("INSERT OR IGNORE INTO ack (id, at_s) VALUES (?, ?)", (to, time.time()))
+        now_s = time.time()
+        connection.execute("INSERT OR IGNORE INTO ack VALUES (?, ?, ?)", (to, now_s, mark(to, now_s)))
 
 
 def prune(connection: sqlite3.Connection, seconds: float) -> None:
@@ -118,4 +128,5 @@ def park(connection: sqlite3.Connection, row: Row, answer: str) -> None:
         "INSERT OR REPLACE INTO dead_letter (id, line, answer, parked_s) VALUES (?, ?, ?, ?)",
         (*row, answer, time.time()),
     )
+    chain.append(connection, "dead_letter", row[0])
     acknowledge(connection, row[0])

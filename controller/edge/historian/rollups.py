@@ -36,34 +36,41 @@ class RollUps:
         """Look at the file again: what was done last has been rolled back."""
         self._open.clear()
 
-    def added(self, db: sqlite3.Connection, layout: Layout, first_ms: int, last_ms: int) -> None:
-        """Scans of these times have been stored: make the cells that are over, and again those that they changed."""
+    def added(self, db: sqlite3.Connection, layout: Layout, first_ms: int, last_ms: int) -> set[int]:
+        """Scans of these times have been stored: make the cells that are over, and again those that they changed.
+
+        Returns the hours (counted from 1970) that are over and were made.
+        """
+        made: set[int] = set()
         opened = self._open.get(layout.id) or _opened(db, layout)
         now = max(opened, _down(last_ms, MINUTE_MS))
         if first_ms < opened:
             # Where the scans have gone to the archive, a cell could only be made again of what came late: it stays.
             (pruned_ms,) = db.execute("SELECT pruned_ms FROM layout WHERE id = ?", (layout.id,)).fetchone()
-            roll(db, layout, max(first_ms, pruned_ms), min(opened, last_ms + 1), now)
+            made |= roll(db, layout, max(first_ms, pruned_ms), min(opened, last_ms + 1), now)
         if now > opened:
-            roll(db, layout, opened, now, now)
+            made |= roll(db, layout, opened, now, now)
         self._open[layout.id] = now
+        return made
 
 
-def roll(db: sqlite3.Connection, layout: Layout, first_ms: int, end_ms: int, now_ms: int) -> None:
-    """Make the cells of all levels that touch [first_ms, end_ms) and are over at `now_ms`."""
+def roll(db: sqlite3.Connection, layout: Layout, first_ms: int, end_ms: int, now_ms: int) -> set[int]:
+    """Make the cells of all levels that touch [first_ms, end_ms) and are over at `now_ms`; returns the hours made."""
+    made: set[int] = set()
     every = np.arange(len(layout.names))
     closed = _down(now_ms, HOUR_MS)
     begin, end = _down(first_ms, HOUR_MS), min(_up(end_ms, HOUR_MS), closed)
     if begin < end:
-        _close(db, layout, _minutes(db, layout, begin, end, first_ms, min(end, _up(end_ms, MINUTE_MS))))
+        made = _close(db, layout, _minutes(db, layout, begin, end, first_ms, min(end, _up(end_ms, MINUTE_MS))))
         query = "DELETE FROM roll WHERE layout = ? AND level_ms = ? AND cell < ?"
         db.execute(query, (layout.id, MINUTE_MS, closed // MINUTE_MS))
     begin, end = max(_down(first_ms, MINUTE_MS), closed), min(_up(end_ms, MINUTE_MS), now_ms)
     if begin < end:
-        _store(db, layout, MINUTE_MS, _by_minute(scans.select(db, layout, every, begin, end - 1)))
+        _store(db, layout, MINUTE_MS, by_minute(scans.select(db, layout, every, begin, end - 1)))
+    return made
 
 
-def _by_minute(cells: Cells) -> Cells:
+def by_minute(cells: Cells) -> Cells:
     """Cells of scans put together by minute."""
     return make.grouped(cells, cells.t_ms // MINUTE_MS)
 
@@ -72,7 +79,7 @@ def _minutes(db: sqlite3.Connection, layout: Layout, begin: int, end: int, first
     """The minutes of these hours: from scans where they are new, and as they are elsewhere."""
     every = np.arange(len(layout.names))
     since = _down(first_ms, MINUTE_MS)
-    parts = [_by_minute(scans.select(db, layout, every, since, end_ms - 1))]
+    parts = [by_minute(scans.select(db, layout, every, since, end_ms - 1))]
     if begin < since:
         parts.append(select(db, layout, every, MINUTE_MS, begin, since))
     if end_ms < end:
@@ -87,16 +94,18 @@ def close_hours(db: sqlite3.Connection, layout: Layout, end_ms: int) -> None:
     db.execute(query, (layout.id, MINUTE_MS, end_ms // MINUTE_MS))
 
 
-def _close(db: sqlite3.Connection, layout: Layout, minutes: Cells) -> None:
+def _close(db: sqlite3.Connection, layout: Layout, minutes: Cells) -> set[int]:
     """Store whole hours: each as a cell, and its minutes series by series, so that a trend reads only its own."""
     hours = minutes.t_ms // HOUR_MS
     _store(db, layout, HOUR_MS, make.grouped(minutes, hours))
-    for hour in np.unique(hours).tolist():
+    made = set(np.unique(hours).tolist())
+    for hour in made:
         inside = make.rows(minutes, np.flatnonzero(hours == hour))
         shared = np.concatenate([inside.t_ms, inside.scans]).astype("<i8").tobytes()
         rows = [(layout.id, -1, hour, shared)]
         rows += [(layout.id, i, hour, body) for i, body in enumerate(make.packed_by_series(inside))]
         db.executemany("INSERT OR REPLACE INTO minutes (layout, series, hour, body) VALUES (?, ?, ?, ?)", rows)
+    return made
 
 
 def _opened(db: sqlite3.Connection, layout: Layout) -> int:

@@ -34,6 +34,7 @@ class Layout(NamedTuple):
     id: int
     names: tuple[str, ...]
     pruned_ms: int
+    new: bool = False  # made just now
 
 
 def layouts(db: sqlite3.Connection, plant: str, batch: str) -> list[Layout]:
@@ -48,13 +49,13 @@ def layout_of(db: sqlite3.Connection, plant: str, batch: str, names: Sequence[st
     """The layout with these names, made when it is new; those that are to be kept `apart` are not shared."""
     text = json.dumps(names)
     digest = blake2b((text + apart).encode(), digest_size=16).digest()
-    db.execute(
+    made = db.execute(
         "INSERT OR IGNORE INTO layout (plant, batch, digest, size, names) VALUES (?, ?, ?, ?, ?)",
         (plant, batch, digest, len(names), text),
     )
     query = "SELECT id, pruned_ms FROM layout WHERE plant = ? AND batch = ? AND digest = ?"
     number, pruned_ms = db.execute(query, (plant, batch, digest)).fetchone()
-    return Layout(number, tuple(names), pruned_ms)
+    return Layout(number, tuple(names), pruned_ms, made.rowcount == 1)
 
 
 def body_of(values: Sequence[float | None], quality: Sequence[int]) -> bytes:

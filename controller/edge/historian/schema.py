@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from controller.edge.historian import chain
 from controller.edge.historian.ledger import LEDGER
-from controller.edge.historian.migration import minutes_by_series, samples_to_scans
+from controller.edge.historian.migration import link_the_rest, minutes_by_series, samples_to_scans
 
 # Times: t_us and sampled_us are exact process times, t_ms is what trends need, *_s is the wall clock in seconds.
 FIRST = """
@@ -62,6 +62,7 @@ STEPS = (
     Step("what the loop began with, for replay", SESSIONS),
     Step("minutes of closed hours series by series", minutes_by_series),
     Step("the audit trail, and a hash chain over all that was recorded", chain.begin),
+    Step("samples, roll-ups, gaps and forecasts in the chain, and marks on rows for InfluxDB", link_the_rest),
 )
 VERSION = len(STEPS)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from time import time_ns
 
 from controller.edge.audit import Entry
-from controller.edge.historian import archive, backfill, chain, ledger, lineprotocol, outbox, scans
+from controller.edge.historian import archive, backfill, chain, ledger, lineprotocol, linked, outbox, scans
 from controller.edge.historian.cells import Floats, Integers
 from controller.edge.historian.database import HistorianFault, faults_of, open_writer, transaction
 from controller.edge.historian.history import History
@@ -218,10 +218,9 @@ class Historian(History):
     def _scans(
         self, db: sqlite3.Connection, of: tuple[str, str, tuple[str, ...]], rows: list[tuple[int, bytes]]
     ) -> None:
-        if of not in self._layouts:
-            self._layouts[of] = scans.layout_of(db, *of)
-        scans.insert(db, self._layouts[of], rows)
-        self._rolls.added(db, self._layouts[of], rows[0][0], rows[-1][0])
+        layout = self._layouts.get(of) or scans.layout_of(db, *of)
+        linked.store(db, layout, rows, self._rolls)
+        self._layouts[of] = layout._replace(new=False)
 
     def _forecast(self, db: sqlite3.Connection, forecast: Forecast | None) -> int | None:
         """The key of this forecast, stored when it is new. Turns carry on the same object, after a restart an equal."""
@@ -232,8 +231,10 @@ class Historian(History):
                 return key
         body = encode(forecast)
         digest = blake2b(body, digest_size=16).digest()
-        db.execute("INSERT OR IGNORE INTO forecast (digest, body) VALUES (?, ?)", (digest, shrink(body)))
+        made = db.execute("INSERT OR IGNORE INTO forecast (digest, body) VALUES (?, ?)", (digest, shrink(body)))
         key = int(db.execute("SELECT id FROM forecast WHERE digest = ?", (digest,)).fetchone()[0])
+        if made.rowcount == 1:
+            chain.append(db, "forecast", key)
         self._forecasts = [*self._forecasts[1 - FORECASTS_KNOWN :], (forecast, key)]
         return key
 
@@ -254,7 +255,7 @@ def _assays(db: sqlite3.Connection, plant: str, batch: str, assays: tuple[Assay,
     for a in assays:
         row = (plant, batch, a.variable, *_times(a), _finite(a.value), a.unit, int(a.quality))
         key = json.dumps(row[:5], separators=(",", ":"), ensure_ascii=False)
-        if db.execute(chain.CONTENT["assay"], (key,)).fetchone() != row:
+        if chain.content_of(db, "assay", key) != row:
             db.execute(
                 "INSERT OR REPLACE INTO assay (plant, batch, variable, sampled_us, reported_us, value, unit, quality)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -273,6 +274,7 @@ def _finite(value: float) -> float | None:
 
 def _core_state(db: sqlite3.Connection, plant: str, t_us: int, body: bytes) -> None:
     db.execute("INSERT OR REPLACE INTO core_state (plant, t_us, body) VALUES (?, ?, ?)", (plant, t_us, body))
+    chain.append_all(db, "core_state", [(plant, (t_us, body))])
 
 
 def _lock(path: Path) -> int:
