@@ -17,7 +17,7 @@ from twin.signals import Quality
 
 AT_H, WITHIN_H = 72.0, 24.0  # of the batch: when each fault begins, and how long it is watched
 SETTLED_H = 24.0  # the loop asks for auto from here on
-AFTER_H = 2.0  # watched after the first notice, for what the loop does
+AFTER_H = 8.0  # watched after the first notice, for what the loop does and what it might break
 PLAN_EVERY_S = 4 * 3600.0  # design: a look ahead costs as much as a hundred scans
 
 FAULTS = {  # name: what breaks at AT_H; sizes are design, of the order at which a person would want to know
@@ -145,7 +145,9 @@ def row(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "by": dict(by.most_common()),
         "modes": dict(Counter(o.mode for o in outcomes)),
         "reasons": [why for why, _ in Counter(o.why for o in outcomes).most_common(3)],
+        "missed": [o.seed for o in outcomes if o.hours is None],
         "limits_broken": sum(bool(o.broken) for o in outcomes),
+        "breaches": [f"seed {o.seed}: {sentence}" for o in outcomes for sentence in o.broken],
     }
 
 
@@ -172,6 +174,7 @@ def faults(
     return {
         "at_h": AT_H,
         "watched_h": WITHIN_H,
+        "after_h": AFTER_H,
         "scan_s": of.connection.scan_s,
         "seeds": [min(seeds), max(seeds)],
         "healthy": dict(false_alarms.most_common()),
@@ -181,13 +184,13 @@ def faults(
 
 def table(found: dict[str, Any]) -> str:
     """The table of docs/reference/faults.md."""
-    lines = ["| fault | noticed | median h | by | the loop | limits broken |", "|---|---|---|---|---|---|"]
+    lines = ["| fault | noticed | median h | worst h | by | the loop | limits broken |", "|" + 7 * "---|"]
     for name, r in found["faults"].items():
-        median = "-" if r["median_hours"] is None else f"{r['median_hours']:.2f}"
+        hours = " | ".join("-" if r[k] is None else f"{r[k]:.2f}" for k in ("median_hours", "worst_hours"))
         by = ", ".join(sign for sign, count in r["by"].items() if 2 * count >= r["detected"]) or ", ".join(r["by"])
         modes = ", ".join(f"{mode} {count}" for mode, count in r["modes"].items())
         lines.append(
-            f"| {name} | {r['detected']} of {r['seeds']} | {median} | {by or '-'} | {modes} | {r['limits_broken']} |"
+            f"| {name} | {r['detected']} of {r['seeds']} | {hours} | {by or '-'} | {modes} | {r['limits_broken']} |"
         )
     return "\n".join(lines)
 
