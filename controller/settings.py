@@ -110,7 +110,7 @@ class Settings:
         """Every configured tag as (variable or table, key, node), in the order of the file."""
         owners = [(v.name, v, ("node", "setpoint", "valid_until", "active", "local")) for v in self.variable]
         tables = (
-            ("supervisor", self.supervisor, ("heartbeat", "lease_node", "in_control", "lapses")),
+            ("supervisor", self.supervisor, ("heartbeat", "owner", "lease_node", "in_control", "lapses")),
             ("batch", self.batch, ("id", "start", "phase")),
             ("connection", self.connection, ("advance_node",)),
         )

@@ -27,6 +27,7 @@ def tags_of(process: Process) -> Tags:
         plain={
             **{f"{pump}.VALID_UNTIL": "DateTime" for pump in remote},
             "SUPERVISOR.HEARTBEAT": "UInt32",
+            "SUPERVISOR.OWNER": "String",
             "SUPERVISOR.LEASE_S": "Double",
             "SUPERVISOR.IN_CONTROL": "Boolean",
             "SUPERVISOR.LEASE_LAPSES": "UInt32",
@@ -35,7 +36,8 @@ def tags_of(process: Process) -> Tags:
             "BATCH.PHASE": "String",
         },
         writable=frozenset(
-            {f"{pump}.{part}" for pump in remote for part in ("SP", "VALID_UNTIL")} | {"SUPERVISOR.HEARTBEAT"}
+            {f"{pump}.{part}" for pump in remote for part in ("SP", "VALID_UNTIL")}
+            | {"SUPERVISOR.HEARTBEAT", "SUPERVISOR.OWNER"}
         ),
     )
 

@@ -36,6 +36,8 @@ class Actuator:
         try:
             if command is None:
                 await self._give_back()
+            elif self._link.not_yet:
+                done.events.append(("held", f"{command.id}: {self._link.not_yet}"))
             elif self._in_force is None or command.moves != self._in_force.moves:
                 await self._write(command, done)
             elif command.valid_until != self._in_force.valid_until:

@@ -83,6 +83,7 @@ class SupervisorTable:
     """[supervisor]: the heartbeat by which the plant knows that the controller lives."""
 
     heartbeat: Text
+    owner: Text | None = None  # where a controller claims the plant, if the plant grants that to one session at a time
     lease_s: Positive = 3600.0  # how long the plant waits for a beat; compared with `lease_node`
     lease_node: Text | None = None
     in_control: Text | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import cast
 
 from asyncua import ua
+from asyncua.crypto.permission_rules import User
 from asyncua.server.server import Server
 from asyncua.ua.status_codes import StatusCodes
 
@@ -15,12 +17,14 @@ from plant_sim.processes import PROCESSES
 from plant_sim.server.events import Events
 from plant_sim.server.lads import Lads
 from plant_sim.server.options import Options
+from plant_sim.server.ownership import OWNER, Ownership, Sessions
 from plant_sim.server.simulation import Simulation
-from plant_sim.server.space import NAMESPACE, NEVER, STATUS, Space, code
+from plant_sim.server.space import GOOD, NAMESPACE, NEVER, STATUS, Space, code
 from plant_sim.server.writes import ClientWrites, take
 from plant_sim.tags import tags_of
 
 _V = ua.VariantType
+LONGEST_NAME = 200  # of who claims the plant; design
 _WAITING = code(StatusCodes.BadWaitingForInitialData)
 
 
@@ -46,6 +50,7 @@ class PlantServer:
         self.process.warm()  # or the first client to advance the plant would wait for the compiler
         self._space = Space(server, 0)  # until `build`
         self._events = Events(self.process)
+        self._ownership = Ownership(cast(Sessions, server.iserver).lives)
         self.truth: checkpoint.TruthLog | None = None
 
     @property
@@ -107,8 +112,18 @@ class PlantServer:
         await self._show_supervision()
         self._save()
 
-    def _take(self, tag: str, written: ua.DataValue) -> ua.StatusCode:
+    def _take(self, tag: str, written: ua.DataValue, user: User) -> ua.StatusCode:
+        if tag == OWNER:
+            return self._claimed(written, user)
+        if not self._ownership.open_to(user):
+            return code(StatusCodes.BadLocked)
         return take(self.batch, self._tags.points, self._options.start, tag, written)
+
+    def _claimed(self, written: ua.DataValue, user: User) -> ua.StatusCode:
+        name = written.Value.Value if written.Value is not None else None
+        if not isinstance(name, str) or len(name) > LONGEST_NAME:
+            return code(StatusCodes.BadTypeMismatch)
+        return GOOD if self._ownership.claim(name, user) else code(StatusCodes.BadLocked)
 
     def _save(self) -> None:
         if self._options.checkpoint is not None:
@@ -124,6 +139,7 @@ class PlantServer:
             await show(f"{pump}.SP_ACTIVE", active, _V.Double, now)
             await show(f"{pump}.VALID_UNTIL", until, _V.DateTime, now)
         await show("SUPERVISOR.HEARTBEAT", lease.heartbeat, _V.UInt32, now)
+        await show(OWNER, self._ownership.name, _V.String, now)
         await show("SUPERVISOR.LEASE_S", lease.lease_s, _V.Double, now)
         await show("SUPERVISOR.IN_CONTROL", batch.in_control(), _V.Boolean, now)
         await show("SUPERVISOR.LEASE_LAPSES", lease.lapses, _V.UInt32, now)

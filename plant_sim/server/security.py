@@ -21,6 +21,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from plant_sim.server.ownership import Sessions
+
 APPLICATION_URI = "urn:neurotwin:plant:server"
 POLICIES = {
     "None": (ua.SecurityPolicyType.NoSecurity,),
@@ -97,7 +99,7 @@ class _Doorman(UserManager):
 
 def server_for(security: Security) -> Server:
     """A server that lets in whom `security` says; ValueError or OSError when its files cannot be used."""
-    return Server(user_manager=_Doorman(security, _trusted(security)))
+    return Server(iserver=Sessions(user_manager=_Doorman(security, _trusted(security))))
 
 
 async def protect(server: Server, security: Security, host: str) -> None:

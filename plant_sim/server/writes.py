@@ -26,7 +26,7 @@ class ClientWrites(AttributeService):
         self,
         aspace: AddressSpace,
         tags: Mapping[ua.NodeId, str],
-        take: Callable[[str, ua.DataValue], ua.StatusCode],
+        take: Callable[[str, ua.DataValue, User], ua.StatusCode],
         taken: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__(aspace)
@@ -34,14 +34,14 @@ class ClientWrites(AttributeService):
 
     async def write(self, params: ua.WriteParameters, user: User | None = None) -> list[ua.StatusCode]:
         """Take or refuse each item by itself."""
-        codes, ours = [], False
+        codes, ours, user = [], False, user or User()
         for item in params.NodesToWrite:
             tag = self._tags.get(item.NodeId) if item.AttributeId == AttributeIds.Value else None
             if tag is not None:
-                codes.append(self._take(tag, item.Value))
+                codes.append(self._take(tag, item.Value, user))
                 ours = True
             else:
-                codes += await super().write(ua.WriteParameters(NodesToWrite=[item]), user or User())
+                codes += await super().write(ua.WriteParameters(NodesToWrite=[item]), user)
         if ours:
             await self._taken()
         return codes

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from controller.edge.actuator import Actuator
 from controller.edge.opcua import PlantLink
 from controller.edge.opcua.rivals import Heartbeat
-from controller.records import Move
+from controller.records import Command, Mode, Move
 from controller.settings import Settings
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
@@ -100,5 +104,121 @@ def test_at_a_real_server_the_second_link_neither_beats_nor_writes(plant: Any, a
         finally:
             await first.close()
             await second.close()
+
+    asyncio.run(run())
+
+
+def apart(settings: Settings, place: Path, owner: bool = True) -> Settings:
+    """The same plant as a controller elsewhere sees it, with a historian of its own."""
+    supervisor = replace(settings.supervisor, owner=settings.supervisor.owner if owner else None)
+    historian = replace(settings.historian, path=place / "historian.sqlite")
+    return replace(settings, supervisor=supervisor, historian=historian)
+
+
+def test_of_two_that_start_at_once_the_plant_takes_the_writes_of_one(
+    simulator: Any, at: Callable[..., Settings], tmp_path: Path
+) -> None:
+    shared = at(simulator.port, lockstep=True)
+
+    async def run() -> None:
+        links = [PlantLink(apart(shared, tmp_path / name)) for name in ("one", "two")]
+        try:
+            await asyncio.gather(*(link.connect(10.0) for link in links))
+            scans = await asyncio.gather(*(link.read() for link in links))
+            assert [link.rival for link in links] == ["", ""]  # neither can know of the other one
+            until, local = scans[0].snapshot.time + timedelta(hours=1), scans[0].local["precursor_feed"]
+            moves = [[Move("precursor_feed", local + k * 1e-5, "L/h", local)] for k in (1, 2)]
+            outcomes = await asyncio.gather(*(links[k].write(moves[k], until) for k in (0, 1)))
+            (won,) = [k for k in (0, 1) if outcomes[k][0].ok]
+            (lost,) = outcomes[1 - won]
+            assert "another controller was quicker to claim this plant" in lost.reason
+            assert [await link.beat() for link in links] == [k == won for k in (0, 1)]
+            await links[won].advance(60.0)
+            scan = await links[1 - won].read()
+            assert scan.setpoints["precursor_feed"] == moves[won][0].value
+            assert "another controller is at work" in links[1 - won].rival
+            await links[won].close()
+            assert scan.snapshot.time < (await links[1 - won].advance(60.0) or scan.snapshot.time)
+            await links[1 - won].read()
+            assert links[1 - won].rival == ""
+            (written,) = await links[1 - won].write(moves[1 - won], until)
+            assert written.ok
+        finally:
+            for link in links:
+                await link.close()
+
+    asyncio.run(run())
+
+
+def test_a_controller_that_was_started_again_need_not_wait_for_the_session_it_left_behind(
+    simulator: Any, at: Callable[..., Settings], tmp_path: Path
+) -> None:
+    here = apart(at(simulator.port), tmp_path)
+
+    async def run() -> None:
+        before, after = PlantLink(here), PlantLink(here)
+        try:
+            for link in (before, after):  # the first one holds its session, as a killed one does for a while
+                await link.connect(10.0)
+                await link.read()
+                assert await link.beat()
+            assert after.rival == ""
+        finally:
+            await after.close()
+            await before.close()
+
+    asyncio.run(run())
+
+
+def test_a_plant_without_claims_is_watched_for_a_scan_before_a_command_goes_out(
+    plant: Any, at: Callable[..., Settings], tmp_path: Path
+) -> None:
+    settings = apart(at(plant.port), tmp_path, owner=False)
+
+    async def run() -> None:
+        link = PlantLink(settings)
+        try:
+            await link.connect(10.0)
+            await link.read()
+            assert "watched for a scan" in link.not_yet
+            plant.show("AIC102.PV", 60.0, time=NOW + SCAN)
+            await link.read()
+            assert link.not_yet == ""
+            plant.show("SUPERVISOR.HEARTBEAT", 77)  # somebody begins between our scan and our write
+            (refused,) = await link.write([Move("feed", 0.04, "L/h", 0.042)], NOW + 2 * SCAN)
+            assert (refused.ok, "another controller" in refused.reason) == (False, True)
+            assert plant.held("FIC201.SP") != 0.04
+        finally:
+            await link.close()
+
+    asyncio.run(run())
+
+
+def decided(command: Command) -> Any:
+    """As much of a Decision as the actuator looks at."""
+    return SimpleNamespace(command=command, mode=Mode.AUTO)
+
+
+def test_a_command_that_has_to_wait_is_no_fault_and_goes_out_at_the_next_scan(
+    plant: Any, at: Callable[..., Settings], tmp_path: Path
+) -> None:
+    settings = apart(at(plant.port), tmp_path, owner=False)
+
+    async def run() -> None:
+        link = PlantLink(settings)
+        actuator = Actuator(link)
+        moves = (Move("feed", 0.04, "L/h", 0.042),)
+        try:
+            await link.connect(10.0)
+            for scan in (1, 2):
+                plant.show("AIC102.PV", 60.0, time=NOW + scan * SCAN)
+                now = (await link.read()).snapshot.time
+                command = Command("S1", moves, NOW, now + SCAN, "auto")
+                done = await actuator.act(decided(command))
+                assert done.faults == ()
+                assert done.written == scan - 1
+                assert [kind for kind, _ in done.events] == ["held" if scan == 1 else "written"]
+        finally:
+            await link.close()
 
     asyncio.run(run())

@@ -179,6 +179,11 @@ class Connection:
             self._mark_lost(session, fault)
             raise PlantLost(self._complaint()) from fault
 
+    @property
+    def current(self) -> Session | None:
+        """The session in use, if it is not known to be lost."""
+        return None if self._lost else self._session
+
     def is_live(self, session: Session) -> bool:
         """Is this the session in use, and not known to be lost?"""
         return session is self._session and not self._lost

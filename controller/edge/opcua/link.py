@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from asyncua import ua
 from asyncua.ua.uaerrors import BadInvalidState
 
 from controller.edge.opcua.backfill import remembered
+from controller.edge.opcua.claim import Claim
 from controller.edge.opcua.connection import Connection, LinkEvent, Session, TagReport
 from controller.edge.opcua.guard import Held, WriteOutcome, difference, not_renewable, objections, same
 from controller.edge.opcua.lookup import raw, utc
@@ -38,6 +40,7 @@ class PlantLink:
         self._scanner = Scanner(settings)
         self._written: dict[str, float] = {}
         self._heartbeat = Heartbeat(settings.supervisor.lease_s)
+        self._claim = Claim(settings)
         self._scanned = [t.node for t in self._tags if t.key != "advance_node"]
         self._assayed = {v.name for v in settings.variables if v.role is Role.ASSAYED}
         self._read_at = -math.inf
@@ -50,7 +53,12 @@ class PlantLink:
     @property
     def rival(self) -> str:
         """Why nothing may be written because another controller serves this plant too, or ""."""
-        return self._heartbeat.rival
+        return self._claim.rival or self._heartbeat.rival
+
+    @property
+    def not_yet(self) -> str:
+        """Why a command has to wait for a scan, or "": a plant that grants no claim is watched for that long first."""
+        return "" if self._claim.node is not None else self._heartbeat.unwatched
 
     @property
     def assays_seen(self) -> dict[str, datetime]:
@@ -75,7 +83,11 @@ class PlantLink:
             await self.verify()
 
     async def close(self) -> None:
-        """Say goodbye; the link cannot be used any more."""
+        """Give the claim back and say goodbye; the link cannot be used any more."""
+        session = self._wire.current
+        if session is not None and self._claim.granted(session):
+            with contextlib.suppress(PlantLost):
+                await self._put(session, {str(self._claim.node): ""})
         await self._wire.close()
 
     def take_events(self) -> tuple[LinkEvent, ...]:
@@ -106,6 +118,8 @@ class PlantLink:
         if not self.resynchronised:
             self._heartbeat.anew()
         self._heartbeat.seen(held[self._settings.supervisor.heartbeat].value, scan.snapshot.time)
+        if self._claim.node is not None:
+            self._claim.seen(held[self._claim.node].value)
         if not self.resynchronised and self._wire.is_live(session):
             self._compare(scan)
             self._wire.resynchronised = True
@@ -176,8 +190,7 @@ class PlantLink:
     async def write(self, moves: Sequence[Move], valid_until: datetime) -> list[WriteOutcome]:
         """Write setpoints with their expiry, and read back; what does not hold loses its lease at once."""
         session = await self._wire.ready()
-        stale = self.rival if self.resynchronised else UNREAD
-        refusals = [stale or found for found in objections(moves, self._settings)]
+        refusals = await self._cleared(session, objections(moves, self._settings))
         going = {m.variable: m.value for m, refusal in zip(moves, refusals, strict=True) if not refusal}
         self._written |= going
         done = await self._commit(session, going, valid_until, setpoints=True)
@@ -190,12 +203,11 @@ class PlantLink:
         """Extend the lease of setpoints that are in force; one that lapsed or was changed is never revived."""
         session = await self._wire.ready()
         held = await self._held(session, variables)
-        stale = self.rival if self.resynchronised else UNREAD
-        refusals = {
-            v: stale
-            or not_renewable(h, self._written.get(v), self._scanner.now, self._variables[v].valid_until is not None)
+        found = [
+            not_renewable(h, self._written.get(v), self._scanner.now, self._variables[v].valid_until is not None)
             for v, h in held.items()
-        }
+        ]
+        refusals = dict(zip(held, await self._cleared(session, found), strict=True))
         going = {v: h.setpoint for v, h in held.items() if h.setpoint is not None and not refusals[v]}
         self._written |= going
         done = await self._commit(session, going, valid_until, setpoints=False)
@@ -216,13 +228,40 @@ class PlantLink:
     async def beat(self) -> bool:
         """Tell the plant that the controller lives; False when the plant was not read yet, or does not take it."""
         session = await self._wire.ready()
-        if not self.resynchronised or self._heartbeat.gives_way:
+        if not self.resynchronised or self._heartbeat.gives_way or await self._unclaimed(session):
             return False
         node, value = self._settings.supervisor.heartbeat, self._heartbeat.next()
         refused = await self._put(session, {node: value})
         if not refused[node]:
             self._heartbeat.beaten(value)
         return not refused[node]
+
+    async def _cleared(self, session: Session, refusals: list[str]) -> list[str]:
+        """These refusals, and of what is left why this controller must not write it now; nothing left asks nothing."""
+        stale = "" if all(refusals) else await self._objection(session)
+        return [stale or refusal for refusal in refusals]
+
+    async def _objection(self, session: Session) -> str:
+        """Why this controller must not write now, or "": it has read the plant, and no other one is at work there."""
+        if not self.resynchronised:
+            return UNREAD
+        return self.rival or await self._unclaimed(session) or await self._overtaken(session)
+
+    async def _unclaimed(self, session: Session) -> str:
+        """Claim a plant that grants claims, once a session; the plant decides between two that ask at once."""
+        if self._claim.node is None or self._claim.granted(session):
+            return ""
+        if self._claim.rival:
+            return self._claim.rival
+        refused = await self._put(session, {self._claim.node: self._claim.name})
+        return self._claim.answered(session, refused[self._claim.node])
+
+    async def _overtaken(self, session: Session) -> str:
+        """Of a plant without claims: a heartbeat that changed since the scan is another controller's, found in time."""
+        if self._claim.node is not None:
+            return ""
+        (held,) = await self._values(session, [self._settings.supervisor.heartbeat])
+        return self._heartbeat.overtaken(held.value)
 
     async def _commit(
         self, session: Session, values: Mapping[str, float], valid_until: datetime, setpoints: bool

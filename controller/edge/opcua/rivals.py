@@ -1,8 +1,9 @@
 """One controller a plant: whoever sees a heartbeat that is not its own gives way, unless it was there first.
 
-Nothing but the heartbeat tag is needed, so this works at any plant. A newcomer whose beats are overwritten writes
-nothing and beats no more, until the other one has been silent for a whole lease. Who was there first goes on beating,
-and holds its writes for the scan in which it saw the newcomer.
+Nothing but the heartbeat tag is needed, so this works at any plant; one that grants a claim (`claim`) decides better.
+A newcomer whose beats are overwritten writes nothing and beats no more, until the other one has been silent for a whole
+lease. Who was there first goes on beating, and holds its writes for the scan in which it saw the newcomer. A command
+waits until the heartbeat was watched for a scan, and the heartbeat is looked at again just before each write.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ LOOKS_ON = (
     "another controller is at work at this plant, since the heartbeat goes on without us: this one only looks on; "
     "end the other one first, or leave it the plant"
 )
+UNWATCHED = "the plant grants no claim, so its heartbeat is watched for a scan, in case another controller is at work"
 DISPUTED = "another controller has begun to beat at this plant: nothing is written in this scan"
 
 
@@ -31,11 +33,22 @@ class Heartbeat:
         self._foreign: datetime | None = None  # when another one was last seen
         self._gives_way = False
         self._disputed = False
+        self._watched = 0  # scans at which the value could be compared with the one before
 
     @property
     def rival(self) -> str:
         """Why nothing may be written because of another controller, or ""."""
         return LOOKS_ON if self._gives_way else DISPUTED if self._disputed else ""
+
+    @property
+    def unwatched(self) -> str:
+        """Why it cannot be known yet whether we are alone, or ""."""
+        return "" if self._watched else UNWATCHED
+
+    def overtaken(self, held: object) -> str:
+        """The plant holds this value just before a write: why nothing may be written, or ""."""
+        self._disputed = self._disputed or (self._last is not None and held != self._last)
+        return self.rival
 
     @property
     def gives_way(self) -> bool:
@@ -44,13 +57,14 @@ class Heartbeat:
 
     def anew(self) -> None:
         """The link is new: a plant that was restarted may hold an older value, which proves nothing."""
-        self._last, self._beaten = None, False
+        self._last, self._beaten, self._watched = None, False, 0
 
     def seen(self, held: object, now: datetime) -> None:
         """The plant holds this value at a scan."""
         self._disputed = False
         if not isinstance(held, int) or isinstance(held, bool):
             return
+        self._watched += self._last is not None
         if self._last is not None and held != self._last:
             self._foreign = now
             self._disputed = True

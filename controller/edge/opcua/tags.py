@@ -35,6 +35,7 @@ KINDS = {
     "active": Kind.NUMBER,
     "local": Kind.NUMBER,
     "heartbeat": Kind.INTEGER,
+    "owner": Kind.TEXT,
     "lease_node": Kind.NUMBER,
     "in_control": Kind.FLAG,
     "lapses": Kind.INTEGER,
@@ -43,7 +44,7 @@ KINDS = {
     "phase": Kind.TEXT,
     "advance_node": Kind.METHOD,
 }
-WRITTEN = ("setpoint", "valid_until", "heartbeat")
+WRITTEN = ("setpoint", "valid_until", "heartbeat", "owner")
 
 
 @dataclass(frozen=True, slots=True)
