@@ -49,10 +49,8 @@ def _forecast(low: float = 40.0, high: float = 80.0, mass: float = 100.0) -> For
     return Forecast(NOW, plan, times, {"dissolved_oxygen": flat}, (mass,) * 8, "product", "g")
 
 
-@pytest.fixture
-def world() -> SimpleNamespace:
-    """One plant in good order, and a suggestion that safety has no reason to refuse."""
-    plant = Plant(
+def _plant() -> Plant:
+    return Plant(
         "R1",
         "penicillin",
         (
@@ -61,7 +59,10 @@ def world() -> SimpleNamespace:
             Variable("precursor_feed", "L/h", 0.0, 0.005, Role.MANIPULATED, "PAA feed", 900.0),
         ),
     )
-    envelope = Envelope(
+
+
+def _envelope() -> Envelope:
+    return Envelope(
         limits=(
             Limit("feed", "L/h", 0.035, 0.045, 0.005, 0.01, ("production",)),
             Limit("precursor_feed", "L/h", 0.0, 0.002, 0.0005, 0.001, ("growth", "production")),
@@ -69,11 +70,17 @@ def world() -> SimpleNamespace:
         bounds=(Bound("dissolved_oxygen", "%", 20.0, 120.0),),
         evidence=("dissolved_oxygen",),
     )
-    snapshot = Snapshot(
+
+
+def _snapshot() -> Snapshot:
+    return Snapshot(
         NOW,
         {"dissolved_oxygen": _reading(), "feed": _reading(0.042, "L/h"), "precursor_feed": _reading(0.0005, "L/h")},
     )
-    proposal = Suggestion(
+
+
+def _proposal() -> Suggestion:
+    return Suggestion(
         id="S1",
         made_at=NOW,
         expires_at=NOW + timedelta(hours=4),
@@ -83,8 +90,10 @@ def world() -> SimpleNamespace:
         reason="Raise PAA feed from 0.0005 to 0.001 L/h.",
         effect=Effect("product", "g", 100.0, 108.0, 8.0, 3.0, 12.0),
     )
-    situation = Situation("B1", "production", END, {"feed": 0.042, "precursor_feed": 0.0005})
-    estimate = Estimate(
+
+
+def _estimate() -> Estimate:
+    return Estimate(
         time=NOW,
         names=("biomass",),
         mean=(10.0,),
@@ -96,8 +105,11 @@ def world() -> SimpleNamespace:
         nis=3.0,
         nis_dof=3,
     )
+
+
+def _insight() -> Insight:
     population = Population(("biomass",), (0.0,), (20.0,), ((0.5,),), 0.2)
-    insight = Insight(
+    return Insight(
         correction=Correction(("growth",), population, ((0.0,),), 1.0, (0.5,)),
         log_multipliers={"growth": 0.0},
         novelty=0.1,
@@ -108,16 +120,21 @@ def world() -> SimpleNamespace:
         why_not="",
         backend="reference",
     )
+
+
+@pytest.fixture
+def world() -> SimpleNamespace:
+    """One plant in good order, and a suggestion that safety has no reason to refuse."""
     return SimpleNamespace(
         now=NOW,
         end=END,
-        plant=plant,
-        envelope=envelope,
-        snapshot=snapshot,
-        proposal=proposal,
-        situation=situation,
-        estimate=estimate,
-        insight=insight,
+        plant=_plant(),
+        envelope=_envelope(),
+        snapshot=_snapshot(),
+        proposal=_proposal(),
+        situation=Situation("B1", "production", END, {"feed": 0.042, "precursor_feed": 0.0005}),
+        estimate=_estimate(),
+        insight=_insight(),
         baseline=_forecast(),
         proposed=_forecast(mass=108.0),
         reading=_reading,

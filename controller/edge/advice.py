@@ -52,8 +52,9 @@ class AdviceLog:
             self._past, self._batch = {}, decision.situation.batch
         proposal = decision.proposal
         if isinstance(proposal, Suggestion) and proposal.id not in self._past:
-            status = "open" if decision.open else "refused"
-            self._past[proposal.id] = Past(proposal, decision.baseline, decision.proposed, status)
+            became = _at_once(decision)
+            at = None if became == "open" else decision.time
+            self._past[proposal.id] = Past(proposal, decision.baseline, decision.proposed, became, at=at)
             while len(self._past) > KEPT:
                 self._past.pop(next(iter(self._past)))
         self._answers(decision)
@@ -84,6 +85,17 @@ class AdviceLog:
     def past(self) -> Sequence[Past]:
         """All of them, the newest first."""
         return tuple(reversed(self._past.values()))
+
+
+def _at_once(decision: Decision) -> str:
+    """What became of a suggestion in the turn that made it."""
+    if decision.open:
+        return "open"
+    made, command = decision.proposal, decision.command
+    if isinstance(made, Suggestion) and command is not None and command.id == made.id:
+        return "in force by auto"
+    # Below ADVISORY nobody is asked, which is no refusal.
+    return "not answered" if decision.verdict is not None and decision.verdict.admitted else "refused"
 
 
 def followed(past: Past, now: Estimate, model: Model) -> Followed | None:

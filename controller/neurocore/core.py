@@ -30,7 +30,7 @@ SURFACE_MEMORY = 0.8
 CALM_MEMORY = 0.9  # weight of the past in the smoothed stability terms: about ten scans (design)
 CALM_WEIGHTS = (0.6, 0.4)  # of calm and consistency (design)
 NIS_RATIO_LOST = 8.0  # innovations this much larger than expected: no consistency left (design)
-STANDSTILL = "the estimate is no newer than at the last scan"
+STANDSTILL = "the estimate is that of the last scan"
 
 # The states that a bioreactor's corrections depend on, and where they are coded (design). Above 5 g/L of sugar the
 # rates no longer depend on it; 2500 mg/L of precursor is past the onset of inhibition at 2400.
@@ -108,7 +108,7 @@ class NeuroCore:
     def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
         """Take one scan in: learn from it when it is fit for that, and say how the plant differs from the model."""
         started = time.perf_counter()
-        fresh = self._time is None or estimate.time > self._time
+        fresh = estimate.time != self._time  # an older one is of a clock that was set back: a past of its own
         if fresh:
             outliers = rates.set_aside(self._learner, snapshot, estimate)
             self._watch(estimate, outliers)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from controller.cycle import Cadence, Memory, Parts, turn
+from controller.edge.advice import AdviceLog
 from controller.records import Abstention, Decision, Intent, Mode, Move
 from controller.supervisor import Gates, Ladder
 from twin.estimate import Track
@@ -261,3 +262,24 @@ def test_commands_add_up_to_one_standing_command(advisory: Bench) -> None:
 def test_the_same_turn_twice_gives_the_same_decision(world: SimpleNamespace) -> None:
     first, second = Bench(world, Mode.AUTO), Bench(world, Mode.AUTO)
     assert [first.scan() for _ in range(15)] == [second.scan() for _ in range(15)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "became"), [(Mode.AUTO, "in force by auto"), (Mode.ADVISORY, "open"), (Mode.SHADOW, "not answered")]
+)
+def test_what_became_of_a_suggestion_is_told_from_the_turn_that_made_it(
+    world: SimpleNamespace, mode: Mode, became: str
+) -> None:
+    log = AdviceLog()
+    log.follow(Bench(world, mode).scan())
+    (past,) = log.past()
+    assert past.status == became
+
+
+def test_a_suggestion_that_safety_refused_is_told_as_refused(world: SimpleNamespace) -> None:
+    bench, log = Bench(world, Mode.AUTO), AdviceLog()
+    bench.quality = Quality.BAD
+    decision = bench.scan()
+    assert decision.verdict is not None and not decision.verdict.admitted
+    log.follow(decision)
+    assert [past.status for past in log.past()] == ["refused"]

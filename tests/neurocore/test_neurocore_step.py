@@ -133,11 +133,21 @@ def test_lava_and_reference_agree_and_a_killed_worker_is_rebuilt_from_the_last_s
         core.close()
 
 
-def test_an_estimate_that_is_no_newer_is_not_taken_in_twice(snapshot, estimate):
+def test_an_estimate_that_is_no_other_is_not_taken_in_twice(snapshot, estimate):
     core = bioreactor_core("reference", MODEL, hindsight=False)
     strange = estimate(1, innovations={"dissolved_oxygen": 3.0})
     first, second = core.step(snapshot(1), strange), core.step(snapshot(1), strange)
     assert first.learned
     assert second.novelty == first.novelty
-    assert second.why_not == "the estimate is no newer than at the last scan"
+    assert second.why_not == "the estimate is that of the last scan"
     assert core.snapshot()["lessons"] == [1] * 4
+
+
+def test_after_a_clock_that_was_set_back_learning_goes_on_at_once(snapshot, estimate):
+    for hindsight in (False, True):
+        core = bioreactor_core("reference", MODEL, hindsight=hindsight)
+        for k in (500, 501, 502):
+            core.step(snapshot(k), estimate(k))
+        back = [core.step(snapshot(k), estimate(k)) for k in (3, 4, 5)]
+        assert [insight.why_not for insight in back] == ["", "", ""]
+        assert all(insight.learned for insight in back)
