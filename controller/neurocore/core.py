@@ -27,6 +27,7 @@ WEIGHTS_EVERY = 6  # scans: Lava hands out weights one by one (10 ms), so a Corr
 # Of the past in the smoothed weights that a hindsight surface is made of: every lesson pulls it towards its own
 # state, and over 2.5 h (design: best of 0.5, 2.5 and 10 h on seeds 0-499) those pulls cancel.
 SURFACE_MEMORY = 0.8
+SURFACE_DECIMALS = 2  # of a weight step, since the smoothed weights are kept with every snapshot
 CALM_MEMORY = 0.9  # weight of the past in the smoothed stability terms: about ten scans (design)
 CALM_WEIGHTS = (0.6, 0.4)  # of calm and consistency (design)
 NIS_RATIO_LOST = 8.0  # innovations this much larger than expected: no consistency left (design)
@@ -138,7 +139,8 @@ class NeuroCore:
     def _see_weights(self) -> None:
         """Renew the surface: of the weights as they are, or with a Teacher of their average over the last hours."""
         memory = SURFACE_MEMORY if self._teacher is not None else 0.0
-        self._smoothed = memory * self._smoothed + (1.0 - memory) * self._backend.weights()
+        smoothed = memory * self._smoothed + (1.0 - memory) * self._backend.weights()
+        self._smoothed = np.round(smoothed, SURFACE_DECIMALS)
         self._correction = rates.correction(self._learner, self._population, self._smoothed)
 
     @property
@@ -242,7 +244,7 @@ class NeuroCore:
         if surface is None or self._teacher is None:
             self._smoothed = np.asarray(self._backend.weights(), dtype=np.float64)
         else:
-            self._smoothed = rates.rescaled(self._learner, np.array(surface), scale)
+            self._smoothed = np.round(rates.rescaled(self._learner, np.array(surface), scale), SURFACE_DECIMALS)
         self._correction = rates.correction(self._learner, self._population, self._smoothed)
 
     def close(self) -> None:

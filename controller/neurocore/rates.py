@@ -9,7 +9,7 @@ counts. The error that is sent back is chosen to close a share of what is missin
 rule, whose norm is known where the payload is made. `design` picks `log_per_count` of each output so that weights at
 the pace's `reach` of their range, over the whole box, give as much as the multiplier can be expected to do. Too narrow
 a scale costs more than a coarse one: overlapping units share what is to be said so unevenly that at a reach of 0.6 one
-in seven weights of the rate that varies most ended at its limit, and units at their limit learn nothing more.
+in ten weights of the rate that varies most ended at its limit, and a weight at its limit learns nothing more.
 """
 
 from __future__ import annotations
