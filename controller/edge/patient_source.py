@@ -177,9 +177,9 @@ class PatientSource:
         """None are kept: a day without a sample is a sample without values."""
         return ()
 
-    async def events(self, limit: int) -> Sequence[Mapping[str, Any]]:
+    async def events(self, limit: int, kinds: Sequence[str] = ()) -> Sequence[Mapping[str, Any]]:
         """Suggestions, answers and notes, newest first."""
-        return self._events[:limit]
+        return [event for event in self._events if not kinds or event["kind"] in kinds][:limit]
 
     async def submit(self, intent: Intent) -> Ruling:
         """Judge it in a turn of its own on the present sample."""

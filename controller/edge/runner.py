@@ -22,6 +22,7 @@ from controller.edge.absences import Absences
 from controller.edge.actuator import Actuator, Done
 from controller.edge.advice import AdviceLog
 from controller.edge.catching_up import CatchingUp
+from controller.edge.happenings import happened
 from controller.edge.historian import Historian
 from controller.edge.notification import Notifier
 from controller.edge.opcua import PlantLink, PlantLost, Scan
@@ -122,17 +123,12 @@ class Runner:
         decision = await self._in_worker(self._turn, scan, situation)
         self._catching_up.seen(self._last_known, scan.batch, scan.snapshot.time)
         self._last_known = scan.snapshot.time
+        before = self.decision
         self._seen(scan, decision)
         self.counts.lapses = scan.lapses or 0
-        for note in decision.notes:
-            await self._event("loop", note)
-        for change in decision.alarms.changes:
-            if {change.before, change.after} != {AlarmState.NORMAL, AlarmState.SUPPRESSED}:  # that is no event
-                await self._event("alarm", f"{change.name} is {change.after.replace('_', ' ')}: {change.text}")
+        for kind, text in happened(before, decision):
+            await self._event(kind, text)
         self._notify(decision)
-        for ruling in decision.rulings:
-            given = f" ({ruling.intent.reason})" if ruling.intent.reason else ""
-            await self._event(ruling.intent.kind, f"{ruling.intent.by}: {ruling.reason}{given}")
         done = await self._act(decision)
         for (_, answer), ruling in zip(requests, self._ordered(requests, decision), strict=True):
             if not answer.done():

@@ -17,7 +17,10 @@ from hmi.console.words import decimals
 Options = dict[str, Any]
 Json = Mapping[str, Any]
 BOTTOM = 14.0  # percent of the chart's height for the time axis and the slider (design)
-LABEL = 5.0  # percent for the name above each strip (design)
+LABEL, SPACE = 5.0, 1.2  # percent for the name above each strip, and between two of them (design)
+ROOMY = 6  # strips that share one screen; of more, each keeps this share of it (design)
+ROOM_PX = 72  # then no strip is lower than that, its name included (design)
+LEAST_PX = 150  # of a chart that fits its place (design)
 QUIET = 0.04  # an axis never shows less than this share of the normal span, so that noise stays noise (design)
 CROSS = "path://M2 0L5 3L8 0L10 2L7 5L10 8L8 10L5 7L2 10L0 8L3 5L0 2Z"
 
@@ -63,7 +66,8 @@ def options(
 ) -> Options:
     """The whole chart. The window is only placed when asked, so that an update leaves a zoom alone."""
     count = max(1, len(strips))
-    slot = (100.0 - BOTTOM) / count
+    crowd = max(1.0, count / ROOMY)  # how many screens high the chart is: what is fixed on a screen shrinks by it
+    slot = (100.0 - BOTTOM / crowd) / count
     each = subject.each
     series = [entry for i, strip in enumerate(strips) for entry in _series(strip, i, now, palette, each, marks)]
     return {
@@ -71,13 +75,18 @@ def options(
         "textStyle": {"fontFamily": "inherit", "color": palette.ink},
         "axisPointer": {"link": [{"xAxisIndex": "all"}], "lineStyle": {"color": palette.faint}},
         "tooltip": _tooltip(palette),
-        "title": [_title(strip, index * slot, palette) for index, strip in enumerate(strips)],
-        "grid": [_grid(index * slot, slot, palette) for index in range(len(strips))],
+        "title": [_title(strip, index * slot + SPACE / crowd, palette) for index, strip in enumerate(strips)],
+        "grid": [_grid(index * slot, slot, crowd) for index in range(len(strips))],
         "xAxis": [_time_axis(index, index == count - 1, length, palette, subject) for index in range(len(strips))],
         "yAxis": [_value_axis(strip, index, window, palette) for index, strip in enumerate(strips)],
-        "dataZoom": _zoom(len(strips), window if place_window else None, palette),
+        "dataZoom": _zoom(len(strips), window if place_window else None, palette, crowd),
         "series": series,
     }
+
+
+def room_px(count: int) -> int:
+    """The least height of a chart of so many strips: few share their place, many reach beyond it."""
+    return ROOM_PX * count if count > ROOMY else LEAST_PX
 
 
 def _tooltip(palette: Palette) -> Options:
@@ -98,18 +107,18 @@ def _title(strip: Strip, top: float, palette: Palette) -> Options:
     return {
         "text": f"{strip.text}{unit}",
         "left": 4,
-        "top": f"{top + 1.2:.2f}%",
+        "top": f"{top:.2f}%",
         "padding": 0,
         "textStyle": style,
     }
 
 
-def _grid(top: float, slot: float, palette: Palette) -> Options:
-    height = slot - LABEL - 1.2
+def _grid(top: float, slot: float, crowd: float) -> Options:
+    height = slot - (LABEL + SPACE) / crowd
     return {
         "left": 56,
         "right": 16,
-        "top": f"{top + LABEL:.2f}%",
+        "top": f"{top + LABEL / crowd:.2f}%",
         "height": f"{height:.2f}%",
         "containLabel": False,
     }
@@ -163,13 +172,13 @@ def _value_axis(strip: Strip, index: int, window: tuple[float, float], palette: 
     }
 
 
-def _zoom(count: int, window: tuple[float, float] | None, palette: Palette) -> list[Options]:
+def _zoom(count: int, window: tuple[float, float] | None, palette: Palette, crowd: float) -> list[Options]:
     common: Options = {"xAxisIndex": list(range(count)), "filterMode": "none"}
     if window is not None:
         common |= {"startValue": window[0], "endValue": window[1]}
     slider = {
         "type": "slider",
-        "bottom": "2%",
+        "bottom": f"{2 / crowd:.2f}%",
         "height": 14,
         "left": 56,
         "right": 16,
@@ -203,21 +212,30 @@ class Mark:
 
 SIGNS = {"note": "✎", "sample": "S", "phase": "▸", "mode": "M"}  # by the kind of the event
 ANSWERED = {"accepted": "✓", "modified": "✓", "by hand": "✓", "in force by auto": "✓", "rejected": "✕"}
+MARKING = {*SIGNS, "accept", "modify", "propose", "reject"}  # kinds of events that add a mark
+SAME_H = 0.02  # a sample and its results are one mark (design)
 
 
 def marks_of(
-    suggestions: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], start: datetime
+    suggestions: Sequence[Json], events: Sequence[Json], assays: Sequence[Json], start: datetime
 ) -> list[Mark]:
-    """What is drawn into the trends: answered suggestions, notes, samples, phases and changes of mode."""
+    """What is drawn into the trends: answered suggestions, notes, samples, phases and changes of mode.
+
+    A sample stands where it was drawn, which its results tell as well as its own entry.
+    """
     found = [
         Mark(hours, ANSWERED[past["status"]], "suggestion")
         for past in suggestions
         if past["status"] in ANSWERED and (hours := words.hours(past["at"], start)) is not None
     ]
+    drawn = [words.hours(time, start) for time in {assay["sampled_at"] for assay in assays}]
+    found += [Mark(hours, SIGNS["sample"], "sample") for hours in drawn if hours is not None]
     for event in events:
-        hours = words.hours(event["time"], start)
-        if event["kind"] in SIGNS and hours is not None:
-            found.append(Mark(hours, SIGNS[event["kind"]], event["kind"]))
+        hours, kind = words.hours(event["time"], start), event["kind"]
+        if kind not in SIGNS or hours is None:
+            continue
+        if kind != "sample" or all(abs(hours - (other or 0.0)) > SAME_H for other in drawn):
+            found.append(Mark(hours, f"{SIGNS[kind]} {event['text']}" if kind == "phase" else SIGNS[kind], kind))
     return sorted(found, key=lambda mark: mark.hours)
 
 

@@ -66,11 +66,15 @@ def preferred(plant: Mapping[str, Any], limit: int = 4) -> list[str]:
     return list(dict.fromkeys(name for name in wanted if name in available))[: max(limit, len(first))]
 
 
-def series_of(name: str) -> list[str]:
-    """The historian's series of one variable."""
+def series_of(name: str, plant: Mapping[str, Any]) -> list[str]:
+    """The historian's series of one variable: readings, setpoint and estimate, so far as it has them."""
     if name in EXTRAS:
         return [name]
-    return [f"process.{name}", f"setpoint.{name}", f"estimate.{name}", f"estimate.{name}_sd"]
+    roles = [entry["role"] for entry in plant["variables"] if entry["name"] == name]
+    found = [f"process.{name}"] if roles else []
+    found += [f"setpoint.{name}"] if "manipulated" in roles else []
+    known = any(state["name"] == name for state in plant["states"])
+    return found + ([f"estimate.{name}", f"estimate.{name}_sd"] if known else [])
 
 
 def strip(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from time import monotonic
@@ -10,7 +11,7 @@ from typing import Any
 
 from nicegui import events, ui
 
-from hmi.console import chart, strips, words
+from hmi.console import chart, parts, strips, words
 from hmi.console.context import Context
 from hmi.console.palette import DARK, LIGHT
 from hmi.console.parts import Text, box, say, titled, toggle
@@ -20,8 +21,10 @@ Json = Mapping[str, Any]
 EVERY_S = 2.0  # a trend is drawn anew at most this often (design)
 BUCKETS = 360  # a trend is that many points across, about one to two pixels each (design)
 MARKS_EVERY_S = 5.0  # suggestions and notes are few (design)
+SETTLED_S = 0.1  # a zoom that rests this long is taken for what is wanted (design)
+STEP = 0.5  # of a point: less than that nobody sees move (design)
 DEFAULT = 4
-MOST = 6  # strips that still can be read on one screen (design)
+MOST = 20  # strips; from the seventh on they reach below the screen (design)
 FUTURE = 0.25  # share of a following window that shows what is to come (design)
 KEY = (
     ("measured", "measured"),
@@ -47,7 +50,7 @@ class Trends:
         self._context, self._key = context, key
         self._link, self._plant, self._prefs = link, plant, prefs
         self._seen: tuple[object, ...] = ()
-        self._drawn_at, self._placed = 0.0, False
+        self._drawn_at, self._drawn_to, self._placed = 0.0, -math.inf, False
         self._drawing = asyncio.Lock()
         self._subject = subject(plant)
         available = {n: text for n, text in strips.choices(plant).items() if not offered or n in offered}
@@ -60,7 +63,7 @@ class Trends:
             self._window = toggle(windows, kept if kept in windows else "batch", self._change_window)
         with outer:
             self._chosen = ui.select(available, multiple=True, value=chosen, on_change=self._choose)
-            self._chosen.props('dense outlined use-chips options-dense :max-values="6" aria-label="Variables"')
+            self._chosen.props('dense outlined use-chips options-dense :max-values="20" aria-label="Variables"')
             self._chosen.classes("chosen")
             with box("key"):
                 for name, text in KEY:
@@ -69,26 +72,30 @@ class Trends:
                     with box("key-entry", "span"):
                         box(f"swatch {name}", "i")
                         Text("span", text)
-            self._chart = ui.echart({}).classes("chart")
-            self._chart.on("chart:datazoom", self._zoomed, throttle=0.3, leading_events=False)
+            with box("chart-room").props('tabindex="0" role="group" aria-label="Charts"'):
+                self._chart = ui.echart({}).classes("chart")
+            self._chart.on("chart:datazoom", self._zoomed, throttle=SETTLED_S, leading_events=False)
 
-    def _choose(self) -> None:
+    async def _choose(self) -> None:
         self._prefs[self._key] = list(self._chosen.value)[:MOST]
-        self._again()
+        await self._again(False)
 
-    def _change_window(self) -> None:
-        self._prefs["window"] = self._window.value
-        self._again()
+    async def _change_window(self) -> None:
+        if self._window.value != "own":  # that one is set by a zoom, which draws by itself
+            self._prefs["window"] = self._window.value
+            await self._again(False)
 
-    def _again(self) -> None:
-        """Draw at the next tick, with the window put where it belongs."""
-        self._seen, self._placed = (), False
+    async def _again(self, placed: bool) -> None:
+        """Draw at once; unless the window is `placed` already, it is put where it belongs."""
+        async with self._drawing:  # what is being drawn now may not know of the change yet
+            self._seen, self._placed = (), placed
+        await self.refresh()
 
     def change_ground(self) -> None:
         """Draw in the colours of the other ground."""
         self._seen = ()
 
-    def _zoomed(self, event: events.GenericEventArguments) -> None:
+    async def _zoomed(self, event: events.GenericEventArguments) -> None:
         """Somebody zoomed or moved: keep it, and fetch what that window shows in its own detail."""
         told = event.args[0] if isinstance(event.args, list) else event.args
         moved = (told.get("batch") or [told])[0]
@@ -98,7 +105,7 @@ class Trends:
         self._prefs["own"] = [moved["start"] / 100.0 * length, moved["end"] / 100.0 * length]
         self._prefs["window"] = "own"
         self._window.value = "own"
-        self._seen, self._placed = (), True
+        await self._again(True)
 
     def _length(self) -> float:
         """The hours that the axis spans: the batch, or what there is of it when its length is not known."""
@@ -123,19 +130,27 @@ class Trends:
         if self._drawing.locked() or start is None or now is None:
             say(self._note, "" if now is not None else "nothing recorded yet")
             return
-        state = (self._link.decision or {}).get("time"), len(self._link.assays), self._link.away is None
-        if self._seen == state or (self._seen and monotonic() - self._drawn_at < EVERY_S):
+        known, window = self._known(), self._span(now)
+        moved = now - self._drawn_to >= STEP * (window[1] - window[0]) / BUCKETS
+        if self._seen and (monotonic() - self._drawn_at < EVERY_S or (self._seen == known and not moved)):
             return
         async with self._drawing:
-            self._seen, self._drawn_at = state, monotonic()
+            self._seen, self._drawn_at, self._drawn_to = known, monotonic(), now
             await self._draw(start, now)
+
+    def _known(self) -> tuple[object, ...]:
+        """Everything drawn here that does not come with time alone: a change of it is drawn soon."""
+        link, decision = self._link, self._link.decision or {}
+        made = decision.get("baseline_made_at"), decision.get("proposed_made_at")
+        marked = next((e["time"] + e["text"] for e in link.events if e["kind"] in chart.MARKING), "")
+        return (made, marked, len(link.assays), link.away is None)
 
     async def _draw(self, start: datetime, now: float) -> None:
         chosen, window = list(self._chosen.value)[:MOST], self._span(now)
         # A margin to either side, so that moving the window a little shows something at once.
         margin = (window[1] - window[0]) / 2
         first, last = max(0.0, window[0] - margin), min(now, window[1] + margin)
-        names = [series for name in chosen for series in strips.series_of(name)]
+        names = [series for name in chosen for series in strips.series_of(name, self._plant)]
         trend: Json = {}
         if chosen and last > first:
             edges = strips.at(start, first), strips.at(start, last + 1e-3)
@@ -144,17 +159,24 @@ class Trends:
             if not trend and self._link.away is not None:
                 return  # keep what is drawn: the banner says that it is old
         forecasts = await self._link.forecasts()
-        marks = chart.marks_of(await self._link.look("/suggestions", MARKS_EVERY_S) or [], self._link.events, start)
+        marks = await self._marks(start)
         drawn = [strips.strip(name, self._plant, start, trend, self._link.assays, forecasts) for name in chosen]
         own = self._window.value == "own"
         places = not (own and self._placed)
         palette = DARK if self._context.dark else LIGHT
         built = chart.options(drawn, now, self._length(), window, places, palette, self._subject, marks)
+        parts.place(self._chart, f"min-height:{chart.room_px(len(drawn))}px")
         self._chart.options.clear()
         self._chart.options.update(built)
         self._chart.update()
         self._placed = True
         say(self._note, f"{words.elapsed(window[0])} to {words.elapsed(window[1])}")
+
+    async def _marks(self, start: datetime) -> list[chart.Mark]:
+        """What happened in this batch, from the record: the page's own list of events is short."""
+        answered = await self._link.look("/suggestions", MARKS_EVERY_S) or []
+        happened = await self._link.look("/events", MARKS_EVERY_S, limit=500, kind=list(chart.SIGNS)) or []
+        return chart.marks_of(answered, happened, self._link.assays, start)
 
 
 class TrendsDisplay:

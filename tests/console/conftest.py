@@ -295,8 +295,8 @@ class Bench:
     def recipe(self) -> Recipe | None:
         return None
 
-    async def events(self, limit: int) -> Sequence[Mapping[str, Any]]:
-        return self.happened[:limit]
+    async def events(self, limit: int, kinds: Sequence[str] = ()) -> Sequence[Mapping[str, Any]]:
+        return [event for event in self.happened if not kinds or event["kind"] in kinds][:limit]
 
     async def what_if(self, steps: Sequence[Step]) -> Considered | str:
         now = self.decision

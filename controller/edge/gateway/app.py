@@ -90,7 +90,7 @@ async def forecast(
 @router.get("/trend", summary="Decimated history")
 async def trend(
     source: TheSource,
-    series: Annotated[list[str], Query(min_length=1, max_length=40, description="such as process.ph")],
+    series: Annotated[list[str], Query(min_length=1, max_length=100, description="such as process.ph")],
     start: Annotated[datetime | None, Query(description="process time; default: start of the batch")] = None,
     end: Annotated[datetime | None, Query(description="process time; default: the latest scan")] = None,
     buckets: Annotated[int, Query(ge=1, le=2000)] = 400,
@@ -120,9 +120,13 @@ async def gaps(source: TheSource, limit: Annotated[int, Query(ge=1, le=500)] = 1
 
 
 @router.get("/events", summary="What happened")
-async def events(source: TheSource, limit: Annotated[int, Query(ge=1, le=500)] = 30) -> list[EventView]:
-    """Mode changes, answers of operators, commands, refusals, lost links: newest first."""
-    return [EventView.model_validate(event) for event in await source.events(limit)]
+async def events(
+    source: TheSource,
+    limit: Annotated[int, Query(ge=1, le=500)] = 30,
+    kind: Annotated[list[str], Query(max_length=20, description="only such of the present batch; none: all")] = [],  # noqa: B006
+) -> list[EventView]:
+    """Mode changes, phases, answers of operators, commands, refusals, lost links: newest first."""
+    return [EventView.model_validate(event) for event in await source.events(limit, kind)]
 
 
 @router.get("/stream", summary="One event a turn", response_class=StreamingResponse)

@@ -130,9 +130,10 @@ class Report:
         )
         return [{name: getattr(gap, name) for name in _GAP} for gap in reversed(rows)]
 
-    async def events(self, limit: int) -> Sequence[Mapping[str, Any]]:
-        """The latest events, newest first."""
-        rows = await asyncio.to_thread(self._reader.events, limit=limit)
+    async def events(self, limit: int, kinds: Sequence[str] = ()) -> Sequence[Mapping[str, Any]]:
+        """The latest events, newest first; with `kinds`, those of the batch that runs and of these kinds."""
+        batch = self._batch() or None if kinds else None
+        rows = await asyncio.to_thread(self._reader.events, batch=batch, limit=limit, kinds=kinds)
         return [
             {"time": e.time, "kind": e.kind, "text": e.text, "severity": ALARMING.get(e.kind, "info")}
             for e in reversed(rows)

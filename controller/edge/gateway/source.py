@@ -51,8 +51,8 @@ class Source(Protocol):
     async def gaps(self, limit: int) -> Sequence[Mapping[str, Any]]:
         """The ledger of intervals without data in the batch, newest first: GapView."""
 
-    async def events(self, limit: int) -> Sequence[Mapping[str, Any]]:
-        """The latest events, newest first: EventView."""
+    async def events(self, limit: int, kinds: Sequence[str] = ()) -> Sequence[Mapping[str, Any]]:
+        """The latest events, newest first: EventView. With `kinds`, those of the present batch and these kinds."""
 
     async def submit(self, intent: Intent) -> Ruling:
         """Put the intent before the next turn and wait, as long as that takes, for what became of it.

@@ -7,7 +7,7 @@ import math
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -167,13 +167,19 @@ class History:
         return self._decoded(_state, rows[0][0])
 
     def events(
-        self, plant: str | None = None, batch: str | None = None, since: datetime | None = None, limit: int = 1000
+        self,
+        plant: str | None = None,
+        batch: str | None = None,
+        since: datetime | None = None,
+        limit: int = 1000,
+        kinds: Sequence[str] = (),
     ) -> list[Event]:
-        """The newest events, at most `limit`, oldest first."""
+        """The newest events, at most `limit`, oldest first; with `kinds` only such."""
+        of_kind = f" AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
         rows = self._rows(
             "SELECT t_us, plant, batch, kind, text FROM event WHERE plant = coalesce(?, plant)"
-            " AND batch = coalesce(?, batch) AND t_us >= ? ORDER BY id DESC LIMIT ?",
-            plant, batch, _since(since), limit,
+            f" AND batch = coalesce(?, batch) AND t_us >= ?{of_kind} ORDER BY id DESC LIMIT ?",
+            plant, batch, _since(since), *kinds, limit,
         )  # fmt: skip
         return [Event(from_us(t_us), *rest) for t_us, *rest in reversed(rows)]
 
