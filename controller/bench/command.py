@@ -74,6 +74,19 @@ def historian(as_json: Json = False, quick: Quick = False) -> None:
 
 
 @app.command()
+def console(
+    as_json: Json = False,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Over which memory is watched.")] = 60.0,
+    quick: Quick = False,
+) -> None:
+    """Trends of 20 tags over seven days, ten pages at a turn a second, and memory over an hour, in Chromium."""
+    from controller.bench import console as measured
+
+    short: dict[str, Any] = {"days": 0.25, "clients": 4, "opens": 2, "watch_s": 4.0} if quick else {}
+    _print(measured.measured(_tell, min(minutes, 0.2) if quick else minutes, **short), as_json)
+
+
+@app.command()
 def soak(
     as_json: Json = False,
     kills: Annotated[int, typer.Option(min=1, help="How often each of plant and controller is killed.")] = 20,

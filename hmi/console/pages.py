@@ -67,19 +67,24 @@ def create_pages(links: Sequence[Link], people: People) -> None:
         await _reactor(links, people, name, "")
 
     @ui.page("/reactor/{name}/{display}", title="NeuroTwin")
-    async def display(name: str, display: str) -> None:
-        await _reactor(links, people, name, display)
+    async def display(name: str, display: str, show: str = "") -> None:
+        await _reactor(links, people, name, display, show)
 
 
 def _browser() -> str:
     return str(app.storage.browser["id"])
 
 
-async def _reactor(links: Sequence[Link], people: People, name: str, display: str) -> None:
-    """Build the display of that reactor, now or as soon as its controller says what it controls."""
+async def _reactor(links: Sequence[Link], people: People, name: str, display: str, show: str = "") -> None:
+    """Build the display of that reactor, now or as soon as its controller says what it controls.
+
+    `show` names the variables of the trends, separated by commas, so that a choice can be kept as a bookmark.
+    """
     browser = _browser()
     await ui.context.client.connected()
     prefs, content = app.storage.tab, box("page")
+    if show:
+        prefs["chosen"] = show.split(",")
 
     def build() -> None:
         if not any(link.plant for link in links):

@@ -51,10 +51,11 @@ class Trends:
         self._link, self._plant, self._prefs = link, plant, prefs
         self._seen: tuple[object, ...] = ()
         self._drawn_at, self._drawn_to, self._placed = 0.0, -math.inf, False
+        self._wishes = 0
         self._drawing = asyncio.Lock()
         self._subject = subject(plant)
         available = {n: text for n, text in strips.choices(plant).items() if not offered or n in offered}
-        chosen = [name for name in prefs.get(key, []) if name in available]
+        chosen = [name for name in prefs.get(key, []) if name in available][:MOST]
         chosen = chosen or ([n for n in offered if n in available][:DEFAULT] or strips.preferred(plant))
         outer, bar, self._note = titled(title, "trends")
         with bar:
@@ -63,7 +64,8 @@ class Trends:
             self._window = toggle(windows, kept if kept in windows else "batch", self._change_window)
         with outer:
             self._chosen = ui.select(available, multiple=True, value=chosen, on_change=self._choose)
-            self._chosen.props('dense outlined use-chips options-dense :max-values="20" aria-label="Variables"')
+            self._chosen.props(f'dense outlined use-chips options-dense :max-values="{MOST}" aria-label="Variables"')
+            self._chosen.props("virtual-scroll-slice-size=60")  # all: a list that grows while it is scrolled jumps
             self._chosen.classes("chosen")
             with box("key"):
                 for name, text in KEY:
@@ -87,9 +89,12 @@ class Trends:
 
     async def _again(self, placed: bool) -> None:
         """Draw at once; unless the window is `placed` already, it is put where it belongs."""
+        self._placed, self._wishes = placed, self._wishes + 1
+        wish = self._wishes
         async with self._drawing:  # what is being drawn now may not know of the change yet
-            self._seen, self._placed = (), placed
-        await self.refresh()
+            self._seen = ()
+        if wish == self._wishes:  # of several in a row, the last is what is wanted
+            await self.refresh()
 
     def change_ground(self) -> None:
         """Draw in the colours of the other ground."""
@@ -162,14 +167,13 @@ class Trends:
         marks = await self._marks(start)
         drawn = [strips.strip(name, self._plant, start, trend, self._link.assays, forecasts) for name in chosen]
         own = self._window.value == "own"
-        places = not (own and self._placed)
+        places, self._placed = not (own and self._placed), True
         palette = DARK if self._context.dark else LIGHT
         built = chart.options(drawn, now, self._length(), window, places, palette, self._subject, marks)
         parts.place(self._chart, f"min-height:{chart.room_px(len(drawn))}px")
         self._chart.options.clear()
         self._chart.options.update(built)
         self._chart.update()
-        self._placed = True
         say(self._note, f"{words.elapsed(window[0])} to {words.elapsed(window[1])}")
 
     async def _marks(self, start: datetime) -> list[chart.Mark]:
