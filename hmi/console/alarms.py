@@ -17,7 +17,7 @@ from hmi.console.people import LOCAL
 Json = Mapping[str, Any]
 SHAPES = {"critical": "■", "high": "▲", "medium": "▼", "low": "●", "diagnostic": "○"}  # beside colour and word
 UNSEEN = ("unacknowledged", "returned", "latched")
-QUIET = ("shelved", "suppressed", "out_of_service")
+QUIET = {"shelved": "shelved", "suppressed": "suppressed by design", "out_of_service": "out of service"}
 EVERY_S = 1.0
 
 
@@ -43,10 +43,8 @@ class AlarmBar:
         loud = [alarm for alarm in listed if alarm["state"] not in QUIET and alarm["priority"] != "diagnostic"]
         unseen = [alarm for alarm in loud if alarm["state"] in UNSEEN]
         first = next(iter(unseen or loud), None)
-        put_away = sum(alarm["state"] in QUIET for alarm in listed)
         say(self._count, f"{len(loud)} alarms, {len(unseen)} not acknowledged" if loud else "✓ No alarm")
-        away = f"{put_away} shelved, suppressed or out of service" if put_away else ""
-        say(self._text, away if first is None else f"{shape(first)} {first['text']}: {first['message']}")
+        say(self._text, put_away(listed) if first is None else f"{shape(first)} {first['text']}: {first['message']}")
         self._first = unseen[0]["name"] if unseen else ""
         show(self._ack, bool(unseen) and self._context.may_act and self._context.reachable)
         for priority in SHAPES:
@@ -56,6 +54,12 @@ class AlarmBar:
         told = await answer(self._context, self._first, "ack") if self._first else None
         if told is not None:
             say(self._told, "" if told.status in ("granted", "queued") else f"✕ {words.sentence(told.reason)}")
+
+
+def put_away(listed: Sequence[Json]) -> str:
+    """How many alarms are silent on purpose, and on whose: a young batch has some that only later phases want."""
+    counts = {told: sum(alarm["state"] == state for alarm in listed) for state, told in QUIET.items()}
+    return ", ".join(f"{count} {told}" for told, count in counts.items() if count)
 
 
 def shape(alarm: Json) -> str:

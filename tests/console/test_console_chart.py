@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
@@ -113,3 +114,39 @@ def test_only_what_the_window_shows_decides_the_axis():
     found = strip(trend={"process.ph": rows((0, 2.5), (10, 6.5), (11, 6.6))})
     assert options(found, window=(9.0, 12.0))["yAxis"][0]["min"] > 6.0
     assert options(found, window=(0.0, 12.0))["yAxis"][0]["min"] <= 2.5
+
+
+def test_what_happened_is_marked_where_it_was_and_a_sample_where_it_was_drawn():
+    def event(hours, kind, text):
+        return {"time": datetime.fromtimestamp(ms(hours) / 1000, UTC).isoformat(), "kind": kind, "text": text}
+
+    events = [
+        event(40, "phase", "production"),
+        event(50, "note", "foam"),
+        event(61, "sample", "20 mL taken"),
+        event(62, "loop", "turning"),
+    ]
+    assays = [{"sampled_at": event(h, "", "")["time"], "variable": v, "value": 1.0} for h in (48, 61) for v in "ab"]
+    accepted = {"status": "accepted", "at": event(45, "", "")["time"]}
+    found = chart.marks_of([accepted], events, assays, START)
+    assert [(mark.hours, mark.sign) for mark in found] == [
+        (40.0, "▸ production"), (45.0, "✓"), (48.0, "S"), (50.0, "✎"), (61.0, "S"),
+    ]  # fmt: skip
+    lines = chart.options([strip()], 96.0, 230.0, (0.0, 230.0), True, LIGHT, marks=found)["series"]
+    through = next(s for s in lines if ":measured|" in s["id"])["markLine"]["data"]
+    assert [line["xAxis"] for line in through] == [40.0, 45.0, 48.0, 50.0, 61.0, 96.0]
+
+
+@pytest.mark.parametrize("count", [1, 4, 6, 20])
+def test_strips_lie_one_below_the_other_and_leave_room_for_the_time_axis(count):
+    built = options(*[strip()] * count)
+    edges = [(float(g["top"][:-1]), float(g["top"][:-1]) + float(g["height"][:-1])) for g in built["grid"]]
+    assert all(top > 0.0 and bottom > top for top, bottom in edges)
+    assert all(after[0] > before[1] for before, after in pairwise(edges))
+    assert edges[-1][1] < 100.0 - chart.BOTTOM / max(1.0, count / chart.ROOMY) + 0.01
+
+
+def test_only_what_a_variable_has_is_asked_for():
+    assert strips.series_of("ph", PLANT) == ["process.ph"]
+    assert strips.series_of("feed", PLANT) == ["process.feed", "setpoint.feed"]
+    assert strips.series_of("biomass", PLANT) == ["estimate.biomass", "estimate.biomass_sd"]
