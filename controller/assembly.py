@@ -172,7 +172,9 @@ def envelope_of(settings: Settings) -> Envelope:
             )
             for name, limit in settings.limits.items()
         ),
-        bounds=tuple(Bound(name, bound.unit, bound.low, bound.high) for name, bound in settings.envelope.items()),
+        bounds=tuple(
+            Bound(name, bound.unit, bound.low, bound.high, bound.horizon_h) for name, bound in settings.envelope.items()
+        ),
         evidence=tuple(settings.gates.evidence),
         interlocks=tuple(
             Interlock(x.variable, x.way, x.reading, plant.variable(x.reading).unit, x.low, x.high, x.phases)

@@ -35,12 +35,17 @@ class Interlock:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a forecast variable must stay within: the 80 % band of the proposed plan is held against it."""
+    """What a forecast variable must stay within: the 80 % band of the proposed plan is held against it.
+
+    For `horizon_h` hours only, where that is given: by then there is new evidence, and another plan. Within it such a
+    bound is kept for its own sake, even at no gain.
+    """
 
     variable: str
     unit: str
     low: float
     high: float
+    horizon_h: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from controller.envelope import Envelope, Interlock, Limit
+from controller.envelope import Bound, Envelope, Interlock, Limit
 from controller.records import Abstention, Command, Move, Narrowing, Situation, Suggestion, Verdict
 from twin.forecast import Forecast
 from twin.signals import Plant, Reading, Snapshot
@@ -200,8 +200,17 @@ def _outside(baseline: Forecast, proposed: Forecast, envelope: Envelope) -> list
         if not values or not all(map(math.isfinite, (*values, *old.low80, *old.high80))):
             sentences.append(f"the forecast of {bound.variable} is not finite")
             continue
-        if min(new.low80) < min(bound.low, *old.low80):
-            sentences.append(f"{bound.variable} would fall to {min(new.low80):.3g} {bound.unit}, below {bound.low:g}")
-        if max(new.high80) > max(bound.high, *old.high80):
-            sentences.append(f"{bound.variable} would rise to {max(new.high80):.3g} {bound.unit}, above {bound.high:g}")
+        low, high = _extremes(proposed, bound)
+        least, most = _extremes(baseline, bound)
+        if low < min(bound.low, least):
+            sentences.append(f"{bound.variable} would fall to {low:.3g} {bound.unit}, below {bound.low:g}")
+        if high > max(bound.high, most):
+            sentences.append(f"{bound.variable} would rise to {high:.3g} {bound.unit}, above {bound.high:g}")
     return sentences
+
+
+def _extremes(forecast: Forecast, bound: Bound) -> tuple[float, float]:
+    """Least and largest of the 80 % band within the bound's horizon, and at its first hour in any case."""
+    band, near_s = forecast.bands[bound.variable], bound.horizon_h * 3600.0
+    near = max(1, sum((time - forecast.made_at).total_seconds() <= near_s for time in forecast.times))
+    return min(band.low80[:near]), max(band.high80[:near])

@@ -7,6 +7,7 @@ asked again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -91,15 +92,17 @@ class BioreactorLoop:
     ) -> Suggestion | Abstention:
         now = estimate.time
         proposed = self.engine.forecast(estimate, insight.correction, course.plan)
+        self.planner.note(proposed)
         effect = effect_of(baseline, proposed)
         percent = 100.0 * effect.gain / max(effect.baseline, 1e-9)
-        if percent < self.minimum_gain_percent:
+        needed = any(self._soon(bound, baseline, proposed) for bound in self.envelope.bounds)
+        if percent < self.minimum_gain_percent and not needed:
             return Abstention(
                 now,
                 f"the best plan found gains {percent:.2f} % {effect.quantity}, less than the"
                 f" {self.minimum_gain_percent:g} % that a move must promise",
             )
-        if effect.gain_low <= 0.0:
+        if effect.gain_low <= 0.0 and not needed:
             return Abstention(
                 now,
                 f"the best plan found may lose: {effect.gain_low:+.3g} to {effect.gain_high:+.3g} {effect.unit} (80 %)",
@@ -189,6 +192,13 @@ class BioreactorLoop:
         side = "fall below" if min(baseline.bands[bound.variable].median) < bound.low else "rise above"
         edge = bound.low if side == "fall below" else bound.high
         return f"Unchanged, {self._text(bound.variable)} would {side} {edge:g} {bound.unit} in {hours:.0f} h."
+
+    def _soon(self, bound: Bound, baseline: Forecast, proposed: Forecast) -> bool:
+        """Whether the present setpoints break the bound within its horizon, and the plan puts that off."""
+        old, new = crossing(baseline, bound), crossing(proposed, bound)
+        if bound.horizon_h == math.inf or old is None or (new is not None and new <= old):
+            return False
+        return (old - baseline.made_at).total_seconds() <= bound.horizon_h * 3600.0
 
     def _text(self, variable: str) -> str:
         try:

@@ -68,6 +68,7 @@ class Planner:
         self.bounds = tuple(bound for bound in envelope.bounds if bound.variable in names)
         self._outlook = outlook or Outlook()
         self._kept: _Kept | None = None
+        self._noted: Forecast | None = None
         self.optimiser = Optimiser(
             Problem(
                 model=model,
@@ -102,9 +103,13 @@ class Planner:
                 found = replace(found, controls=np.clip(np.tile(recipe, (INTERVALS, 1)), start.low, start.high))
         return self._told(estimate, situation, present, start, found, source)
 
+    def note(self, proposed: Forecast) -> None:
+        """Remember how uncertain a plan is: by more than holding still, and the next one's margins are for plans."""
+        self._noted = proposed
+
     def forget(self) -> None:
         """Begin anew, as at a restart."""
-        self._kept = None
+        self._kept = self._noted = None
 
     def _last(self, estimate: Estimate, situation: Situation) -> Optimum | None:
         kept = self._kept
@@ -173,13 +178,14 @@ class Planner:
 
     def _margined(self, baseline: Forecast, hours: Array) -> tuple[Array, Array]:
         """Bounds of each bounded state at the end of each interval, drawn in by the ensemble's spread."""
-        at = [_hours(time - baseline.made_at) for time in baseline.times]
         least, most = np.empty((len(hours) - 1, len(self.bounds))), np.empty((len(hours) - 1, len(self.bounds)))
         for i, bound in enumerate(self.bounds):
-            band = baseline.bands[bound.variable]
             room = MARGIN_MOST * (bound.high - bound.low)  # infinite when one side is open
-            below = np.interp(hours[1:], at, np.subtract(band.median, band.low80))
-            above = np.interp(hours[1:], at, np.subtract(band.high80, band.median))
+            ahead = np.minimum(hours[1:], bound.horizon_h)
+            below, above = _spread(baseline, bound, ahead)
+            if self._noted is not None and bound.horizon_h < np.inf:
+                planned = _spread(self._noted, bound, ahead)
+                below, above = np.maximum(below, planned[0]), np.maximum(above, planned[1])
             least[:, i] = bound.low + np.minimum(below, room)
             most[:, i] = bound.high - np.minimum(above, room)
         return least, most
@@ -267,6 +273,14 @@ class Planner:
                         f"{bound.variable} is kept {word} {edge:g} {bound.unit} with {margin:.3g} {bound.unit} to spare"
                     )
         return tuple(sentences)
+
+
+def _spread(forecast: Forecast, bound: Bound, ahead: Array) -> tuple[Array, Array]:
+    """How far the 80 % band reaches below and above the median, so many hours ahead."""
+    at = [_hours(time - forecast.made_at) for time in forecast.times]
+    band = forecast.bands[bound.variable]
+    below = np.interp(ahead, at, np.subtract(band.median, band.low80))
+    return below, np.interp(ahead, at, np.subtract(band.high80, band.median))
 
 
 def crossing(forecast: Forecast, bound: Bound) -> datetime | None:

@@ -73,6 +73,7 @@ class EnvelopeTable:
     unit: Text
     low: Number = -math.inf
     high: Number = math.inf
+    horizon_h: Positive = math.inf  # how far ahead the band is held against the bound
 
     @model_validator(mode="after")
     def _bounded(self) -> EnvelopeTable:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from controller.records import Abstention, Command, Move, Verdict
 from controller.safety import admit
-from twin.forecast import Band
+from twin.forecast import Band, Forecast
 from twin.signals import Quality
 
 
@@ -183,6 +183,23 @@ def test_a_plan_that_leaves_the_envelope_less_than_doing_nothing_is_not_refused_
     assert judged(world, baseline=world.forecast(low=10.0), proposed=world.forecast(low=15.0)).admitted
     assert not judged(world, baseline=world.forecast(low=15.0), proposed=world.forecast(low=10.0)).admitted
     assert judged(world, baseline=world.forecast(high=140.0), proposed=world.forecast(high=130.0)).admitted
+
+
+@pytest.mark.parametrize(("horizon_h", "refused"), [(0.5, False), (2.0, False), (3.0, True), (math.inf, True)])
+def test_a_bound_with_a_horizon_judges_no_further_than_that(
+    world: SimpleNamespace, horizon_h: float, refused: bool
+) -> None:
+    bound = replace(world.envelope.bounds[0], horizon_h=horizon_h)
+    envelope = replace(world.envelope, bounds=(bound,))
+    times = tuple(world.now + timedelta(hours=h) for h in (1.0, 3.0))
+
+    def forecast(*oxygen: float) -> Forecast:
+        return replace(world.proposed, times=times, bands={"dissolved_oxygen": Band(*[oxygen] * 5)})
+
+    verdict = judged(world, envelope=envelope, baseline=forecast(50.0, 50.0), proposed=forecast(50.0, 15.0))
+    assert bool(verdict.refusals) is refused
+    near = judged(world, envelope=envelope, baseline=forecast(50.0, 50.0), proposed=forecast(15.0, 50.0))
+    assert near.refusals == ("dissolved_oxygen would fall to 15 %, below 20",)  # the first hour always counts
 
 
 def test_a_forecast_that_is_missing_or_not_finite_refuses(world: SimpleNamespace) -> None:

@@ -1,0 +1,79 @@
+"""PharmacoLoop on the antibody process: an overfed culture is led back inside its bounds, even at no gain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from controller.assembly import Assembly, assemble
+from controller.campaign.closed_loop import Reader, simulated
+from controller.pharmacoloop.bioreactor import BioreactorLoop
+from controller.records import Abstention, Suggestion
+from controller.safety import admit
+from controller.settings import Settings, default_config, load
+from twin.correction import none
+
+FED = {"viable_cells": 2.0, "product": 75.0, "glucose": 36.0, "glutamine": 4.0, "lactate": 14.0, "ammonia": 3.2}
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    """As shipped, on the reference backend."""
+    shipped = load(default_config("mab"))
+    return replace(shipped, neurocore=replace(shipped.neurocore, backend="reference"))
+
+
+@pytest.fixture(scope="module")
+def made(settings: Settings) -> Iterator[Assembly]:
+    """Everything that serves the plant."""
+    assembled = assemble(settings)
+    with assembled.core:
+        yield assembled
+
+
+def asked(settings: Settings, made: Assembly, world: Any, horizon_h: float) -> tuple[Suggestion | Abstention, Any]:
+    """What is proposed for a culture that gets more glucose than it eats, and safety's verdict on it."""
+    made.planner.forget()
+    loop = made.parts.loop
+    assert isinstance(loop, BioreactorLoop)
+    bounds = tuple(replace(bound, horizon_h=horizon_h) for bound in loop.envelope.bounds)
+    envelope = replace(loop.envelope, bounds=bounds)
+    made.planner.bounds = tuple(b for b in bounds if b.variable in [s.name for s in made.model.states])
+    loop = replace(loop, envelope=envelope)
+    snapshot, situation = Reader(settings, simulated(settings, 3)).read()
+    estimate = made.parts.engine.assimilate(None, snapshot).now
+    values = dict(zip(estimate.names, estimate.mean, strict=True)) | FED | {"osmolality": 318.0, "volume": 7.4}
+    fed = {"glucose_feed": 0.01, "amino_feed": 0.01}
+    estimate = replace(
+        estimate,
+        mean=tuple(values[name] for name in estimate.names),
+        inputs=dict(estimate.inputs) | fed,
+    )
+    end = snapshot.time + timedelta(hours=80)
+    situation = replace(situation, phase="production", setpoints=fed, batch_end=end)
+    nothing = none([m.name for m in made.model.multipliers])
+    baseline = made.parts.engine.forecast(estimate, nothing, loop.hold(estimate, situation))
+    answer = loop.propose(estimate, replace(world.insight, correction=nothing), baseline, situation)
+    proposed = baseline
+    if isinstance(answer, Suggestion):
+        proposed = made.parts.engine.forecast(estimate, nothing, answer.plan)
+    return answer, admit(answer, snapshot, baseline, proposed, envelope, made.parts.plant, situation)
+
+
+def test_an_overfed_culture_gets_less_glucose_and_safety_lets_it(settings: Settings, made: Assembly, world: Any):
+    answer, verdict = asked(settings, made, world, 30.0)
+    assert isinstance(answer, Suggestion)
+    glucose = next(move for move in answer.moves if move.variable == "glucose_feed")
+    assert glucose.value < glucose.previous
+    assert "Unchanged, glucose would rise above 40 mmol/L" in answer.reason
+    assert verdict.admitted
+
+
+def test_bounds_without_a_horizon_are_no_reason_to_move_at_a_loss(settings: Settings, made: Assembly, world: Any):
+    answer, _ = asked(settings, made, world, math.inf)
+    assert isinstance(answer, Abstention) or answer.effect.gain > 0.0
