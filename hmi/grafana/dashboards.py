@@ -42,7 +42,16 @@ def dashboards(content: Content) -> dict[str, dict[str, Any]]:
         "historian": _historian,
         "patient": _patient,
     }
-    return {name: _placed(plain(build(content))) for name, build in made.items()}
+    return {name: _placed(_current(plain(build(content)))) for name, build in made.items()}
+
+
+def _current(made: dict[str, Any]) -> dict[str, Any]:
+    """Without what the SDK's version writes that the schema of the Grafana in compose.yaml no longer has."""
+    made.pop("style", None)
+    for variable in made["templating"]["list"]:
+        for key in ("auto", "auto_count", "auto_min", "id"):
+            variable.pop(key, None)
+    return made
 
 
 def _placed(made: dict[str, Any]) -> dict[str, Any]:

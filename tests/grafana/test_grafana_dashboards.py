@@ -1,4 +1,4 @@
-"""Dashboards are Grafana's by its own published schema, follow the plant's variables, and every query finds rows."""
+"""Dashboards follow the plant's variables, fit together with what starts them, and every query finds rows."""
 
 from __future__ import annotations
 
@@ -10,24 +10,18 @@ import sqlite3
 import stat
 import subprocess
 import time
-import types
-import typing
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.cog.plugins import register_default_plugins
-from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from controller import scenario
 from controller.commands.grafana import content_of
@@ -38,7 +32,6 @@ from hmi.grafana import provisioning
 from hmi.grafana.dashboards import dashboards
 
 NAMES = ("overview", "unit", "twin", "neurocore", "pharmacoloop", "alarms", "historian", "patient")
-OURS = ("query", "textColumn", "tagsColumn", "timeEndColumn", "titleColumn", "fromAnnotations")  # of InfluxDB's plugin
 PATIENT_ONLY = "P1"
 
 CONFIG = """
@@ -63,65 +56,6 @@ def made(plant: str = "penicillin") -> dict[str, dict[str, Any]]:
 
 def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
-
-
-# -- Grafana's schema, as its own SDK publishes it ---------------------------------------------------------------------
-
-
-def without_ours(dashboard: dict[str, Any]) -> dict[str, Any]:
-    """The dashboard without what InfluxDB's plugin adds to annotations, which is not part of Grafana's own schema."""
-    plain = json.loads(json.dumps(dashboard))
-    for annotation in plain["annotations"]["list"]:
-        assert "query" in annotation
-        for key in OURS:
-            annotation.pop(key)
-    return plain  # type: ignore[no-any-return]
-
-
-def misfits(value: Any, hint: Any, path: str) -> list[str]:
-    """Where a decoded value is not of the type that the SDK declares."""
-    origin, inside = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any or hint is object:
-        return []
-    if origin in (typing.Union, types.UnionType):
-        return [] if any(not misfits(value, one, path) for one in inside) else [f"{path}: {value!r} is no {hint}"]
-    if origin in (list, dict) and not isinstance(value, origin):
-        return [f"{path}: {value!r} is no {hint}"]
-    if origin is list:
-        return [m for i, v in enumerate(value) for m in misfits(v, inside[0], f"{path}[{i}]")]
-    if origin is dict:
-        return [m for k, v in value.items() for m in misfits(v, inside[1], f"{path}.{k}")]
-    if origin is typing.Literal:
-        return [] if value in inside else [f"{path}: {value!r} is none of {inside}"]
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return [] if value in [one.value for one in hint] else [f"{path}: {value!r} is none of {hint}"]
-    kinds = (int, float) if hint is float else hint
-    if not isinstance(value, kinds):
-        return [f"{path}: {value!r} is no {hint}"]
-    if hasattr(value, "from_json"):
-        declared = typing.get_type_hints(type(value))
-        return [m for name, one in declared.items() for m in misfits(getattr(value, name), one, f"{path}.{name}")]
-    return []
-
-
-@pytest.mark.parametrize("plant", ["penicillin", "mab"])
-@pytest.mark.parametrize("name", NAMES)
-def test_each_dashboard_passes_through_grafanas_own_types_unchanged(name: str, plant: str) -> None:
-    register_default_plugins()
-    dashboard = without_ours(made(plant)[name])
-    decoded = Dashboard.from_json(dashboard)
-    assert misfits(decoded, Dashboard, name) == []
-    assert json.loads(JSONEncoder().encode(decoded)) == dashboard  # a key that the schema lacks would be gone
-
-
-def test_the_check_of_the_schema_sees_a_wrong_type_and_an_unknown_key() -> None:
-    register_default_plugins()
-    dashboard = without_ours(made()["twin"])
-    wrong = json.loads(json.dumps(dashboard))
-    wrong["panels"][0]["gridPos"]["w"] = "wide"
-    assert misfits(Dashboard.from_json(wrong), Dashboard, "twin")
-    unknown = json.loads(json.dumps(dashboard)) | {"panel_list": []}
-    assert json.loads(JSONEncoder().encode(Dashboard.from_json(unknown))) != unknown
 
 
 def test_panels_do_not_overlap_and_stay_within_the_screen() -> None:
