@@ -431,7 +431,8 @@ def _heed_cancellation() -> None:
 
 def _carried_out(ruling: Ruling, done: Done) -> Ruling:
     """The ruling with what became of it at the plant: written and read back, or refused there and why."""
-    if not ruling.granted or ruling.intent.kind not in ("accept", "modify", "propose") or not done.events:
+    if not ruling.granted or ruling.intent.kind not in ("accept", "modify", "propose"):
         return ruling
     told = "; ".join(f"{kind}: {text}" for kind, text in done.events)
+    told = told or "these setpoints are in force at the plant already; their lease goes on"
     return replace(ruling, granted=not done.faults, reason=told)

@@ -43,8 +43,14 @@ class AlarmBar:
         loud = [alarm for alarm in listed if alarm["state"] not in QUIET and alarm["priority"] != "diagnostic"]
         unseen = [alarm for alarm in loud if alarm["state"] in UNSEEN]
         first = next(iter(unseen or loud), None)
-        say(self._count, f"{len(loud)} alarms, {len(unseen)} not acknowledged" if loud else "✓ No alarm")
-        say(self._text, put_away(listed) if first is None else f"{shape(first)} {first['text']}: {first['message']}")
+        say(
+            self._count,
+            f"{words.counted(len(loud), 'alarm')}, {len(unseen)} not acknowledged" if loud else "✓ No alarm",
+        )
+        say(
+            self._text,
+            put_away(listed) if first is None else f"{shape(first)} {first['text']}: {_message(first, self._context)}",
+        )
         self._first = unseen[0]["name"] if unseen else ""
         show(self._ack, bool(unseen) and self._context.may_act and self._context.reachable)
         for priority in SHAPES:
@@ -112,7 +118,7 @@ class AlarmsDisplay:
         self._shown = found
         if known is not None and _standing(known) == _standing(found):
             for alarm in listed:  # a number that moves is no reason to draw the buttons anew
-                say(self._messages[alarm["name"]], alarm["message"])
+                say(self._messages[alarm["name"]], _message(alarm, self._context))
             return
         say(self._note, f"{len(listed)} listed, the most urgent first")
         self._body.clear()
@@ -143,7 +149,7 @@ class AlarmsDisplay:
             Text("td", shape(alarm), "priority")
             with ui.element("td").classes("text"):
                 Text("div", alarm["text"], "strong-text")
-                self._messages[alarm["name"]] = Text("div", alarm["message"], "small")
+                self._messages[alarm["name"]] = Text("div", _message(alarm, self._context), "small")
             with ui.element("td").classes("text"):
                 Text("div", alarm["state"].replace("_", " "))
                 Text("div", _who(alarm, self._context), "small")
@@ -211,6 +217,11 @@ class Figure:
         """Hold it."""
         say(self._text, text)
         mark(self._outer, "uncertain", abnormal)
+
+
+def _message(alarm: Json, context: Context) -> str:
+    """What the alarm says, with variables by the names that people know."""
+    return words.readable(alarm["message"], context.names)
 
 
 def _who(alarm: Json, context: Context) -> str:

@@ -235,7 +235,9 @@ def marks_of(
         if kind not in SIGNS or hours is None:
             continue
         if kind != "sample" or all(abs(hours - (other or 0.0)) > SAME_H for other in drawn):
-            found.append(Mark(hours, f"{SIGNS[kind]} {event['text']}" if kind == "phase" else SIGNS[kind], kind))
+            found.append(
+                Mark(hours, f"{SIGNS[kind]} {words.title(event['text'])}" if kind == "phase" else SIGNS[kind], kind)
+            )
     return sorted(found, key=lambda mark: mark.hours)
 
 
@@ -301,9 +303,17 @@ def _series(
 
 def _through(now: float | None, marks: Sequence[Mark], labelled: bool, palette: Palette) -> Options:
     """The lines through a strip: between what was and what is forecast, and at what happened."""
-    data = [_upright(mark.hours, mark.sign, [2, 4], labelled, palette) for mark in marks]
+    data = [_mark(mark, labelled, palette) for mark in marks]
     data += [] if now is None else [_upright(now, "now", "solid", labelled, palette)]
     return {"markLine": {"silent": True, "symbol": "none", "data": data}}
+
+
+def _mark(mark: Mark, labelled: bool, palette: Palette) -> Options:
+    """One of what happened; the name of a phase stands along its line, where it covers no sign of another."""
+    line = _upright(mark.hours, mark.sign, [2, 4], labelled, palette)
+    if mark.kind == "phase":
+        line["label"] |= {"position": "insideEndBottom"}
+    return line
 
 
 def _upright(hours: float, text: str, kind: str | list[int], labelled: bool, palette: Palette) -> Options:

@@ -17,6 +17,7 @@ from hmi.console.parts import Text, box, label, mark, say
 
 Json = Mapping[str, Any]
 WIDE, HIGH = 128, 40  # of one value's box
+LONGEST = 23  # letters of a name that fit into it
 # Where the values stand, and to which point of the drawing each one's line leads.
 PLACES: dict[str, tuple[int, int, int, int]] = {
     "feed": (6, 20, 262, 60),
@@ -115,7 +116,7 @@ def _value(entry: Json, place: tuple[int, ...]) -> _Value:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 20 else f"{text[:19]}…"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _show(shown: _Value, reading: Json | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -121,3 +122,19 @@ def names(plant: Mapping[str, Any]) -> dict[str, str]:
 def units(plant: Mapping[str, Any]) -> dict[str, str]:
     """The printed unit of every variable and state of the plant."""
     return {entry["name"]: unit(entry["unit"]) for entry in [*plant["states"], *plant["variables"]]}
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def readable(text: str, names: Mapping[str, str]) -> str:
+    """The text with variables by the names that people know; a name of one plain word is left as it is."""
+    known = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True) if "_" in name)
+    return re.sub(rf"\b({known})\b", lambda found: _inside(names[found[0]]), text) if known else text
+
+
+def _inside(name: str) -> str:
+    """A name inside a sentence: its capital goes, unless it is of an abbreviation such as CO₂."""
+    return name if name[1:2].isupper() else name[:1].lower() + name[1:]

@@ -130,7 +130,7 @@ def test_what_happened_is_marked_where_it_was_and_a_sample_where_it_was_drawn():
     accepted = {"status": "accepted", "at": event(45, "", "")["time"]}
     found = chart.marks_of([accepted], events, assays, START)
     assert [(mark.hours, mark.sign) for mark in found] == [
-        (40.0, "▸ production"), (45.0, "✓"), (48.0, "S"), (50.0, "✎"), (61.0, "S"),
+        (40.0, "▸ Production"), (45.0, "✓"), (48.0, "S"), (50.0, "✎"), (61.0, "S"),
     ]  # fmt: skip
     lines = chart.options([strip()], 96.0, 230.0, (0.0, 230.0), True, LIGHT, marks=found)["series"]
     through = next(s for s in lines if ":measured|" in s["id"])["markLine"]["data"]

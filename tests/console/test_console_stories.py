@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import socket
@@ -9,13 +10,20 @@ import subprocess
 import sys
 import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import tomli_w
+from asyncua import Client, ua
 
 from controller.edge.users import Role, Users
 from controller.settings import default_config
 
+OXYGEN = {  # as it ships
+    "name": "oxygen_bad", "text": "Oxygen probe", "signal": "process.dissolved_oxygen", "kind": "bad",
+    "on_delay_s": 300.0, "priority": "high", "consequence": "Oxygen is not seen, and nothing is written.",
+    "response": "Check the probe and its cable.",
+}  # fmt: skip
 NEUROTWIN = [sys.executable, "-m", "controller.cli"]
 READY_S = 180.0  # a busy machine compiles slowly
 WARM = {  # stands from the first scan on
@@ -41,7 +49,8 @@ class Plant:
         content["gateway"], content["console"] = {"port": free_port()}, {"port": free_port()}
         content["access"] = {"users": "users.json"}
         content["neurocore"]["backend"] = "reference"
-        content["alarm"] = [WARM]
+        content["alarm"] = [WARM, OXYGEN]
+        self.endpoint = content["connection"]["endpoint"]
         self.config = folder / "penicillin.toml"
         self.config.write_text(tomli_w.dumps(content))
         self.url = f"http://127.0.0.1:{content['console']['port']}"
@@ -60,6 +69,30 @@ class Plant:
         process = self.processes.pop(what)
         process.send_signal(signal.SIGTERM)
         process.wait(90)
+
+    def at_the_plant(self, work):
+        """What an OPC UA client of one's own finds or does there; given the client and the namespace."""
+
+        async def visit():
+            async with Client(self.endpoint, timeout=10) as client:
+                return await work(client, await client.get_namespace_index("urn:neurotwin:plant"))
+
+        with ThreadPoolExecutor(1) as thread:  # this one has the browser's event loop
+            return thread.submit(asyncio.run, visit()).result(60)
+
+    def value(self, tag):
+        async def read(client, index):
+            return await client.get_node(ua.NodeId(tag, index)).read_value()
+
+        return self.at_the_plant(read)
+
+    def simulate(self, method, *arguments):
+        async def call(client, index):
+            return await client.get_node(ua.NodeId("SIMULATION", index)).call_method(
+                ua.NodeId(f"SIMULATION.{method}", index), *arguments
+            )
+
+        return self.at_the_plant(call)
 
     def await_port(self, port):
         until = time.monotonic() + READY_S
@@ -149,7 +182,7 @@ def test_an_alarm_is_seen_on_every_display_acknowledged_in_one_click_and_shelved
     bar = page.locator(".alarm-bar")
     bar.get_by_text(re.compile("MEDIUM Broth warm")).wait_for()
     bar.get_by_role("button", name="Acknowledge").click()
-    bar.get_by_text("1 alarms, 0 not acknowledged").wait_for()
+    bar.get_by_text("1 alarm, 0 not acknowledged").wait_for()
     go(page, plant, "/alarms").get_by_role("button", name="Shelve").click()
     page.get_by_label("Reason").fill("jacket is being mended")
     press(page, "Shelve")
@@ -157,6 +190,62 @@ def test_an_alarm_is_seen_on_every_display_acknowledged_in_one_click_and_shelved
     press(page, "Close")
     page.locator(".summary").get_by_text(re.compile("by omar, jacket is being mended, until")).wait_for()
     bar.get_by_text("✓ No alarm").wait_for()
+
+
+def answer(page, verb, reason):
+    """Answer the suggestion that is open, until one was: it may be replaced while a person reads it."""
+    for _ in range(6):
+        page.locator(".suggestion").get_by_role("button", name=verb).click(timeout=150000)
+        page.locator(".dialog").get_by_label(re.compile("^(Reason|Remark)")).fill(reason)
+        press(page, verb)
+        page.locator(".dialog .ruling").get_by_text(re.compile("^(✓|✕)")).wait_for()
+        told = page.locator(".dialog .ruling").inner_text()
+        press(page, "Close")
+        page.locator(".dialog").wait_for(state="hidden")
+        if told.startswith("✓"):
+            return told
+    raise AssertionError(told)
+
+
+def test_a_rejected_suggestion_is_in_the_audit_with_its_reason_and_nothing_is_written(omar, plant):
+    page = go(omar, plant, "")
+    assert "Rejected; nothing is written" in answer(page, "Reject", "the new lot of PAA is not released")
+    assert plant.value("FIC202.SP_ACTIVE") == plant.value("FIC202.SP_LOCAL")
+    go(page, plant, "/audit")
+    says(page, ".audit", "(?s)reject.*omar: .*the new lot of PAA is not released")
+    trail = [*NEUROTWIN, "audit", "show", "--config", str(plant.config)]
+    found = subprocess.run(trail, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert re.search("omar.*the new lot of PAA is not released", found)
+
+
+def test_an_accepted_suggestion_is_written_and_the_plant_follows_it(omar, plant):
+    page = go(omar, plant, "")
+    told = answer(page, "Accept", "agreed")
+    written = re.search(r"Written: S\S+ by omar: .*?(\w+) = ([\d.e-]+) L/h.* read back", told)
+    assert written, told
+    pump = {"feed": "FIC201", "precursor_feed": "FIC202"}[written[1]]
+    value = float(written[2])
+    assert plant.value(f"{pump}.SP_ACTIVE") == pytest.approx(value, rel=1e-4)
+    until = time.monotonic() + 20
+    while time.monotonic() < until and plant.value(f"{pump}.PV") != pytest.approx(value, rel=0.1):
+        time.sleep(0.2)
+    assert plant.value(f"{pump}.PV") == pytest.approx(value, rel=0.1)
+    says(page, ".faceplate .plate-mode", "REMOTE")
+    says(page, ".events", "written")
+
+
+def test_a_failing_oxygen_probe_is_an_alarm_that_says_what_follows_and_what_to_do(omar, plant):
+    page = go(omar, plant, "")
+    assert "HIGH Oxygen probe" not in page.locator(".alarm-bar").inner_text()
+    plant.simulate("INJECT_FAULT", "bad", "AIC102.PV", 0.0, 0.0)
+    page.locator(".alarm-bar").get_by_text(re.compile("HIGH Oxygen probe: ")).wait_for()
+    says(page, ".banner", "✕ Quality bad: Dissolved oxygen .BadSensorFailure")
+    go(page, plant, "/alarms")
+    says(page, ".summary", "(?s)Oxygen is not seen, and nothing is written.*Check the probe and its cable")
+    page.locator(".alarm-bar").get_by_role("button", name="Acknowledge").click()
+    assert plant.simulate("CLEAR_FAULT", "AIC102.PV") == 1
+    page.locator(".alarm-bar").get_by_text("HIGH Oxygen probe").wait_for(state="hidden")
+    says(page, ".banner", "All readings good")
 
 
 def test_what_if_shows_both_plans_and_what_safety_admits_is_written_and_read_back(omar, plant):

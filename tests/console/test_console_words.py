@@ -109,3 +109,12 @@ def test_an_unreachable_controller_is_not_also_called_stale():
 
 def test_faults_of_the_loop_are_told():
     assert texts(faults=["the link has only just come back"]) == ["The link has only just come back."]
+
+
+def test_a_sentence_names_variables_as_people_do():
+    names = {"carbon_dioxide_evolution_rate": "CO₂ evolution rate", "feed": "Sugar feed"}
+    names |= {"precursor_feed": "Precursor feed"}
+    told = "most of it carbon_dioxide_evolution_rate; precursor_feed = 0.1, the feed stays"
+    assert words.readable(told, names) == "most of it CO₂ evolution rate; precursor feed = 0.1, the feed stays"
+    assert words.readable("as it is", {}) == "as it is"
+    assert (words.counted(1, "alarm"), words.counted(2, "alarm")) == ("1 alarm", "2 alarms")
