@@ -181,11 +181,14 @@ def _fan(name: str, forecast: Mapping[str, Any] | None, start: datetime) -> Fan 
 
 
 def _planned(name: str, forecast: Mapping[str, Any], start: datetime) -> Fan | None:
-    """An input's steps; a step that does not name it leaves it as it was."""
+    """An input's steps from when they were planned on; a step that does not name it leaves it as it was."""
+    made = words.hours(forecast["made_at"], start) or 0.0
     points: list[Point] = []
     for step in forecast["steps"]:
         if name in step["inputs"]:
-            points.append((words.hours(step["start"], start) or 0.0, step["inputs"][name]))
+            began = words.hours(step["start"], start) or 0.0
+            points = points if began > made else []  # a step that is over before the plan begins is no part of it
+            points.append((max(made, began), step["inputs"][name]))
     if not points:
         return None
     points.append((words.hours(forecast["end"], start) or points[-1][0], points[-1][1]))

@@ -66,8 +66,10 @@ def test_an_assay_stands_where_its_sample_was_drawn():
 def test_a_planned_input_is_drawn_in_steps_to_the_end_of_the_plan():
     forecast = {
         "bands": {},
+        "made_at": "2026-01-05T00:00:00Z",
         "end": "2026-01-10T14:00:00Z",
         "steps": [
+            {"start": "2026-01-04T00:00:00Z", "inputs": {"feed": 0.0}},
             {"start": "2026-01-05T00:00:00Z", "inputs": {"feed": 0.042}},
             {"start": "2026-01-06T00:00:00Z", "inputs": {"precursor_feed": 0.002}},
             {"start": "2026-01-07T00:00:00Z", "inputs": {"feed": 0.03}},
