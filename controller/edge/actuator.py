@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controller.edge.opcua import PlantLink, PlantLost, WriteOutcome
-from controller.records import Command, Decision, Mode
+from controller.records import Command, Decision, Mode, Ruling
 
 
 @dataclass(slots=True)
@@ -75,3 +75,12 @@ class Actuator:
 
 def _failures(outcomes: list[WriteOutcome]) -> tuple[str, ...]:
     return tuple(f"{outcome.variable}: {outcome.reason}" for outcome in outcomes if not outcome.ok)
+
+
+def carried_out(ruling: Ruling, done: Done) -> Ruling:
+    """The ruling with what became of it at the plant: written and read back, or refused there and why."""
+    if not ruling.granted or ruling.intent.kind not in ("accept", "modify", "propose"):
+        return ruling
+    told = "; ".join(f"{kind}: {text}" for kind, text in done.events)
+    told = told or "these setpoints are in force at the plant already; their lease goes on"
+    return replace(ruling, granted=not done.faults, reason=told)

@@ -14,18 +14,18 @@ from typing import Any, TypeVar
 
 import structlog
 
-from controller.alarm_records import AlarmState
 from controller.by_hand import Considered
 from controller.cycle import Memory, Parts, turn, what_if
 from controller.edge import audit
 from controller.edge.absences import Absences
-from controller.edge.actuator import Actuator, Done
+from controller.edge.actuator import Actuator, Done, carried_out
 from controller.edge.advice import AdviceLog
+from controller.edge.announcing import Announcer
 from controller.edge.catching_up import CatchingUp
 from controller.edge.happenings import happened
 from controller.edge.historian import Historian
-from controller.edge.notification import Notifier
 from controller.edge.opcua import PlantLink, PlantLost, Scan
+from controller.edge.resuming import assays_seen, left_at
 from controller.neurocore.backend import NeuroCoreLost
 from controller.neurocore.core import NeuroCore, SnapshotMismatch
 from controller.records import Decision, Intent, Mode, Ruling, Situation
@@ -80,8 +80,7 @@ class Runner:
         self._memory = Memory(began())
         self._faults: tuple[str, ...] = ()
         self._outage = ""  # why the plant was lost since the last turn
-        self._told = False  # somebody was told of this outage
-        self.notifier: Notifier | None = None
+        self.announcer = Announcer(parts.alarms)
         self._last_known: datetime | None = None  # process time of the last scan in the historian
         self._arrived: tuple[Assay, ...] = ()  # laboratory results that wait for the next turn
         self._actuator = Actuator(link)
@@ -102,7 +101,7 @@ class Runner:
     async def run(self, until_hours: float | None = None, wanted: Mode | None = None) -> None:
         """Turn until cancelled, or until the batch is `until_hours` old; ask for mode `wanted` at the first scan."""
         try:
-            self.link.assays_seen.update(await self._in_worker(self._assays_seen))
+            self.link.assays_seen.update(await self._in_worker(assays_seen, self.historian, self.parts.plant.name))
             scan = await self._next_scan()
             await self._in_worker(self._resume, scan)
             if wanted is not None:
@@ -128,32 +127,14 @@ class Runner:
         self.counts.lapses = scan.lapses or 0
         for kind, text in happened(before, decision):
             await self._event(kind, text)
-        self._notify(decision)
+        self.announcer.turn(decision)
         done = await self._act(decision)
         for (_, answer), ruling in zip(requests, self._ordered(requests, decision), strict=True):
             if not answer.done():
-                answer.set_result(_carried_out(ruling, done))
+                answer.set_result(carried_out(ruling, done))
         for queue in self._listeners:
             if not queue.full():
                 queue.put_nowait(decision.time)
-
-    def _notify(self, decision: Decision) -> None:
-        """Tell of what was announced in this turn; an outage was told of while it lasted."""
-        if self.notifier is None:
-            return
-        announced = {c.name: c.text for c in decision.alarms.changes if c.after is AlarmState.UNACKNOWLEDGED}
-        for definition in self.parts.alarms:
-            known = self._told and definition.signal == "loop.link"
-            if definition.name in announced and not known:
-                self.notifier.tell(definition, announced[definition.name], f"{decision.time:%Y-%m-%d %H:%M} UTC")
-        self._told = False
-
-    def _notify_outage(self) -> None:
-        """Tell at once that the plant is out of reach: no turn is taken that could announce it."""
-        if self.notifier is not None and not self._told:
-            for definition in (d for d in self.parts.alarms if d.signal == "loop.link"):
-                self.notifier.tell(definition, self.link_lost, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
-            self._told = True
 
     def _seen(self, scan: Scan, decision: Decision) -> None:
         now = datetime.now(UTC)
@@ -209,7 +190,7 @@ class Runner:
                 if not self._outage:
                     await self._in_worker(self._absences.lost, str(fault))
                 self.link_lost = self._outage = str(fault)
-                self._notify_outage()
+                self.announcer.outage(self.link_lost)
                 await self._tell_link()
                 await asyncio.sleep(self.settings.connection.poll_s)
                 continue
@@ -255,7 +236,7 @@ class Runner:
         if scan.stalled_s > STALLED_SCANS * (self.scan_period_s or self.settings.connection.scan_s):
             self.link_lost = f"the plant answers, but its time has stood still for {scan.stalled_s:.0f} s"
             self._outage = self.link_lost
-            self._notify_outage()
+            self.announcer.outage(self.link_lost)
             self._absences.stalled(self.link_lost)
 
     # -- what is done to the plant -----------------------------------------------------------------------------
@@ -273,20 +254,11 @@ class Runner:
 
     # -- before and after --------------------------------------------------------------------------------------
 
-    def _assays_seen(self) -> dict[str, datetime]:
-        """When the samples were drawn whose results were already used, so that a restart does not use them twice."""
-        name = self.parts.plant.name
-        last = self.historian.last_decision(name)
-        seen: dict[str, datetime] = {}
-        for assay in self.historian.assays(name, last.situation.batch) if last else ():
-            seen[assay.variable] = max(assay.sampled_at, seen.get(assay.variable, assay.sampled_at))
-        return seen
-
     def _resume(self, scan: Scan) -> None:
         """Take up the batch where the historian left it: belief, learning, and a command still in force."""
         name = self.parts.plant.name
         state = self.historian.core_state(name)
-        last, number = self._left_at(scan)
+        last, number = left_at(self.historian, name, scan)
         session, before = self._session(scan, STARTED, "", number, state), self.historian.sessions(name)
         self.historian.begin(session, audit.of_start(before[-1][1] if before else None, session))
         if state is not None:
@@ -300,14 +272,6 @@ class Runner:
         self._memory = resumed(last, recent, scan.snapshot.time)
         self._actuator.take_over(self._memory.standing)
         self.historian.event(scan.snapshot.time, name, scan.batch, "loop", "the batch is resumed")
-
-    def _left_at(self, scan: Scan) -> tuple[Decision | None, int | None]:
-        """The last decision of this batch and its number, unless the plant is at an earlier time than that."""
-        name = self.parts.plant.name
-        last, numbers = self.historian.last_decision(name, scan.batch), self.historian.numbers(name, scan.batch)
-        if last is None or numbers is None or last.time > scan.snapshot.time:
-            return None, None
-        return last, numbers[1]
 
     def _session(
         self, scan: Scan, kind: str, reason: str, number: int | None, state: Mapping[str, Any] | None
@@ -427,12 +391,3 @@ def _heed_cancellation() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
-
-
-def _carried_out(ruling: Ruling, done: Done) -> Ruling:
-    """The ruling with what became of it at the plant: written and read back, or refused there and why."""
-    if not ruling.granted or ruling.intent.kind not in ("accept", "modify", "propose"):
-        return ruling
-    told = "; ".join(f"{kind}: {text}" for kind, text in done.events)
-    told = told or "these setpoints are in force at the plant already; their lease goes on"
-    return replace(ruling, granted=not done.faults, reason=told)

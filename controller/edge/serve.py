@@ -53,7 +53,7 @@ async def control(
         link = await _connected(settings, wait_s, opened)
         runner = Runner(settings, assembly.parts, assembly.core, assembly.rebuild_core, link, historian)
         told = notifying(settings.notification, settings.plant.name, runner.untold)
-        runner.notifier = await opened.enter_async_context(told)
+        runner.announcer.notifier = await opened.enter_async_context(told)
         if gateway:
             await opened.enter_async_context(_gateway(runner, assembly))
         await runner.run(until_hours, wanted)
