@@ -20,6 +20,7 @@ Series = Sequence[Sequence[float | None]]  # rows of age in hours, low, mean, hi
 
 INK, QUIET, GRID = "#1f2933", "#6b7785", "#e4e8ec"
 LINE, BAND, SAMPLE, SETPOINT, ADVICE = "#1b4f8a", "#9db4cc", "#d0342c", "#8a949e", "#7a5195"
+GAP = "#c3cad1"  # lighter than all else: a batch may have hundreds
 PHASES = ("#f1f4f7", "#e6ecf2")  # in turn
 WIDTH, ROW = 10.4, 1.55  # inches
 
@@ -90,7 +91,7 @@ def _ground(axis: Axes, content: Content) -> None:
     for number, phase in enumerate(content["phases"]):
         axis.axvspan(phase["start_h"], phase["end_h"], color=PHASES[number % 2], linewidth=0, zorder=0)
     for gap in content["gaps"]:
-        axis.axvspan(gap["start_h"], gap["end_h"], facecolor="none", edgecolor=SETPOINT, hatch="////", linewidth=0)
+        axis.axvspan(gap["start_h"], gap["end_h"], facecolor="none", edgecolor=GAP, hatch="////", linewidth=0, zorder=0)
     for suggestion in content["suggestions"]:
         taken = suggestion["taken"]
         style = "-" if taken else (0, (1, 2.5))
@@ -125,7 +126,9 @@ def _estimate(axis: Axes, row: Content) -> None:
     if row["assays"]:
         at, value = zip(*row["assays"], strict=True)
         axis.plot(at, value, "o", color=SAMPLE, markersize=5.5, markeredgecolor="white", label="assay", zorder=5)
-    axis.legend(loc="upper left", fontsize=8, ncols=3, frameon=False, labelcolor=QUIET, borderaxespad=0.1)
+    axis.legend(
+        loc="upper left", fontsize=8, ncols=3, labelcolor=QUIET, borderaxespad=0.1, edgecolor="none", framealpha=0.9
+    )
 
 
 def _level(axis: Axes, row: Content) -> None:
@@ -149,7 +152,9 @@ def _make_room(axis: Axes) -> None:
 
 def _legend(axis: Axes, name: str, colour: str) -> None:
     axis.plot([], [], color=colour, linewidth=1.4, label=name)
-    axis.legend(loc="upper left", fontsize=8, ncols=2, frameon=False, labelcolor=QUIET, borderaxespad=0.1)
+    axis.legend(
+        loc="upper left", fontsize=8, ncols=2, labelcolor=QUIET, borderaxespad=0.1, edgecolor="none", framealpha=0.9
+    )
 
 
 def _columns(values: Series) -> list[list[float]]:
