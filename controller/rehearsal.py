@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import tomllib
@@ -17,6 +20,7 @@ import tomli_w
 from controller.lifeline import end, spawn
 from controller.settings import Settings, default_config, load
 
+_RESERVED: list[int] = []  # open files whose locks keep our ports until this process ends
 READY_WITHIN_S = 180.0  # a first start compiles the models, and the machine may be busy
 
 
@@ -58,12 +62,28 @@ def configure(
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port when it is free, or any free one."""
+    """The wanted port when it is free and no other run has spoken for it, or any free one."""
     for port in (wanted, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
+            if port == 0 or _spoken_for(port):
+                return int(probe.getsockname()[1])
     raise OSError("no free port on 127.0.0.1")
+
+
+def _spoken_for(port: int) -> bool:
+    """Reserve a port until this process ends; False when another one did: who will listen there only starts later."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    with contextlib.suppress(OSError):
+        file = os.open(Path(tempfile.gettempdir()) / f"neurotwin-port-{port}.lock", flags, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(file)
+            return False
+        _RESERVED.append(file)
+        return True
+    return False
 
 
 def start_plant(
