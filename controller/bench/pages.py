@@ -69,19 +69,20 @@ class TrendPage:
         self._page.set_default_timeout(PATIENCE_MS)
         self._page.add_init_script(DRAWN)
         self._url = f"{console}/reactor/{reactor}/trends?show={','.join(variables)}"
-        self._strips = len(variables)
+        self._strips, self._spacing_h = len(variables), 0.0
 
     def opened_s(self) -> float:
         """From navigation until all strips are drawn."""
         self._page.goto(self._url, wait_until="commit")
-        return self._painted_s(f"drawn()[0] >= {self._strips}")
+        spent_s = self._painted_s(f"drawn()[0] >= {self._strips}")
+        self._spacing_h = float(self._page.evaluate("drawn()[1]"))
+        return spent_s
 
     def zoomed_s(self) -> float:
         """From the last turn of the wheel until the chart shows the detail that the new window has."""
         page = self._page
         page.get_by_role("button", name="Whole batch").click()
-        page.wait_for_function("(performance.now() - acted > 700) && drawn()[0]")
-        before = page.evaluate("drawn()[1]")
+        page.wait_for_function(f"performance.now() - acted > 700 && drawn()[1] > {0.95 * self._spacing_h}")
         box = page.locator(".chart").bounding_box()
         page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 120)
         page.keyboard.down("Control")
@@ -89,7 +90,7 @@ class TrendPage:
             page.mouse.wheel(0, -200)
             page.wait_for_timeout(30)  # or the browser makes one turn of several
         page.keyboard.up("Control")
-        return self._painted_s(f"drawn()[1] < {0.7 * before}", since="acted")
+        return self._painted_s(f"drawn()[1] < {0.7 * self._spacing_h}", since="acted")
 
     def _painted_s(self, condition: str, since: str = "0") -> float:
         told = f"async () => await painted(() => {condition}, {PATIENCE_MS}) - {since}"
