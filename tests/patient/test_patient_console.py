@@ -210,6 +210,7 @@ def test_the_gateway_is_served_and_streams_each_turn(patient: Patient, unused_po
                         break
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+        assert turns == 2
 
     asyncio.run(asyncio.wait_for(go(), 60))
 
