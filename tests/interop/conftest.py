@@ -53,6 +53,8 @@ def _described(tag: Tag, settings: Settings) -> dict[str, Any]:
     """A tag as the server shall show it: what the configuration expects, in the middle of its range."""
     kind = KINDS[tag.key]
     described: dict[str, Any] = {"node": tag.node, "type": TYPES[kind], "writable": tag.key in WRITTEN}
+    if tag.key == "owner":
+        return {**described, "value": "", "moves": False}
     if kind is not Kind.NUMBER or not tag.unit:
         value = settings.supervisor.lease_s if tag.key == "lease_node" else BLANK.get(kind, 0.0)
         return {**described, "value": value, "moves": False}
