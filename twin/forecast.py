@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from twin.correction import Correction, surface
 from twin.correction import log_multipliers as correct
 from twin.estimate import Estimate
-from twin.integrate import LANES, floors, kernels, pack, unpack
+from twin.integrate import LANES, floors, kernels, pack, terms, unpack
 from twin.model import Array, Model, compiled, parameter_values
 
 Flags = NDArray[np.bool_]
@@ -81,7 +81,7 @@ class Outlook:
 
     fade_h: float = 48.0  # in this time, what the estimate says beyond the learned correction falls to 1/e
     points: int = 60  # at most so many output times
-    hold_steps: int = 24  # integration steps between two looks at the correction and at the latch
+    hold_steps: int = 24  # of the model's own, between two looks at the correction and at the latch
     seed: int = 20260101  # of the common random numbers
 
 
@@ -204,12 +204,11 @@ def _run(
     members_, bound = (pack(start[:, :nx]), pack(own), pack(drift)), np.array([m.bound for m in model.multipliers])
     stretches = (course.hours, course.inputs, course.begins, course.saves)
     latch = _latch(model, estimate, plan)
-    for step_h in (model.step_h, model.step_h / 4):  # the shorter one when an unlikely member is too stiff
-        motion = (parameter_values(model), floors(model), step_h, outlook.hold_steps)
-        states, outputs, worth = _kernel(model)(members_, beyond, fade, bound, stretches, latch, field, motion)
-        found = unpack(states, members), unpack(outputs, members), worth.reshape(-1)[:members]
-        if all(np.isfinite(part).all() for part in found):
-            return found
+    motion = (parameter_values(model), terms(model), outlook.hold_steps * model.step_h)
+    states, outputs, worth = _kernel(model)(members_, beyond, fade, bound, stretches, latch, field, motion)
+    found = unpack(states, members), unpack(outputs, members), worth.reshape(-1)[:members]
+    if all(np.isfinite(part).all() for part in found):
+        return found
     raise ArithmeticError(f"the model {model.name} does not stay finite until {plan.end} under this plan")
 
 
@@ -278,22 +277,21 @@ def _ensemble(
 ) -> tuple[Array, Array, Array]:
     starts, owns, drifts = members
     hours, inputs, begins, saves = course
-    p, floor, step_h, hold_steps = motion
+    p, terms, hold_h = motion
     blocks, points = starts.shape[0], int(saves.sum())
     states = np.empty((blocks, points, NX * LANES))
     outputs = np.empty((blocks, points, NY * LANES))
     objective = np.empty((blocks, LANES))
     u, m = np.empty(NU * LANES), np.empty(NM * LANES)
     for block in range(blocks):
-        x = starts[block].copy()
+        x, h = starts[block].copy(), np.full(LANES, hold_h)
         closed = np.full(LANES, not latch[3])
         point = 0
         for k in range(hours.size):
             last = k == hours.size - 1
             wanted = inputs[k - 1 if last and k > 0 else k]  # at the end, what was done last
             length = 0.0 if last else hours[k + 1] - hours[k]
-            holds = max(1, int(np.ceil(length / (hold_steps * step_h) - 1e-9)))
-            steps = int(np.ceil(length / holds / step_h - 1e-9))
+            holds = max(1, int(np.ceil(length / hold_h - 1e-9)))
             for hold in range(holds):
                 hour = hours[k] + hold * length / holds
                 admit(latch, closed, x, wanted, u)
@@ -305,7 +303,7 @@ def _ensemble(
                 if hold == 0 and not last and begins[k]:
                     leap(x, u)
                 if not last:
-                    advance(x, u, p, m, floor, length / holds / steps, steps)
+                    advance(x, u, p, m, terms, length / holds, h)
         worth(x, objective[block])
     return states, outputs, objective
 

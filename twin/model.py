@@ -95,7 +95,8 @@ class Model:
     objective_name: str
     objective_unit: str
     jump: Callable[[Vector, Vector], tuple[Any, ...]] | None = None
-    step_h: float = 1 / 120  # RK4 step: below 2.78 / (fastest rate of decay), which for kLa is about 130 per hour
+    step_h: float = 1 / 120  # the time scale of what moves fastest; integration begins with such steps
+    tolerance: float = 1e-6  # local error of a step, of a state or of its prior's sd where that is larger (design)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,11 @@ from typing import Any
 import numba
 import numpy as np
 
-from twin.integrate import LANES, floors, kernels
+from twin.integrate import LANES, kernels, terms
 from twin.model import Array, Model, compiled, parameter_values
+
+
+STAGE_STEPS = 60  # of the model's own, after which the sigma points are renewed (design)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,8 @@ class Unscented:
     noise: Array  # per sqrt(h)
     low: Array  # of states and log multipliers
     high: Array
-    floor: Array  # of states, in lanes
-    step_h: float
+    terms: tuple[Array, Array]  # that integration keeps to
+    stage_h: float  # after which the sigma points are renewed
     predict_kernel: Any
     sight_kernel: Any
 
@@ -35,23 +38,22 @@ class Unscented:
     ) -> tuple[Array, Array]:
         """Mean and covariance after `hours` in which nothing is measured; with `jumps` the model's jump comes first."""
         u = np.repeat(inputs, LANES)
-        for step_h in (self.step_h, self.step_h / 4):  # the shorter one when a far sigma point is too stiff
-            after, spread_after = self.predict_kernel(
-                mean,
-                covariance,
-                u,
-                self.parameters,
-                self.noise,
-                1.0 / pull_h,
-                self.low,
-                self.high,
-                self.floor,
-                hours,
-                step_h,
-                jumps,
-            )
-            if np.isfinite(after).all() and np.isfinite(spread_after).all():
-                return np.minimum(np.maximum(after, self.low), self.high), spread_after
+        after, spread_after = self.predict_kernel(
+            mean,
+            covariance,
+            u,
+            self.parameters,
+            self.noise,
+            1.0 / pull_h,
+            self.low,
+            self.high,
+            self.terms,
+            hours,
+            self.stage_h,
+            jumps,
+        )
+        if np.isfinite(after).all() and np.isfinite(spread_after).all():
+            return np.minimum(np.maximum(after, self.low), self.high), spread_after
         raise ArithmeticError(f"the model {self.name} does not stay finite over {hours:g} h with inputs {inputs}")
 
     def sight(self, mean: Array, covariance: Array, inputs: Array) -> tuple[Array, Array]:
@@ -91,8 +93,8 @@ def unscented(model: Model) -> Unscented:
         noise=np.array([s.noise_sd for s in model.states] + [m.noise_sd for m in model.multipliers]),
         low=np.array([0.0 if s.positive else -np.inf for s in model.states] + [-b for b in bounds]),
         high=np.array([np.inf for _ in model.states] + bounds),
-        floor=floors(model),
-        step_h=model.step_h,
+        terms=terms(model),
+        stage_h=STAGE_STEPS * model.step_h,
         predict_kernel=compiled(_predict, leap=made["leap"], advance=made["advance"], **sizes),
         sight_kernel=compiled(_sight, look=made["look"], **sizes),
     )
@@ -152,25 +154,24 @@ def _predict(
     pull_per_h: float,
     low: Array,
     high: Array,
-    floor: Array,
+    terms: tuple[Array, Array],
     hours: float,
-    step_h: float,
+    stage_h: float,
     jumps: bool,
 ) -> tuple[Array, Array]:
-    """Mean and covariance after `hours`, in stages of at most 60 steps between which the sigma points are renewed."""
+    """Mean and covariance after `hours`, in stages of at most `stage_h` between which the sigma points are renewed."""
     n = mean.size
     x = np.empty(NX * LANES)
     m = np.empty(NM * LANES)
-    stages = int(np.ceil(hours / (60 * step_h) - 1e-9))
+    stages = int(np.ceil(hours / stage_h - 1e-9))
     for stage in range(stages):
         length = hours / stages
-        steps = max(1, int(np.ceil(length / step_h - 1e-9)))
         points = spread(mean, covariance)
         for block in range((2 * n + LANES - 1) // LANES):
             fill(points, block, low, high, x, m)
             if jumps and stage == 0:
                 leap(x, u)
-            advance(x, u, p, m, floor, length / steps, steps)
+            advance(x, u, p, m, terms, length, np.full(LANES, length))
             for lane in range(min(LANES, 2 * n - block * LANES)):
                 for i in range(NX):
                     points[block * LANES + lane, i] = x[i * LANES + lane]

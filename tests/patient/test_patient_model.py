@@ -46,7 +46,7 @@ def test_the_drive_of_the_typical_patient_is_the_published_one() -> None:
     assert 1000 * central[[3, 7, 15, 27, 39]] / 815.0 == pytest.approx([8.9, 14.3, 19.8, 22.4, 23.0], abs=0.05)
 
 
-def test_fixed_steps_agree_with_an_adaptive_solver() -> None:
+def test_a_swallowed_dose_is_followed_as_lsoda_follows_it() -> None:
     model = patient.MODEL
     start = _start(model)[0]
     start[:2] = 10.0, 5.0

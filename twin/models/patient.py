@@ -41,7 +41,8 @@ _MOOD_RATE = -math.log(_PHI) / 6.0  # 1/h
 _MOOD_SD = 0.105  # points; residual of Table 1
 # The baseline's prior spread of 1 is shared between what drifts slowly and what NeuroCore may learn as a bias.
 _BASE_SD, _BIAS_SD = 0.6, 0.8
-_STEP = 0.5  # of the fastest rate: a step errs by 0.03 % of what is absorbed in it; design
+_STEP = 0.5  # of the fastest rate; design
+_TOLERANCE = 1e-4  # far below what any level or score can show; design
 _ASSAY_LIMIT = 0.5  # ng/mL, a level's error however small it is; design
 _DRIFT = 0.05 / math.sqrt(6.0)  # per sqrt(h): 0.05 over 6 h; design
 
@@ -225,6 +226,7 @@ def model(pk: Pharmacokinetics = E2) -> Model:
         objective_unit="1",
         jump=swallow,
         step_h=_STEP / fastest,
+        tolerance=_TOLERANCE,
     )
 
 
