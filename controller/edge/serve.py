@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import structlog
@@ -84,10 +85,9 @@ async def serving(
     """Serve the gateway over a source while the block runs, in the same event loop."""
     at = at or ServiceTable(host=host, port=port)
     app = application(source, _access(access), at.names)
+    listening = _listening(at.host, at.port)
     config = uvicorn.Config(
         app,
-        host=at.host,
-        port=at.port,
         log_level="warning",
         lifespan="off",
         timeout_graceful_shutdown=2,
@@ -96,7 +96,7 @@ async def serving(
         proxy_headers=at.behind_proxy,
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve())
+    task = asyncio.create_task(server.serve(sockets=[listening]))
     log.info("gateway ready", url=f"{at.url}/docs")
     try:
         yield
@@ -104,6 +104,18 @@ async def serving(
         hang_up(app)  # the streams would keep the server waiting
         server.should_exit = True
         await task
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there; Fault when that cannot be."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as fault:
+        reason = (fault.strerror or "unknown error").partition(" (")[0].lower()
+        raise Fault(
+            f"the gateway cannot listen at {host}:{port} ({reason}); end what is there, or give [gateway] another port"
+        ) from None
 
 
 def _access(table: AccessTable | None) -> Access | None:
