@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -20,6 +21,7 @@ from controller.edge.historian.nightly import Nightly
 from controller.edge.influx import Forwarder
 from controller.edge.notification import notifying
 from controller.edge.opcua import PlantLink
+from controller.edge.reports import Reports
 from controller.edge.runner import Runner
 from controller.edge.users import Users, token_at
 from controller.faults import Fault
@@ -38,8 +40,12 @@ async def control(
     until_hours: float | None = None,
     wanted: Mode | None = None,
     gateway: bool = True,
+    config: Path | None = None,
 ) -> Runner:
-    """Run one reactor's controller until it is cancelled or the batch is old enough; returns the spent runner."""
+    """Run one reactor's controller until it is cancelled or the batch is old enough; returns the spent runner.
+
+    `config` is the file that the settings came from: reports are made from it.
+    """
     async with contextlib.AsyncExitStack() as opened:
         # Looked at first, so that a wrong endpoint or tag is told at once; let go while compiling keeps us busy.
         async with contextlib.AsyncExitStack() as look:
@@ -56,7 +62,7 @@ async def control(
         told = notifying(settings.notification, settings.plant.name, runner.untold)
         runner.announcer.notifier = await opened.enter_async_context(told)
         if gateway:
-            await opened.enter_async_context(_gateway(runner, assembly))
+            await opened.enter_async_context(_gateway(runner, assembly, Reports(config)))
         await runner.run(until_hours, wanted)
     return runner
 
@@ -70,11 +76,12 @@ async def _connected(settings: Settings, wait_s: float, opened: contextlib.Async
 
 
 @contextlib.asynccontextmanager
-async def _gateway(runner: Runner, assembly: Assembly) -> AsyncIterator[None]:
+async def _gateway(runner: Runner, assembly: Assembly, reports: Reports) -> AsyncIterator[None]:
     """Serve the gateway beside the runner, in the same event loop."""
     at = runner.settings.gateway
     with contextlib.closing(Historian.reader(runner.settings.historian_path())) as reader:
-        async with serving(Report(runner, assembly.model, reader), at.host, at.port, at, runner.settings.access):
+        source = Report(runner, assembly.model, reader, reports)
+        async with serving(source, at.host, at.port, at, runner.settings.access):
             yield
 
 
