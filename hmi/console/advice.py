@@ -11,7 +11,7 @@ from nicegui import ui
 from hmi.console import words
 from hmi.console.context import Context
 from hmi.console.dialogs import AnswerForm
-from hmi.console.parts import Lines, Text, box, button, head, mark, panel, place, say, show
+from hmi.console.parts import Lines, Right, Text, box, button, head, mark, panel, place, say, show
 
 Json = Mapping[str, Any]
 WIDEST = 30.0  # percent that fill half a correction bar (design)
@@ -31,7 +31,7 @@ class SuggestionCard:
         with outer:
             self._reason = Text("p", classes="lead")
             with box("values moves", "table") as self._table:
-                head("Move", "From", "", "To", "Unit")
+                head("Move", Right("From"), "", Right("To"), "Unit")
                 self._body = ui.element("tbody")
             with box("effect") as self._effect:
                 self._effect_text, self._gain = Text("div"), Text("div", classes="gain")

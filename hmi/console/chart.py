@@ -63,10 +63,14 @@ def options(
     palette: Palette,
     subject: Subject = REACTOR,
     marks: Sequence[Mark] = (),
+    screens: float = 1.0,
 ) -> Options:
-    """The whole chart. The window is only placed when asked, so that an update leaves a zoom alone."""
+    """The whole chart. The window is only placed when asked, so that an update leaves a zoom alone.
+
+    `screens` is how much of a screen's height it is given.
+    """
     count = max(1, len(strips))
-    crowd = max(1.0, count / ROOMY)  # how many screens high the chart is: what is fixed on a screen shrinks by it
+    crowd = max(screens, count / ROOMY)  # how many screens high the chart is: what is fixed on a screen shrinks by it
     slot = (100.0 - BOTTOM / crowd) / count
     each = subject.each
     series = [entry for i, strip in enumerate(strips) for entry in _series(strip, i, now, palette, each, marks)]

@@ -30,7 +30,7 @@ class WhatIfDisplay:
                 self._form()
                 self._answer()
             with box("stack tall"):
-                self._comparison = Comparison(context, "Present plan and plan by hand")
+                self._comparison = Comparison(context, "Present plan and plan by hand", "plan by hand")
 
     def _form(self) -> None:
         limits = self._context.plant["limits"]

@@ -268,7 +268,7 @@ def test_every_route_is_documented_and_the_documentation_loads_nothing_from_else
     assert {path.removeprefix("/api/v1") for path in described} == {
         "/plant", "/state", "/forecast", "/trend", "/assays", "/gaps", "/events", "/stream", "/intents",
         "/intents/{key}", "/health", "/what-if", "/suggestions", "/surface", "/system", "/session",
-        "/alarms", "/alarms/{name}/{action}", "/batch", "/batch/{action}", "/samples", "/notes",
+        "/alarms", "/alarms/{name}/{action}", "/batch", "/batch/{action}", "/samples", "/notes", "/report",
     }  # fmt: skip
     for methods in described.values():
         for route in methods.values():
