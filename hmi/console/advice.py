@@ -91,12 +91,12 @@ class SuggestionCard:
         self._show_moves(proposal["moves"])
         self._show_effect(proposal["effect"])
         verdict = decision["verdict"]
-        narrowed = [] if verdict is None else [words.sentence(n["reason"]) for n in verdict["narrowed"]]
-        bounded = [words.sentence(text) for text in proposal["bounded_by"]]
+        narrowed = [] if verdict is None else [words.told(n["reason"], self._names) for n in verdict["narrowed"]]
+        bounded = [words.told(text, self._names) for text in proposal["bounded_by"]]
         self._bounds.show([f"Limited: {text}" for text in [*bounded, *narrowed]])
         # That nothing is written is no fault of a suggestion where nothing ever is.
         refusals = [] if verdict is None or self._advises else verdict["refusals"]
-        self._refusals.show([f"✕ Not allowed: {words.sentence(text)}" for text in refusals])
+        self._refusals.show([f"✕ Not allowed: {words.told(text, self._names)}" for text in refusals])
 
     def _show_moves(self, moves: list[Json]) -> None:
         rows = [self._move_cells(move) for move in moves]

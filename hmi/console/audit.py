@@ -74,5 +74,5 @@ class AuditDisplay:
         when = words.moment(event["time"])
         stamp = words.ABSENT if when is None else f"{when:%Y-%m-%d %H:%M:%S}"
         elapsed = words.elapsed(words.hours(event["time"], self._context.start))
-        told = words.readable(event["text"], self._context.names)
+        told = words.happened(event, self._context.names)
         return stamp, elapsed, SEVERITIES[event["severity"]], event["kind"], told

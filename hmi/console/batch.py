@@ -54,7 +54,7 @@ class BatchDisplay:
             Text("a", "Open the report of this batch so far", "way-out").props(
                 f'href="/reactor/{quote(self._context.plant["name"], safe="")}/report" target="_blank"'
             )
-            Text("p", "It is made anew each time, which takes some seconds.", "small")
+            Text("p", "It is made anew each time; of a long batch that takes a while.", "small")
 
     def _asking(self, action: str) -> Callable[[], None]:
         def ask() -> None:
@@ -105,7 +105,8 @@ class BatchDisplay:
         mark(self._state, "demoted", found["state"] in ("held", "holding", "aborting", "aborted"))
         hours = words.clock(found["phase_h"])
         phase = f"{words.title(found['phase'])}, for {hours}. " if found["phase"] else ""
-        say(self._why, f"{phase}{words.sentence(found['reason'])}")
+        since = f"{found['state']} since {words.elapsed(words.hours(found['since'], self._context.start))}"
+        say(self._why, phase + words.sentence(": ".join(filter(None, (since, found["reason"])))))
         for action, asked in self._asks.items():
             show(asked, action in found["allowed"])
         self._book.clear()

@@ -211,7 +211,7 @@ class Mark:
 
     hours: float
     sign: str
-    kind: str  # "suggestion", "note", "sample", "phase" or "mode"
+    kind: str  # "suggestion", "note", "sample", "phase" or "mode"; "sign" for a phase without its name
 
 
 SIGNS = {"note": "✎", "sample": "S", "phase": "▸", "mode": "M"}  # by the kind of the event
@@ -243,6 +243,11 @@ def marks_of(
                 Mark(hours, f"{SIGNS[kind]} {words.title(event['text'])}" if kind == "phase" else SIGNS[kind], kind)
             )
     return sorted(found, key=lambda mark: mark.hours)
+
+
+def brief(marks: Sequence[Mark]) -> list[Mark]:
+    """The same without the names of phases, for which a low chart has no room."""
+    return [Mark(m.hours, SIGNS["phase"], "sign") if m.kind == "phase" else m for m in marks]
 
 
 @dataclass(frozen=True, slots=True)

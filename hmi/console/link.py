@@ -20,7 +20,7 @@ GAP_S = 0.25  # and at most this often, however fast a simulated plant runs (des
 ASSAYS_EVERY_S = 2.0  # they take hours to arrive (design)
 KEPT = 64  # answers that are remembered for a moment (design)
 RETRY_S = 1.0  # between attempts to reach a gateway that is away (design)
-REPORT_S = 130.0  # a report is made by a process of its own, which takes its time (design)
+REPORT_S = 310.0  # a report is made by a process of its own, which takes its time (design)
 
 Json = dict[str, Any]
 FORGOTTEN = "The controller was started anew and knows nothing of it: look at the events to see whether it was done."

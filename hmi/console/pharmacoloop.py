@@ -18,6 +18,7 @@ from hmi.console.subject import subject
 Json = Mapping[str, Any]
 HISTORY_EVERY_S = 2.0
 SHOWN = 40
+NARROW = "\u00a0"  # a space at which no line breaks
 
 
 class PharmacoLoopDisplay:
@@ -85,7 +86,7 @@ class History:
 
 
 def _moves(told: Json, context: Context) -> str:
-    return "; ".join(move_sentence(move, context.plant) for move in told["moves"])
+    return "; ".join(_kept(move_sentence(move, context.plant)) for move in told["moves"])
 
 
 def _predicted(effect: Json | None) -> str:
@@ -103,7 +104,12 @@ def _followed(followed: Json | None, effect: Json | None) -> str:
     actual, without, predicted = (followed[key] for key in ("actual", "without", "predicted"))
     unit = words.unit(effect["unit"])
     came, promised = (words.signed(value - without, places) for value in (actual, predicted))
-    return f"{came} {unit}, predicted {promised} {unit}"
+    return f"{_kept(f'{came} {unit}')}, predicted {_kept(f'{promised} {unit}')}"
+
+
+def _kept(text: str) -> str:
+    """The text with its last number and unit on one line."""
+    return NARROW.join(text.rsplit(" ", 1))
 
 
 def _places(effect: Json) -> int:

@@ -195,4 +195,4 @@ class Events:
 
     def _cells(self, event: Json, start: datetime | None) -> tuple[str, str, str, str]:
         time = words.elapsed(words.hours(event["time"], start))
-        return time, SEVERITIES[event["severity"]], event["kind"], words.readable(event["text"], self._names)
+        return time, SEVERITIES[event["severity"]], event["kind"], words.happened(event, self._names)

@@ -188,7 +188,8 @@ class Trends:
         """What happened in this batch, from the record: the page's own list of events is short."""
         answered = await self._link.look("/suggestions", MARKS_EVERY_S) or []
         happened = await self._link.look("/events", MARKS_EVERY_S, limit=500, kind=list(chart.SIGNS)) or []
-        return chart.marks_of(answered, happened, self._link.assays, start)
+        marks = chart.marks_of(answered, happened, self._link.assays, start)
+        return marks if self._screens >= 1.0 else chart.brief(marks)
 
 
 class TrendsDisplay:

@@ -150,6 +150,17 @@ def readable(text: str, names: Mapping[str, str]) -> str:
     return re.sub(rf"\b({known})\b", lambda found: _inside(names[found[0]]), text) if known else text
 
 
+def told(text: str, names: Mapping[str, str]) -> str:
+    """The text as a sentence, with variables by the names that people know."""
+    return sentence(readable(text, names))
+
+
+def happened(event: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """What an event says, with variables and phases by the names that people know."""
+    text = str(event["text"])
+    return text.replace("_", " ") if event["kind"] in ("phase", "batch") else readable(text, names)
+
+
 def conditions(listed: Sequence[str], names: Mapping[str, str], units: Mapping[str, str]) -> str:
     """What ends a phase, in words; what the plant may report stands together."""
     told = [condition(text, names, units) for text in listed]

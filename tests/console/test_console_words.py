@@ -154,4 +154,7 @@ def test_a_sentence_names_variables_as_people_do():
     told = "most of it carbon_dioxide_evolution_rate; precursor_feed = 0.1, the feed stays"
     assert words.readable(told, names) == "most of it CO₂ evolution rate; precursor feed = 0.1, the feed stays"
     assert words.readable("as it is", {}) == "as it is"
+    assert words.told("precursor_feed is bad", names) == "Precursor feed is bad."
+    assert words.happened({"kind": "phase", "text": "feed_start"}, names) == "feed start"
+    assert words.happened({"kind": "written", "text": "precursor_feed = 1"}, names) == "precursor feed = 1"
     assert (words.counted(1, "alarm"), words.counted(2, "alarm")) == ("1 alarm", "2 alarms")
