@@ -121,7 +121,7 @@ def run(
     from controller.edge.serve import control
 
     settings = load(config)
-    until_stopped(control(settings, assemble, wait_s=wait, until_hours=hours, wanted=mode))
+    until_stopped(control(settings, assemble, wait_s=wait, until_hours=hours, wanted=mode, config=config))
 
 
 @app.command()

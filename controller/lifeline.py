@@ -27,10 +27,18 @@ def die_with_parent() -> None:
 
 def spawn(arguments: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
     """Start `neurotwin ARGUMENTS` as a child that ends with this process."""
-    command = [sys.executable, "-m", "controller.cli", *arguments]
     # A session of its own keeps Ctrl-C for the parent, which then ends its children in order.
-    environment = {**os.environ, LIFELINE: str(os.getpid())}
-    return subprocess.Popen(command, env=environment, start_new_session=True, **options)
+    return subprocess.Popen(command_of(arguments), env=tied(), start_new_session=True, **options)
+
+
+def command_of(arguments: Sequence[str]) -> list[str]:
+    """`neurotwin ARGUMENTS` as this very installation runs it."""
+    return [sys.executable, "-m", "controller.cli", *arguments]
+
+
+def tied() -> dict[str, str]:
+    """The environment of a child that ends with this process."""
+    return {**os.environ, LIFELINE: str(os.getpid())}
 
 
 def end(child: subprocess.Popen[bytes], patience_s: float = 10.0) -> None:

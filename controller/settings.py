@@ -122,6 +122,7 @@ class Settings:
         _once("the variable name", [(f"[[variable]] number {i + 1}", v.name) for i, v in enumerate(self.variable)])
         _once("the tag", [(f"{key} of {owner!r}", node) for owner, key, node in self.tags()])
         self._limits_fit()
+        self._outputs_fit()
         self._recipe_fits()
         self._alarms_fit()
         self._times_fit()
@@ -165,6 +166,14 @@ class Settings:
             )
         for name in self.recipe:
             require(name in moved, f"[recipe] names {name!r}, no manipulated variable{instead(name, moved)}")
+
+    def _outputs_fit(self) -> None:
+        measured = [v.name for v in self.variable if v.role is Role.MEASURED]
+        for v in self.manipulated():
+            known = v.output is None or v.output in measured
+            require(
+                known, f"{v.name!r}: output names {v.output!r}, no measured variable{instead(str(v.output), measured)}"
+            )
 
     def _recipe_fits(self) -> None:
         _once("the phase name", [(f"[[phase]] number {i + 1}", p.name) for i, p in enumerate(self.phase)])

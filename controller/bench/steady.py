@@ -163,6 +163,10 @@ class Steady:
         """No parts."""
         return ()
 
+    async def report(self) -> bytes | str:
+        """None."""
+        return "these scans are made up: there is nothing to report of"
+
     async def subscribe(self) -> AsyncIterator[datetime]:
         """The time of each turn."""
         queue: asyncio.Queue[datetime] = asyncio.Queue()

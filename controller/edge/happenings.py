@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from controller.alarm_records import AlarmState
 from controller.records import ENTRY_KINDS, Decision, Ruling
+
+PLANNED = re.compile(r"phase \S+ is over; \S+ begins|the batch is complete")  # nothing that anybody has to look at
 
 
 def happened(before: Decision | None, now: Decision) -> Iterator[tuple[str, str]]:
@@ -14,10 +17,10 @@ def happened(before: Decision | None, now: Decision) -> Iterator[tuple[str, str]
     if before is not None and phase and phase != _phase(before):
         yield "phase", phase
     for note in now.notes:
-        yield "loop", note
+        yield "batch" if PLANNED.fullmatch(note) else "loop", note
     for change in now.alarms.changes:
         if {change.before, change.after} != {AlarmState.NORMAL, AlarmState.SUPPRESSED}:  # that is no event
-            yield "alarm", f"{change.name} is {change.after.replace('_', ' ')}: {change.text}"
+            yield "alarm", f"{change.name.replace('_', ' ')} is {change.after.replace('_', ' ')}: {change.text}"
     for ruling in now.rulings:
         asked = ruling.intent
         given = f" ({asked.reason})" if asked.reason else ""

@@ -210,6 +210,10 @@ class PatientSource:
         facts = [{"name": "samples", "value": str(self._scans)}, {"name": "NeuroCore", "value": backend}]
         return [{"name": "Recording", "state": "ok", "text": OVER if self.over else "being played", "facts": facts}]
 
+    async def report(self) -> bytes | str:
+        """A course is no batch: `neurotwin patient --out` writes what there is to report."""
+        return "a patient's course has no batch report; `neurotwin patient --out DIR` writes its own"
+
     async def subscribe(self) -> AsyncIterator[datetime]:
         """The process time of each turn."""
         listener: asyncio.Queue[datetime | None] = asyncio.Queue()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -19,6 +21,7 @@ from controller.edge.historian.nightly import Nightly
 from controller.edge.influx import Forwarder
 from controller.edge.notification import notifying
 from controller.edge.opcua import PlantLink
+from controller.edge.reports import Reports
 from controller.edge.runner import Runner
 from controller.edge.users import Users, token_at
 from controller.faults import Fault
@@ -37,8 +40,12 @@ async def control(
     until_hours: float | None = None,
     wanted: Mode | None = None,
     gateway: bool = True,
+    config: Path | None = None,
 ) -> Runner:
-    """Run one reactor's controller until it is cancelled or the batch is old enough; returns the spent runner."""
+    """Run one reactor's controller until it is cancelled or the batch is old enough; returns the spent runner.
+
+    `config` is the file that the settings came from: reports are made from it.
+    """
     async with contextlib.AsyncExitStack() as opened:
         # Looked at first, so that a wrong endpoint or tag is told at once; let go while compiling keeps us busy.
         async with contextlib.AsyncExitStack() as look:
@@ -55,7 +62,7 @@ async def control(
         told = notifying(settings.notification, settings.plant.name, runner.untold)
         runner.announcer.notifier = await opened.enter_async_context(told)
         if gateway:
-            await opened.enter_async_context(_gateway(runner, assembly))
+            await opened.enter_async_context(_gateway(runner, assembly, Reports(config)))
         await runner.run(until_hours, wanted)
     return runner
 
@@ -69,11 +76,12 @@ async def _connected(settings: Settings, wait_s: float, opened: contextlib.Async
 
 
 @contextlib.asynccontextmanager
-async def _gateway(runner: Runner, assembly: Assembly) -> AsyncIterator[None]:
+async def _gateway(runner: Runner, assembly: Assembly, reports: Reports) -> AsyncIterator[None]:
     """Serve the gateway beside the runner, in the same event loop."""
     at = runner.settings.gateway
     with contextlib.closing(Historian.reader(runner.settings.historian_path())) as reader:
-        async with serving(Report(runner, assembly.model, reader), at.host, at.port, at, runner.settings.access):
+        source = Report(runner, assembly.model, reader, reports)
+        async with serving(source, at.host, at.port, at, runner.settings.access):
             yield
 
 
@@ -84,10 +92,9 @@ async def serving(
     """Serve the gateway over a source while the block runs, in the same event loop."""
     at = at or ServiceTable(host=host, port=port)
     app = application(source, _access(access), at.names)
+    listening = _listening(at.host, at.port)
     config = uvicorn.Config(
         app,
-        host=at.host,
-        port=at.port,
         log_level="warning",
         lifespan="off",
         timeout_graceful_shutdown=2,
@@ -96,7 +103,7 @@ async def serving(
         proxy_headers=at.behind_proxy,
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve())
+    task = asyncio.create_task(server.serve(sockets=[listening]))
     log.info("gateway ready", url=f"{at.url}/docs")
     try:
         yield
@@ -104,6 +111,18 @@ async def serving(
         hang_up(app)  # the streams would keep the server waiting
         server.should_exit = True
         await task
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there; Fault when that cannot be."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as fault:
+        reason = (fault.strerror or "unknown error").partition(" (")[0].lower()
+        raise Fault(
+            f"the gateway cannot listen at {host}:{port} ({reason}); end what is there, or give [gateway] another port"
+        ) from None
 
 
 def _access(table: AccessTable | None) -> Access | None:

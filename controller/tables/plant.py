@@ -56,6 +56,7 @@ class VariableTable:
     valid_until: Text | None = None
     active: Text | None = None
     local: Text | None = None
+    output: Name | None = None  # the measured variable that shows what the loop gives out, in percent or as a speed
 
     @model_validator(mode="after")
     def _sound(self) -> VariableTable:
@@ -63,7 +64,7 @@ class VariableTable:
         require(self.low < self.high, f"low {self.low:g} is not below high {self.high:g}; mend the span")
         moved = self.role is Role.MANIPULATED
         require(not moved or self.setpoint is not None, "a manipulated variable needs the tag of its setpoint")
-        for key in ("setpoint", "valid_until", "active", "local"):
+        for key in ("setpoint", "valid_until", "active", "local", "output"):
             given = getattr(self, key) is not None
             require(moved or not given, f"{key} belongs to a manipulated variable; remove it or mend role")
         return self

@@ -11,7 +11,7 @@ from nicegui import ui
 from hmi.console import words
 from hmi.console.context import Context
 from hmi.console.dialogs import AnswerForm
-from hmi.console.parts import Lines, Text, box, button, head, mark, panel, place, say, show
+from hmi.console.parts import Lines, Right, Text, box, button, head, mark, panel, place, say, show
 
 Json = Mapping[str, Any]
 WIDEST = 30.0  # percent that fill half a correction bar (design)
@@ -31,7 +31,7 @@ class SuggestionCard:
         with outer:
             self._reason = Text("p", classes="lead")
             with box("values moves", "table") as self._table:
-                head("Move", "From", "", "To", "Unit")
+                head("Move", Right("From"), "", Right("To"), "Unit")
                 self._body = ui.element("tbody")
             with box("effect") as self._effect:
                 self._effect_text, self._gain = Text("div"), Text("div", classes="gain")
@@ -91,12 +91,12 @@ class SuggestionCard:
         self._show_moves(proposal["moves"])
         self._show_effect(proposal["effect"])
         verdict = decision["verdict"]
-        narrowed = [] if verdict is None else [words.sentence(n["reason"]) for n in verdict["narrowed"]]
-        bounded = [words.sentence(text) for text in proposal["bounded_by"]]
+        narrowed = [] if verdict is None else [words.told(n["reason"], self._names) for n in verdict["narrowed"]]
+        bounded = [words.told(text, self._names) for text in proposal["bounded_by"]]
         self._bounds.show([f"Limited: {text}" for text in [*bounded, *narrowed]])
         # That nothing is written is no fault of a suggestion where nothing ever is.
         refusals = [] if verdict is None or self._advises else verdict["refusals"]
-        self._refusals.show([f"✕ Not allowed: {words.sentence(text)}" for text in refusals])
+        self._refusals.show([f"✕ Not allowed: {words.told(text, self._names)}" for text in refusals])
 
     def _show_moves(self, moves: list[Json]) -> None:
         rows = [self._move_cells(move) for move in moves]

@@ -11,8 +11,9 @@ from hmi.console import words
 from hmi.console.context import Context
 from hmi.console.dialogs import RequestForm
 from hmi.console.link import Answer
-from hmi.console.parts import Text, box, button, head, mark, panel, say, show
+from hmi.console.parts import Right, Text, box, button, head, mark, panel, say, show
 from hmi.console.people import LOCAL
+from hmi.console.subject import subject
 
 Json = Mapping[str, Any]
 SHAPES = {"critical": "■", "high": "▲", "medium": "▼", "low": "●", "diagnostic": "○"}  # beside colour and word
@@ -36,17 +37,14 @@ class AlarmBar:
             self._ack = button("Acknowledge", self._acknowledge)
             self._told = Text("span", "", "aside")
         show(self._ack, False)
+        show(self._outer, subject(context.plant).alarms)
 
     def show(self) -> None:
         """Hold what is alarming now."""
         listed: Sequence[Json] = self._context.link.alarms.get("alarms", [])
-        loud = [alarm for alarm in listed if alarm["state"] not in QUIET and alarm["priority"] != "diagnostic"]
-        unseen = [alarm for alarm in loud if alarm["state"] in UNSEEN]
+        loud, unseen = heard(listed)
         first = next(iter(unseen or loud), None)
-        say(
-            self._count,
-            f"{words.counted(len(loud), 'alarm')}, {len(unseen)} not acknowledged" if loud else "✓ No alarm",
-        )
+        say(self._count, count_of(loud, unseen))
         say(
             self._text,
             put_away(listed) if first is None else f"{shape(first)} {first['text']}: {_message(first, self._context)}",
@@ -60,6 +58,17 @@ class AlarmBar:
         told = await answer(self._context, self._first, "ack") if self._first else None
         if told is not None:
             say(self._told, "" if told.status in ("granted", "queued") else f"✕ {words.sentence(told.reason)}")
+
+
+def heard(listed: Sequence[Json]) -> tuple[list[Json], list[Json]]:
+    """The alarms that are meant to be heard, and those of them that nobody has acknowledged."""
+    loud = [alarm for alarm in listed if alarm["state"] not in QUIET and alarm["priority"] != "diagnostic"]
+    return loud, [alarm for alarm in loud if alarm["state"] in UNSEEN]
+
+
+def count_of(loud: Sequence[Json], unseen: Sequence[Json]) -> str:
+    """How many there are, in words."""
+    return f"{words.counted(len(loud), 'alarm')}, {len(unseen)} not acknowledged" if loud else "✓ No alarm"
 
 
 def put_away(listed: Sequence[Json]) -> str:
@@ -96,7 +105,7 @@ class AlarmsDisplay:
                     ui.switch("Normal ones too", on_change=self._switch)
                     self._told = Text("p", classes="ruling").props('role="status"')
                 with box("scroll").props('tabindex="0" aria-label="Alarms"'), box("values", "table"):
-                    head("Priority", "Alarm", "State", "Since", "Consequence and response", "Answer")
+                    head("Priority", "Alarm", "State", Right("Since"), "Consequence and response", "Answer")
                     self._body = ui.element("tbody")
 
     def _switch(self, event: Any) -> None:
@@ -139,10 +148,11 @@ class AlarmsDisplay:
             f"peak {told['peak_10_min']}, {told['last_day']} in the last day.",
             told["flood"],
         )
-        chatter = ", ".join(f"{name} ({times} times)" for name, times in told["chattering"]) or "none"
-        self._standing.show(
-            f"Chattering: {chatter}. Standing for more than a day: {', '.join(told['standing']) or 'none'}.", False
-        )
+        texts = {alarm["name"]: alarm["text"] for alarm in found["alarms"]}
+        chatter = [f"{texts.get(name, words.title(name))} ({times} times)" for name, times in told["chattering"]]
+        standing = [texts.get(name, words.title(name)) for name in told["standing"]]
+        said = f"Chattering: {', '.join(chatter) or 'none'}. "
+        self._standing.show(f"{said}Standing for more than a day: {', '.join(standing) or 'none'}.", False)
 
     def _row(self, alarm: Json, most_h: float) -> None:
         with ui.element("tr").classes(f"alarm {alarm['priority'] if alarm['state'] in UNSEEN else ''}"):
@@ -151,7 +161,7 @@ class AlarmsDisplay:
                 Text("div", alarm["text"], "strong-text")
                 self._messages[alarm["name"]] = Text("div", _message(alarm, self._context), "small")
             with ui.element("td").classes("text"):
-                Text("div", alarm["state"].replace("_", " "))
+                Text("div", QUIET.get(alarm["state"], alarm["state"].replace("_", " ")))
                 Text("div", _who(alarm, self._context), "small")
             since = words.hours(alarm["raised_at"] or alarm["since"], self._context.start)
             Text("td", words.elapsed(since), "num")

@@ -67,7 +67,7 @@ def _of_status(status: Mapping[str, Any], heard_s: float, away: bool) -> list[Al
 
 
 def _of_decision(decision: Mapping[str, Any], names: Mapping[str, str]) -> list[Alert]:
-    found = [Alert("warn", words.sentence(fault)) for fault in decision["faults"]]
+    found = [Alert("warn", words.told(fault, names)) for fault in decision["faults"]]
     for quality, level in (("bad", "bad"), ("uncertain", "warn")):
         listed = [
             names.get(name, name) + (f" ({reading['reason']})" if reading["reason"] else "")

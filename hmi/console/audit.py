@@ -9,7 +9,7 @@ from nicegui import ui
 
 from hmi.console import words
 from hmi.console.context import Context
-from hmi.console.parts import Text, box, head, panel, say
+from hmi.console.parts import Right, Text, box, head, panel, say
 from hmi.console.tables import SEVERITIES
 
 Json = Mapping[str, Any]
@@ -32,7 +32,7 @@ class AuditDisplay:
                     self._kind.props('aria-label="Kind"').classes("select")
                     self._words = ui.input("Contains", on_change=self._again).props("dense outlined clearable")
                 with box("scroll").props('tabindex="0" aria-label="Events"'), box("values", "table"):
-                    head("Time (UTC)", "Elapsed", "", "Kind", "What happened")
+                    head("Time (UTC)", Right("Elapsed"), "", "Kind", "What happened")
                     self._body = ui.element("tbody")
 
     def show(self) -> None:
@@ -54,9 +54,8 @@ class AuditDisplay:
 
     def _again(self) -> None:
         wanted, text = self._kind.value, (self._words.value or "").lower()
-        rows = [
-            self._cells(event) for event in self._all if wanted in ("", event["kind"]) and text in event["text"].lower()
-        ]
+        rows = [self._cells(event) for event in self._all if wanted in ("", event["kind"])]
+        rows = [row for row in rows if text in row[-1].lower()]
         say(self._note, f"{len(rows)} of the latest {len(self._all)} events")
         if rows == self._shown:
             return
@@ -75,4 +74,5 @@ class AuditDisplay:
         when = words.moment(event["time"])
         stamp = words.ABSENT if when is None else f"{when:%Y-%m-%d %H:%M:%S}"
         elapsed = words.elapsed(words.hours(event["time"], self._context.start))
-        return stamp, elapsed, SEVERITIES[event["severity"]], event["kind"], event["text"]
+        told = words.happened(event, self._context.names)
+        return stamp, elapsed, SEVERITIES[event["severity"]], event["kind"], told

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from nicegui import ui
 
 from hmi.console import words
 from hmi.console.context import Context
 from hmi.console.dialogs import RequestForm
-from hmi.console.parts import Text, box, button, head, mark, panel, say, show
+from hmi.console.parts import Right, Text, box, button, head, mark, panel, say, show
 from hmi.console.strips import at
 
 Json = Mapping[str, Any]
@@ -50,7 +51,10 @@ class BatchDisplay:
             with box("buttons") as self._buttons:
                 self._asks = {action: button(text, self._asking(action)) for action, text in VERBS.items()}
             self._book = box("facts", "dl")
-            Text("p", f"Report: neurotwin report {self._context.link_batch}", "small")
+            Text("a", "Open the report of this batch so far", "way-out").props(
+                f'href="/reactor/{quote(self._context.plant["name"], safe="")}/report" target="_blank"'
+            )
+            Text("p", "It is made anew each time; of a long batch that takes a while.", "small")
 
     def _asking(self, action: str) -> Callable[[], None]:
         def ask() -> None:
@@ -101,7 +105,8 @@ class BatchDisplay:
         mark(self._state, "demoted", found["state"] in ("held", "holding", "aborting", "aborted"))
         hours = words.clock(found["phase_h"])
         phase = f"{words.title(found['phase'])}, for {hours}. " if found["phase"] else ""
-        say(self._why, f"{phase}{words.sentence(found['reason'])}")
+        since = f"{found['state']} since {words.elapsed(words.hours(found['since'], self._context.start))}"
+        say(self._why, phase + words.sentence(": ".join(filter(None, (since, found["reason"])))))
         for action, asked in self._asks.items():
             show(asked, action in found["allowed"])
         self._book.clear()
@@ -118,7 +123,8 @@ class BatchDisplay:
                 with ui.element("tr").classes("phase-now" if phase["state"] == "now" else ""):
                     Text("td", f"{SIGNS[phase['state']]} {phase['state']}", "quality")
                     Text("td", phase["text"] or words.title(phase["name"]), "name")
-                    Text("td", " or ".join(phase["ends_when"]) or "somebody ends it", "text")
+                    ends = words.conditions(phase["ends_when"], self._context.names, units)
+                    Text("td", ends or "somebody ends it", "text")
                     told = (
                         f"{self._context.names.get(n, n)} {v:g} {units.get(n, '')}"
                         for n, v in phase["setpoints"].items()
@@ -190,7 +196,7 @@ class Assays:
         self._context, self._shown = context, -1
         outer, self._note = panel("Samples and results", "history")
         with outer, box("scroll").props('tabindex="0" aria-label="Results"'), box("values", "table"):
-            head("Drawn", "What", "Value", "Unit", "Reported")
+            head(Right("Drawn"), "What", Right("Value"), "Unit", Right("Reported"))
             self._body = ui.element("tbody")
 
     def show(self) -> None:
@@ -208,7 +214,7 @@ class Assays:
                     Text("td", words.elapsed(words.hours(assay["sampled_at"], start)), "num")
                     Text("td", names.get(assay["variable"], words.title(assay["variable"])), "name")
                     value = assay["value"]
-                    Text("td", words.ABSENT if value is None else f"{value:.4g}", "num")
+                    Text("td", words.result(value), "num")
                     Text("td", words.unit(assay["unit"]), "unit")
                     Text("td", words.elapsed(words.hours(assay["reported_at"], start)), "num")
 

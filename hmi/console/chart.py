@@ -63,10 +63,14 @@ def options(
     palette: Palette,
     subject: Subject = REACTOR,
     marks: Sequence[Mark] = (),
+    screens: float = 1.0,
 ) -> Options:
-    """The whole chart. The window is only placed when asked, so that an update leaves a zoom alone."""
+    """The whole chart. The window is only placed when asked, so that an update leaves a zoom alone.
+
+    `screens` is how much of a screen's height it is given.
+    """
     count = max(1, len(strips))
-    crowd = max(1.0, count / ROOMY)  # how many screens high the chart is: what is fixed on a screen shrinks by it
+    crowd = max(screens, count / ROOMY)  # how many screens high the chart is: what is fixed on a screen shrinks by it
     slot = (100.0 - BOTTOM / crowd) / count
     each = subject.each
     series = [entry for i, strip in enumerate(strips) for entry in _series(strip, i, now, palette, each, marks)]
@@ -207,7 +211,7 @@ class Mark:
 
     hours: float
     sign: str
-    kind: str  # "suggestion", "note", "sample", "phase" or "mode"
+    kind: str  # "suggestion", "note", "sample", "phase" or "mode"; "sign" for a phase without its name
 
 
 SIGNS = {"note": "✎", "sample": "S", "phase": "▸", "mode": "M"}  # by the kind of the event
@@ -239,6 +243,11 @@ def marks_of(
                 Mark(hours, f"{SIGNS[kind]} {words.title(event['text'])}" if kind == "phase" else SIGNS[kind], kind)
             )
     return sorted(found, key=lambda mark: mark.hours)
+
+
+def brief(marks: Sequence[Mark]) -> list[Mark]:
+    """The same without the names of phases, for which a low chart has no room."""
+    return [Mark(m.hours, SIGNS["phase"], "sign") if m.kind == "phase" else m for m in marks]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,14 +15,13 @@ from hmi.console.parts import Text, box, titled
 from hmi.console.subject import subject
 
 Json = Mapping[str, Any]
-SHOWN = 3  # strips; more would be too flat to compare (design)
-KEY = (("plan", "present plan, 80 %"), ("suggested", "the other plan, 80 %"))
+SHOWN = 4  # strips; more would be too flat to compare (design)
 
 
 class Comparison:
     """A chart of what is forecast under two plans, for the variables that a person chooses."""
 
-    def __init__(self, context: Context, title: str) -> None:
+    def __init__(self, context: Context, title: str, other: str) -> None:
         self._context = context
         self._forecasts: Mapping[str, Any] = {}
         available = strips.choices(context.plant)
@@ -38,10 +38,10 @@ class Comparison:
             self._chosen.props('dense outlined use-chips options-dense :max-values="4" aria-label="Variables"')
             self._chosen.classes("chosen")
             with box("key"):
-                for name, text in KEY:
+                for name, text in (("plan", "present plan"), ("suggested", other)):
                     with box("key-entry", "span"):
                         box(f"swatch {name}", "i")
-                        Text("span", text)
+                        Text("span", f"{text}, 80 %")
             self._chart = ui.echart({}).classes("chart")
 
     def show(self, forecasts: Mapping[str, Any]) -> None:
@@ -59,7 +59,8 @@ class Comparison:
         drawn = [strips.strip(name, context.plant, start, {}, context.link.assays, self._forecasts) for name in chosen]
         ends = [point[0] for s in drawn for fan in (s.baseline, s.proposed) if fan for point in fan.middle[-1:]]
         end = max(ends, default=context.now + 1.0)
-        window = (max(0.0, context.now - 0.05 * (end - context.now)), end)
+        first, tick_h = max(0.0, context.now - 0.05 * (end - context.now)), subject(context.plant).tick_h
+        window = (tick_h * math.floor(first / tick_h) if tick_h else first, end)
         palette = DARK if context.dark else LIGHT
         built = chart.options(drawn, context.now, end, window, True, palette, subject(context.plant))
         self._chart.options.clear()

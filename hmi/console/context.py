@@ -45,11 +45,6 @@ class Context:
         return self.link.away is None
 
     @property
-    def link_batch(self) -> str:
-        """The id of the batch, for words."""
-        return "" if self.link.status is None else str(self.link.status["batch"]["id"])
-
-    @property
     def may_engineer(self) -> bool:
         """Whether this person may also change what operators must not."""
         return self.person.may_act(self.link, "engineer")

@@ -32,7 +32,7 @@ MODES = {
     ),
 }
 ADVICE_ONLY = "The loop suggests; a person answers, and the answer is recorded. Nothing is ever written."
-GRANTED, REFUSED = "✓ Granted", "✕ Refused"
+RULED = {"granted": "✓ Granted", "refused": "✕ Refused", "forgotten": "▲ Not known"}
 
 
 class _Form:
@@ -78,6 +78,7 @@ class _Form:
             return
         self._prefs["name"] = self.name.value.strip()
         self.send.disable()
+        self._tell("Asked; the next reading decides.", False)
         answer = await self._link.ask(self.intent(), self._context.person.token(self._link), self.path())
         while answer.status == "queued":
             self._tell("Queued: it is judged in the next turn of the loop.", False)
@@ -87,12 +88,16 @@ class _Form:
 
     def _show_ruling(self, answer: Answer) -> None:
         granted = answer.status == "granted"
-        told = {"granted": GRANTED, "refused": REFUSED}.get(answer.status, "✕ Not asked")
-        self._tell(f"{told}: {words.sentence(answer.reason)}", not granted)
+        self._tell(self.ruling_of(answer), not granted)
         show(self.send, not granted)
         self.send.enable()
         self.close.set_text("Close")
         self.ruled(answer)
+
+    def ruling_of(self, answer: Answer) -> str:
+        """What became of it, and why."""
+        reason = words.readable(answer.reason, self._context.names)
+        return f"{RULED.get(answer.status, '✕ Not asked')}: {words.sentence(reason)}"
 
     def _tell(self, text: str, wrong: bool) -> None:
         say(self.ruling, text)
@@ -110,7 +115,7 @@ class AnswerForm(_Form):
         self._values: dict[str, ui.number] = {}
         with self.body:
             for move in proposal["moves"]:
-                Text("p", _move_sentence(move, context.plant))
+                Text("p", move_sentence(move, context.plant))
                 if kind == "modify":
                     self._values[move["variable"]] = setpoint_input(context, move["variable"], move["value"])
             if kind != "reject" and proposal["moves"]:
@@ -134,8 +139,7 @@ class AnswerForm(_Form):
 
     def ruled(self, answer: Answer) -> None:
         """Leave the ruling on the card too."""
-        told = {"granted": GRANTED, "refused": REFUSED}.get(answer.status, "✕ Not asked")
-        self._done(f"{told}: {words.sentence(answer.reason)}")
+        self._done(self.ruling_of(answer))
 
 
 class ModeForm(_Form):
@@ -256,7 +260,7 @@ class ProposeForm(_Form):
 
     def ruled(self, answer: Answer) -> None:
         """Leave the ruling on the display too."""
-        self._done(f"{GRANTED if answer.status == 'granted' else REFUSED}: {words.sentence(answer.reason)}")
+        self._done(self.ruling_of(answer))
 
 
 def setpoint_input(context: Context, name: str, value: float | None) -> ui.number:
@@ -267,7 +271,8 @@ def setpoint_input(context: Context, name: str, value: float | None) -> ui.numbe
     return ui.number(label, value=value, format="%.6g").props("outlined dense step=any")
 
 
-def _move_sentence(move: Json, plant: Json) -> str:
+def move_sentence(move: Json, plant: Json) -> str:
+    """One setpoint from what it was to what it shall be, with the digits and the unit of its variable."""
     names = words.names(plant)
     entry = next((v for v in plant["variables"] if v["name"] == move["variable"]), None)
     places = 4 if entry is None else words.decimals_of_span(entry["low"], entry["high"])

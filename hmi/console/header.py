@@ -59,8 +59,7 @@ class Header:
                     Text("span", "nobody signs in on this machine", "aside who-note")
                 else:
                     ui.button("Sign out", on_click=sign_out, color=None).props("flat dense no-caps").classes("out")
-            self._ground = ui.button(icon="contrast", on_click=change_ground, color=None).props("flat dense round")
-            self._ground.props('aria-label="Switch between light and dark"')
+            ground_button(change_ground)
         if plant["advisory_only"]:
             Text("div", RESEARCH, "research")
 
@@ -84,6 +83,12 @@ class Header:
 
     def _told(self, hours: float) -> str:
         return f"{hours / 24:g} days" if self._subject.in_days else f"{hours:g} h"
+
+
+def ground_button(change_ground: Callable[[], None]) -> None:
+    """The button that switches between light and dark."""
+    made = ui.button(icon="contrast", on_click=change_ground, color=None).props("flat dense round")
+    made.props('aria-label="Switch between light and dark"')
 
 
 def _field(caption: str) -> ui.element:

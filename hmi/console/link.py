@@ -20,8 +20,10 @@ GAP_S = 0.25  # and at most this often, however fast a simulated plant runs (des
 ASSAYS_EVERY_S = 2.0  # they take hours to arrive (design)
 KEPT = 64  # answers that are remembered for a moment (design)
 RETRY_S = 1.0  # between attempts to reach a gateway that is away (design)
+REPORT_S = 310.0  # a report is made by a process of its own, which takes its time (design)
 
 Json = dict[str, Any]
+FORGOTTEN = "The controller was started anew and knows nothing of it: look at the events to see whether it was done."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the gateway said to something a person asked; `status` may also be "invalid" or "unknown"."""
+    """What the gateway said to something a person asked; `status` may also be "invalid", "unknown" or "forgotten"."""
 
     status: str
     reason: str
@@ -198,6 +200,14 @@ class Link:
         self._stale.set()
         return response.status_code, told
 
+    async def report(self) -> tuple[int, str]:
+        """200 and the page that reports of the batch so far, or another status and why there is none."""
+        try:
+            response = await self._client.get("/report", timeout=REPORT_S)
+            return response.status_code, response.text if response.is_success else _objection(response.json())
+        except (httpx.HTTPError, ValueError):
+            return 502, "The controller did not answer."
+
     async def forecasts(self) -> Json:
         """The forecasts of the latest decision; they are fetched anew only when they were made anew."""
         decision = self.decision
@@ -230,6 +240,8 @@ class Link:
         """What has become of a queued intent by now."""
         try:
             told = await self._get(f"/intents/{answer.id}")
+        except httpx.HTTPStatusError as fault:
+            return Answer("forgotten", FORGOTTEN) if fault.response.status_code == 404 else answer
         except (httpx.HTTPError, ValueError):
             return answer
         if told["status"] != "queued":

@@ -11,7 +11,8 @@ from hmi.console import words
 from hmi.console.advice import InsightCard
 from hmi.console.context import Context
 from hmi.console.palette import DARK, LIGHT, Palette
-from hmi.console.parts import Gauge, Text, box, head, panel, say, titled
+from hmi.console.parts import Gauge, Text, box, head, panel, say, show, titled
+from hmi.console.subject import subject
 from hmi.console.trends import Trends
 
 Json = Mapping[str, Any]
@@ -27,10 +28,10 @@ class NeuroCoreDisplay:
             with box("stack left"):
                 self._insight = InsightCard(context.plant)
                 self._novelty = Shares("What novelty comes from", context.names)
-                self._stability = Shares("What stability is made of", {})
+                self._stability = Shares("What stability is made of", subject(context.plant).parts)
             with box("stack tall"):
                 self._surface = Surface(context)
-                self._trends = Trends(context, "Over time", "neuro", ("neurocore.novelty", "neurocore.stability"))
+                self._trends = Trends(context, "Over time", "neuro", ("neurocore.novelty", "neurocore.stability"), 0.45)
 
     def show(self) -> None:
         """Hold the insight of the latest turn."""
@@ -72,7 +73,9 @@ class Shares:
                         gauge = Gauge(0.0, 1.0)
                     self._rows[name] = (Text("td", classes="num"), gauge)
             value, gauge = self._rows[name]
-            say(value, words.number(share, 2))
+            counts = share is not None and share > 1.0  # what is counted has no place on a bar of shares
+            say(value, words.number(share, 0 if counts else 2))
+            show(gauge.bar, not counts)
             gauge.show(share)
 
 
@@ -123,21 +126,28 @@ class Surface:
         if found is None:
             return
         names, units = self._context.names, words.units(self._context.plant)
-        titles = [f"{names.get(found[a], found[a])} ({units.get(found[a], '')})" for a in ("x", "y")]
-        low, high = _ends(found)
-        say(
-            self._words,
-            f"{words.title(found['rate'])}: between {low} and {high} of what the model says, at other states.",
-        )
+        titles = [
+            _titled(names.get(found[axis]) or words.title(found[axis]), units.get(found[axis], ""))
+            for axis in ("x", "y")
+        ]
+        say(self._words, f"{words.title(found['rate'])}: {_learned(found)}")
         self._chart.options.clear()
         self._chart.options.update(_heat(found, titles, DARK if self._context.dark else LIGHT))
         self._chart.update()
 
 
-def _ends(found: Json) -> tuple[str, str]:
+def _titled(name: str, unit: str) -> str:
+    return f"{name} ({unit})" if unit else name
+
+
+def _learned(found: Json) -> str:
+    """How far the correction reaches over the states that are drawn."""
     changes = [words.correction(value) for row in found["values"] for value in row if value is not None]
     known = [change for change in changes if change is not None]
-    return f"{words.signed(min(known, default=0.0), 1)} %", f"{words.signed(max(known, default=0.0), 1)} %"
+    low, high = (words.signed(end(known, default=0.0), 1) for end in (min, max))
+    if float(low.replace("−", "-")) == float(high.replace("−", "-")) == 0:
+        return "as the model says at every state, so far."
+    return f"corrected by {low} % to {high} %, depending on the state."
 
 
 def _heat(found: Json, titles: list[str], palette: Palette) -> dict[str, Any]:

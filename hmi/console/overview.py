@@ -9,10 +9,12 @@ from urllib.parse import quote
 from nicegui import ui
 
 from hmi.console import words
+from hmi.console.alarms import count_of, heard, shape
 from hmi.console.alerts import alerts
-from hmi.console.header import RESEARCH
+from hmi.console.header import RESEARCH, ground_button
 from hmi.console.link import Link
 from hmi.console.parts import Gauge, Text, box, mark, place, say, show
+from hmi.console.strips import EXTRAS
 from hmi.console.subject import subject
 
 Json = Mapping[str, Any]
@@ -23,11 +25,18 @@ SHOWN = 4  # values on a card (design)
 def overview_page(links: Sequence[Link], tab: Any, welcome: Callable[[], bool]) -> None:
     """Build it; a card appears when its controller says what it controls, to whom it is `welcome`."""
     ui.page_title("Overview · NeuroTwin")
-    ui.dark_mode(bool(tab.get("dark", False)))
+    ground = ui.dark_mode(bool(tab.get("dark", False)))
+
+    def switch() -> None:
+        ground.toggle()
+        tab["dark"] = bool(ground.value)
+
     cards: dict[str, _Card] = {}
     with box("page"):
-        with box("top", "header"), box("header"), box("brand"):
-            Text("h1", "NeuroTwin: all reactors")
+        with box("top", "header"), box("header overview-head"):
+            with box("brand"):
+                Text("h1", "NeuroTwin: overview")
+            ground_button(switch)
         with box("content", "main"):
             waiting = Text("p", "", "notice")
             grid = box("cards overview")
@@ -56,7 +65,7 @@ class _Card:
     def __init__(self, link: Link, plant: Json) -> None:
         self._link, self._plant, self._version = link, plant, -1
         self._names, self._subject = words.names(plant), subject(plant)
-        entries = {e["name"]: e for e in [*plant["variables"], *plant["states"]]}
+        entries = _entries(plant)
         wanted = [name for name in (*self._subject.first, *entries) if name in entries]
         self._rows: dict[str, tuple[Text, Gauge | None, int]] = {}
         with box("panel reactor-card", "section") as self._outer:
@@ -67,19 +76,20 @@ class _Card:
             Text("p", plant["text"] or words.title(plant["model"]), "small")
             if plant["advisory_only"]:
                 Text("p", RESEARCH, "small")
-            self._batch = Text("p", "", "lead")
+            self._batch, self._waits = Text("p", "", "lead"), Text("p", "▸ A suggestion waits for an answer.", "lead")
             with box("progress").props('aria-hidden="true"'):
                 self._done = box("done")
             with box("values", "table"), ui.element("tbody"):
                 for name in dict.fromkeys(wanted):
                     if len(self._rows) < SHOWN:
                         self._add(entries[name])
-            self._worst = Text("p", "", "worst")
+            self._worst, self._alarm = Text("p", "", "worst"), Text("p", "", "worst")
+            show(self._alarm, self._subject.alarms)
 
     def _add(self, entry: Json) -> None:
         low, high = entry.get("low"), entry.get("high")
         with ui.element("tr"):
-            Text("td", self._names[entry["name"]], "name")
+            Text("td", self._names.get(entry["name"]) or str(entry["text"]), "name")
             with box("span-cell", "td"):
                 gauge = None if low is None or high is None else Gauge(low, high)
             value = Text("td", words.ABSENT, "num")
@@ -97,16 +107,25 @@ class _Card:
         )
         for level in ("bad", "warn"):
             mark(self._worst, level, bool(found) and found[0].level == level)
+        self._show_alarm(link.alarms.get("alarms", []))
         if self._version == link.version or link.status is None:
             return
         self._version = link.version
         say(self._mode, link.status["mode"].upper())
         self._show_batch(link.status, link.decision)
+        show(self._waits, bool(link.decision and link.decision["open"]))
         for name, (value, gauge, places) in self._rows.items():
             number = _value(link.decision, name)
             say(value, words.number(number, places))
             if gauge is not None:
                 gauge.show(number)
+
+    def _show_alarm(self, listed: Sequence[Json]) -> None:
+        loud, unseen = heard(listed)
+        first = next(iter(unseen or loud), None)
+        say(self._alarm, count_of(loud, unseen) + ("" if first is None else f": {shape(first)} {first['text']}"))
+        for level, priorities in (("bad", ("critical", "high")), ("warn", ("medium", "low"))):
+            mark(self._alarm, level, bool(unseen) and unseen[0]["priority"] in priorities)
 
     def _show_batch(self, status: Json, decision: Json | None) -> None:
         batch, length = status["batch"], self._plant["batch_length_h"]
@@ -117,8 +136,22 @@ class _Card:
         place(self._done, f"width:{100 * share:.1f}%")
 
 
+def _entries(plant: Json) -> dict[str, Json]:
+    """What a card can show: states, what is read on line and what NeuroCore says, with its span where it has one."""
+    states = {e["name"]: e for e in plant["states"]}
+    spans = {e["name"]: e for e in plant["variables"] if e["role"] != "assayed" or e["name"] in states}
+    said = {
+        name: {"name": name, "text": text, "unit": unit, "low": low, "high": high}
+        for name, (text, unit, low, high) in EXTRAS.items()
+    }
+    return states | spans | said
+
+
 def _value(decision: Json | None, name: str) -> float | None:
     if decision is None:
         return None
+    if name in EXTRAS:
+        said: float | None = decision["insight"][name.partition(".")[2]]
+        return said
     reading = decision["readings"].get(name) or decision["estimates"].get(name)
     return None if reading is None else reading["value"]

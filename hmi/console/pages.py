@@ -7,7 +7,9 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from nicegui import app, ui
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from hmi.console import words
 from hmi.console.alarms import AlarmsDisplay
 from hmi.console.audit import AuditDisplay
 from hmi.console.batch import BatchDisplay
@@ -62,6 +64,10 @@ def create_pages(links: Sequence[Link], people: People) -> None:
         await ui.context.client.connected()
         _sign_in(people, browser, next if next.startswith("/") and not next.startswith("//") else "/")
 
+    @app.get("/reactor/{name}/report")
+    async def report(name: str) -> Response:
+        return await _report(links, people, name)
+
     @ui.page("/reactor/{name}", title="NeuroTwin")
     async def unit(name: str) -> None:
         await _reactor(links, people, name, "")
@@ -114,6 +120,17 @@ async def _reactor(links: Sequence[Link], people: People, name: str, display: st
     with content:
         _absent(links)
     waiting = ui.timer(TICK_S, build)
+
+
+async def _report(links: Sequence[Link], people: People, name: str) -> Response:
+    """The report of the batch that runs there, or one sentence that says why not."""
+    if people.at(_browser()) is None:
+        return RedirectResponse(f"/sign-in?next=/reactor/{quote(name, safe='')}/report")
+    here = next((link for link in links if link.plant and link.plant["name"] == name), None)
+    if here is None:
+        return PlainTextResponse(f"There is nothing called {name} here.", 404)
+    status, told = await here.report()
+    return HTMLResponse(told) if status == 200 else PlainTextResponse(words.sentence(told), status)
 
 
 def _absent(links: Sequence[Link]) -> None:

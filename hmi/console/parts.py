@@ -69,11 +69,15 @@ def panel(title: str, classes: str = "") -> tuple[ui.element, Text]:
     return outer, note
 
 
+class Right(str):
+    """A heading that stands at the right, as the numbers below it do."""
+
+
 def head(*cells: str) -> None:
     """A table's heading."""
     with ui.element("thead"), ui.element("tr"):
         for cell in cells:
-            Text("th", cell).props('scope="col"')
+            Text("th", cell, "over-numbers" if isinstance(cell, Right) else "").props('scope="col"')
 
 
 def button(text: str, do: Handler[ClickEventArguments], filled: bool = False) -> ui.button:
@@ -89,19 +93,31 @@ def toggle(offered: dict[str, str], value: str, changed: Handler[ValueChangeEven
 
 
 class Gauge:
-    """A value's place in its normal span, as a mark on a bar."""
+    """A value's place in its normal span, as a mark on a bar; where given, with its target and its limits."""
 
-    def __init__(self, low: float, high: float) -> None:
+    def __init__(self, low: float, high: float, band: tuple[float, float] | None = None) -> None:
         self._low, self._high = low, high
-        with box("gauge").props('aria-hidden="true"'):
-            self._pointer = box("pointer")
+        with box("gauge").props('aria-hidden="true"') as self.bar:
+            self._band, self._target, self._pointer = box("band"), box("target"), box("pointer")
+        show(self._band, band is not None)
+        show(self._target, False)
+        if band is not None:
+            self.narrow(*band)
 
-    def show(self, value: float | None) -> None:
-        """Move the mark; without a value there is none."""
-        show(self._pointer, value is not None)
-        if value is not None:
-            share = min(1.0, max(0.0, (value - self._low) / (self._high - self._low)))
-            place(self._pointer, f"left:{100 * share:.1f}%")
+    def show(self, value: float | None, target: float | None = None) -> None:
+        """Move the marks; without a value there is none."""
+        for marked, number in ((self._pointer, value), (self._target, target)):
+            show(marked, number is not None)
+            if number is not None:
+                place(marked, f"left:{self._share(number):.1f}%")
+
+    def narrow(self, low: float, high: float) -> None:
+        """Mark the part of the span within which it may be set."""
+        first, last = self._share(low), self._share(high)
+        place(self._band, f"left:{first:.1f}%;width:{max(0.0, last - first):.1f}%")
+
+    def _share(self, value: float) -> float:
+        return 100.0 * min(1.0, max(0.0, (value - self._low) / (self._high - self._low)))
 
 
 class Lines:

@@ -11,11 +11,14 @@ from hmi.console import words
 from hmi.console.advice import SuggestionCard
 from hmi.console.comparison import Comparison
 from hmi.console.context import Context
-from hmi.console.parts import Text, box, head, panel, say
+from hmi.console.dialogs import move_sentence
+from hmi.console.parts import Right, Text, box, head, panel, say
+from hmi.console.subject import subject
 
 Json = Mapping[str, Any]
 HISTORY_EVERY_S = 2.0
 SHOWN = 40
+NARROW = "\u00a0"  # a space at which no line breaks
 
 
 class PharmacoLoopDisplay:
@@ -28,7 +31,7 @@ class PharmacoLoopDisplay:
                 self._suggestion = SuggestionCard(context)
                 self._history = History(context)
             with box("stack tall"):
-                self._comparison = Comparison(context, "With and without the suggestion")
+                self._comparison = Comparison(context, "With and without the suggestion", "with suggestion")
 
     def show(self) -> None:
         """Hold the proposal of the latest turn."""
@@ -51,8 +54,10 @@ class History:
         self._context = context
         self._shown: Sequence[Json] | None = None
         outer, self._note = panel("Earlier suggestions", "history")
+        with outer:
+            Text("p", "So far: the estimate of now against the forecast without the suggestion.", "small")
         with outer, box("scroll").props('tabindex="0" aria-label="Earlier suggestions"'), box("values", "table"):
-            head("Made", "Moves", "Predicted", "Answer", "Followed")
+            head(Right("Made"), "Moves", "Answer", "Predicted for the end", "So far")
             self._body = ui.element("tbody")
 
     async def refresh(self) -> None:
@@ -61,7 +66,7 @@ class History:
         if found is None or found == self._shown:
             return
         self._shown = found
-        say(self._note, f"{len(found)} in this batch" if found else "none yet")
+        say(self._note, f"{len(found)} in this {subject(self._context.plant).run.lower()}" if found else "none yet")
         self._body.clear()
         with self._body:
             for past in found[:SHOWN]:
@@ -71,19 +76,17 @@ class History:
         told, start = past["suggestion"], self._context.start
         with ui.element("tr"):
             Text("td", words.elapsed(words.hours(told["made_at"], start)), "num time")
-            Text("td", _moves(told, self._context.names) or words.title(told["kind"]), "text")
-            Text("td", _predicted(told["effect"]), "text")
+            Text("td", _moves(told, self._context) or f"{words.title(told['kind'])}: {told['reason']}", "text")
             by = f" by {past['by']}" if past["by"] else ""
             given = f": {past['given']}" if past["given"] else ""
             Text("td", f"{past['status']}{by}{given}", "text")
-            Text("td", _followed(past["followed"], told["effect"]), "text")
+            Text("td", _predicted(told["effect"]), "text")
+            followed = None if past["status"] == "open" else past["followed"]
+            Text("td", _followed(followed, told["effect"]), "text")
 
 
-def _moves(told: Json, names: Mapping[str, str]) -> str:
-    return ", ".join(
-        f"{names.get(m['variable'], m['variable'])} {words.number(m['previous'], 4)} → {words.number(m['value'], 4)}"
-        for m in told["moves"]
-    )
+def _moves(told: Json, context: Context) -> str:
+    return "; ".join(_kept(move_sentence(move, context.plant)) for move in told["moves"])
 
 
 def _predicted(effect: Json | None) -> str:
@@ -91,7 +94,7 @@ def _predicted(effect: Json | None) -> str:
         return words.ABSENT
     places = _places(effect)
     between = f"{words.signed(effect['gain_low'], places)} to {words.signed(effect['gain_high'], places)}"
-    return f"{words.signed(effect['gain'], places)} {effect['unit']} at the end (80 %: {between})"
+    return f"{words.signed(effect['gain'], places)} {words.unit(effect['unit'])} (80 %: {between})"
 
 
 def _followed(followed: Json | None, effect: Json | None) -> str:
@@ -99,10 +102,14 @@ def _followed(followed: Json | None, effect: Json | None) -> str:
         return words.ABSENT
     places = _places(effect)
     actual, without, predicted = (followed[key] for key in ("actual", "without", "predicted"))
-    return (
-        f"{words.signed(actual - without, places)} {effect['unit']} against the old forecast by now, "
-        f"{words.signed(predicted - without, places)} predicted"
-    )
+    unit = words.unit(effect["unit"])
+    came, promised = (words.signed(value - without, places) for value in (actual, predicted))
+    return f"{_kept(f'{came} {unit}')}, predicted {_kept(f'{promised} {unit}')}"
+
+
+def _kept(text: str) -> str:
+    """The text with its last number and unit on one line."""
+    return NARROW.join(text.rsplit(" ", 1))
 
 
 def _places(effect: Json) -> int:

@@ -19,8 +19,8 @@ class CourseDisplay:
                 self._measured = Measured(context.plant)
                 self._estimates = Estimates(context.plant)
             with box("stack middle"):
-                self._trends = Trends(context)
-                self._events = Events()
+                self._trends = Trends(context, screens=0.85)
+                self._events = Events(context.names)
             with box("stack right"):
                 self._suggestion = SuggestionCard(context)
                 self._setpoints = Setpoints(context.plant)

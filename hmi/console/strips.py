@@ -54,9 +54,8 @@ class Strip:
 
 def choices(plant: Mapping[str, Any]) -> dict[str, str]:
     """What can be watched, in the order of the plant, with the name for people."""
-    known = {entry["name"]: entry for entry in [*plant["variables"], *plant["states"]]}
-    listed = {name: words.title(name, entry.get("text", "")) for name, entry in known.items()}
-    return listed | {name: text for name, (text, *_) in EXTRAS.items()}
+    known, named = [entry["name"] for entry in [*plant["variables"], *plant["states"]]], words.names(plant)
+    return {name: named[name] for name in known} | {name: text for name, (text, *_) in EXTRAS.items()}
 
 
 def preferred(plant: Mapping[str, Any], limit: int = 4) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hmi.console import words
@@ -21,6 +21,8 @@ class Subject:
     each: bool = False  # every sample is a point that is seen
     first: tuple[str, ...] = ()  # what is watched when nobody has chosen
     in_days: bool = False
+    alarms: bool = True  # whether there can be any
+    parts: Mapping[str, str] = field(default_factory=dict)  # what the parts of stability are called
 
     def age(self, hours: float) -> str:
         """The elapsed time for the page's head."""
@@ -46,6 +48,20 @@ PATIENT = Subject(
     each=True,
     first=("neurocore.stability", "stress", "sleep", "mood", "level"),
     in_days=True,
+    alarms=False,  # what is urgent is a suggestion
+    parts={
+        "D": "Distance from a calm day",
+        "V": "Swing",
+        "N": "Novelty",
+        "A": "Early activation",
+        "low": "Two samples below 0.50",
+        "fall": "Fall of the score",
+        "red_flag_mood": "Red flag: mood",
+        "red_flag_activation": "Red flag: activation",
+        "good_samples": "Complete of the last 4",
+        "sleep_fall_h": "Sleep lost in 24 h, h",
+        "dose_mg_48h": "Taken in 48 h, mg",
+    },
 )
 
 

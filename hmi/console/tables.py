@@ -10,11 +10,10 @@ from typing import Any
 from nicegui import ui
 
 from hmi.console import words
-from hmi.console.parts import Gauge, Text, box, head, label, mark, panel, say, show
+from hmi.console.parts import Gauge, Right, Text, box, head, label, mark, panel, say, show
 
 Json = Mapping[str, Any]
 EVENTS = 30
-MOST_PLACES = 4  # of an assay beside its estimate: a laboratory knows no more (design)
 SEVERITIES = {"info": "", "warning": "▲", "alarm": "✕"}
 
 
@@ -36,7 +35,7 @@ class Measured:
         self._rows: dict[str, _Row] = {}
         outer, self._note = panel("Measured")
         with outer, box("values", "table"):
-            head("Variable", "Span", "Value", "Unit", "Quality")
+            head("Variable", "Span", Right("Value"), "Unit", Right("Quality"))
             with ui.element("tbody"):
                 for entry in plant["variables"]:
                     if entry["role"] != "assayed":
@@ -88,7 +87,7 @@ class Estimates:
         self._names = words.names(plant)
         outer, self._note = panel("Estimated by the twin")
         with outer, box("values", "table"):
-            head("Quantity", "Value", "± SD", "Unit", "Last assay")
+            head("Quantity", Right("Value"), Right("± SD"), "Unit", Right("Last assay"))
             self._body = ui.element("tbody")
 
     def show(self, decision: Json | None, assays: Sequence[Json], start: datetime | None) -> None:
@@ -118,7 +117,7 @@ def _assay(assay: Json | None, like: str, start: datetime | None) -> str:
     """The last result, with the digits of the estimate, and when its sample was drawn."""
     if assay is None:
         return words.ABSENT
-    places = min(len(like.partition(".")[2]), MOST_PLACES)
+    places = min(len(like.partition(".")[2]), words.LABORATORY)
     return f"{words.number(assay['value'], places)} at {words.elapsed(words.hours(assay['sampled_at'], start))}"
 
 
@@ -134,7 +133,7 @@ class Setpoints:
         outer, self._note = panel("Setpoints")
         show(outer, bool(self._moved) and not plant["advisory_only"])  # where nothing is ever written, none is set
         with outer, box("values setpoints", "table"):
-            head("", *(f"{words.title(e['name'], e['text'])}, {words.unit(e['unit'])}" for e in self._moved))
+            head("", *(Right(f"{words.title(e['name'], e['text'])}, {words.unit(e['unit'])}") for e in self._moved))
             with ui.element("tbody"):
                 for caption in self.ROWS:
                     with ui.element("tr"):
@@ -170,11 +169,12 @@ def _setpoint_texts(setpoint: Json | None, limit: Json | None, places: int, star
 class Events:
     """The latest events, newest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
         self._shown: list[tuple[str, str, str, str]] = []
         outer, self._note = panel("Events", "events")
         with outer, box("scroll"), box("values", "table"):
-            head("Time", "", "Kind", "What happened")
+            head(Right("Time"), "", "Kind", "What happened")
             self._body = ui.element("tbody")
 
     def show(self, events: Sequence[Json], start: datetime | None) -> None:
@@ -193,7 +193,6 @@ class Events:
                     Text("td", text, "text")
         say(self._note, f"latest {len(latest)}" if latest else "none yet")
 
-    @staticmethod
-    def _cells(event: Json, start: datetime | None) -> tuple[str, str, str, str]:
+    def _cells(self, event: Json, start: datetime | None) -> tuple[str, str, str, str]:
         time = words.elapsed(words.hours(event["time"], start))
-        return time, SEVERITIES[event["severity"]], event["kind"], event["text"]
+        return time, SEVERITIES[event["severity"]], event["kind"], words.happened(event, self._names)

@@ -35,19 +35,26 @@ KEY = (
     ("suggested", "with suggestion, 80 %"),
     ("lost", "bad"),
 )
+SIGNS = "lines: S sample, M mode, ✓ ✕ answer, ✎ note, ▸ phase"
 
 
 class Trends:
     """Strips of the chosen variables; the tab remembers the choice, and one time range for all displays.
 
-    `offered` are the variables that this display is about; none means all there are.
+    `offered` are the variables that this display is about; none means all there are. `screens` is how much of a
+    screen's height the chart is given.
     """
 
     def __init__(
-        self, context: Context, title: str = "Trends", key: str = "chosen", offered: Sequence[str] = ()
+        self,
+        context: Context,
+        title: str = "Trends",
+        key: str = "chosen",
+        offered: Sequence[str] = (),
+        screens: float = 1.0,
     ) -> None:
         link, plant, prefs = context.link, context.plant, context.prefs
-        self._context, self._key = context, key
+        self._context, self._key, self._screens = context, key, screens
         self._link, self._plant, self._prefs = link, plant, prefs
         self._seen: tuple[object, ...] = ()
         self._drawn_at, self._drawn_to, self._placed = 0.0, -math.inf, False
@@ -74,6 +81,7 @@ class Trends:
                     with box("key-entry", "span"):
                         box(f"swatch {name}", "i")
                         Text("span", text)
+                Text("span", SIGNS, "key-entry")
             with box("chart-room").props('tabindex="0" role="group" aria-label="Charts"'):
                 self._chart = ui.echart({}).classes("chart")
             self._chart.on("chart:datazoom", self._zoomed, throttle=SETTLED_S, leading_events=False)
@@ -169,7 +177,7 @@ class Trends:
         own = self._window.value == "own"
         places, self._placed = not (own and self._placed), True
         palette = DARK if self._context.dark else LIGHT
-        built = chart.options(drawn, now, self._length(), window, places, palette, self._subject, marks)
+        built = chart.options(drawn, now, self._length(), window, places, palette, self._subject, marks, self._screens)
         parts.place(self._chart, f"min-height:{chart.room_px(len(drawn))}px")
         self._chart.options.clear()
         self._chart.options.update(built)
@@ -180,7 +188,8 @@ class Trends:
         """What happened in this batch, from the record: the page's own list of events is short."""
         answered = await self._link.look("/suggestions", MARKS_EVERY_S) or []
         happened = await self._link.look("/events", MARKS_EVERY_S, limit=500, kind=list(chart.SIGNS)) or []
-        return chart.marks_of(answered, happened, self._link.assays, start)
+        marks = chart.marks_of(answered, happened, self._link.assays, start)
+        return marks if self._screens >= 1.0 else chart.brief(marks)
 
 
 class TrendsDisplay:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hmi.console import words
 from hmi.console.context import Context
-from hmi.console.parts import Text, box, head, mark, panel, say
+from hmi.console.parts import Right, Text, box, head, mark, panel, say
 from hmi.console.tables import Estimates
 from hmi.console.trends import Trends
 
@@ -52,7 +52,7 @@ class Fit:
         with outer:
             self._told = Text("p", classes="lead")
             with box("values", "table"):
-                head("Rate", "Factor to the model", "± SD")
+                head("Rate", Right("Departure from the model"), Right("± SD"))
                 self._body = box("", "tbody")
             self._made = Text("p", classes="small")
 

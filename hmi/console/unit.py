@@ -14,6 +14,8 @@ from hmi.console.synoptic import Synoptic
 from hmi.console.tables import Estimates, Events, Measured
 
 Json = Mapping[str, Any]
+BATCH_EVERY_S = 1.0
+CALM = ("idle", "running", "complete")  # states of a batch that nobody needs to look after
 
 
 class UnitDisplay:
@@ -28,7 +30,7 @@ class UnitDisplay:
             with box("stack middle"):
                 self._progress = Progress(context)
                 self._synoptic = Synoptic(context)
-                self._events = Events()
+                self._events = Events(context.names)
             with box("stack right"):
                 self._suggestion = SuggestionCard(context)
                 self._plates = Faceplates(context)
@@ -45,14 +47,18 @@ class UnitDisplay:
         self._events.show(link.events, start)
 
     async def refresh(self) -> None:
-        """Everything here comes with the turns."""
+        """Fetch the batch; everything else here comes with the turns."""
+        batch = await self._context.link.look("/batch", BATCH_EVERY_S)
+        if batch is not None:
+            self._progress.follow(batch)
+            self._plates.narrow(next((p["limits"] for p in batch["phases"] if p["state"] == "now"), {}))
 
     def change_ground(self) -> None:
         """The drawing takes its colours from the page."""
 
 
 class Progress:
-    """How far the batch is: elapsed fermentation time, phase, and what is left."""
+    """How far batch and phase are: elapsed fermentation time, batch time, state, and what ends the phase."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -63,9 +69,11 @@ class Progress:
             with box("bar-text"):
                 self._phase = Text("span", words.ABSENT, "strong")
                 self._left = Text("span", "", "aside")
+            with box("bar-text"):
+                self._until, self._batch = Text("span", "", "aside"), Text("span", "", "aside")
 
     def show(self) -> None:
-        """Hold phase and time."""
+        """Hold the time that has passed, and the phase as the plant calls it."""
         status, now = self._context.link.status, self._context.now
         length: float | None = self._context.plant["batch_length_h"]
         phase = "" if status is None else status["batch"]["phase"]
@@ -80,3 +88,17 @@ class Progress:
             rest = length - now
             say(self._left, f"{words.clock(abs(rest))} {'left' if rest >= 0 else 'past its planned end'}")
         say(self._note, f"{words.clock(now)} since inoculation ({100 * share:.0f} %)")
+
+    def follow(self, batch: Json) -> None:
+        """Hold the recipe's phase, its age and its end, and the state of the batch."""
+        say(self._batch, f"Batch {batch['state']}, batch time {words.clock(batch['batch_h'])}")
+        mark(self._batch, "abnormal-text", batch["state"] not in CALM)
+        names = [phase["name"] for phase in batch["phases"]]
+        if batch["phase"] not in names:
+            say(self._until, "")
+            return
+        at = names.index(batch["phase"])
+        age = f"for {words.clock(batch['phase_h'])}"
+        known, units = self._context.names, words.units(self._context.plant)
+        ends = words.conditions(batch["phases"][at]["ends_when"], known, units)
+        say(self._until, f"Phase {at + 1} of {len(names)}, {age}" + (f", until {ends}" if ends else ""))

@@ -30,7 +30,7 @@ class WhatIfDisplay:
                 self._form()
                 self._answer()
             with box("stack tall"):
-                self._comparison = Comparison(context, "Present plan and plan by hand")
+                self._comparison = Comparison(context, "Present plan and plan by hand", "plan by hand")
 
     def _form(self) -> None:
         limits = self._context.plant["limits"]
@@ -107,8 +107,9 @@ class WhatIfDisplay:
         admitted = verdict["admitted"]
         say(self._verdict, "✓ Safety would let it through now." if admitted else "✕ Safety would refuse it now.")
         mark(self._verdict, "abnormal-text", not admitted)
-        narrowed = [f"Held back: {words.sentence(n['reason'])}" for n in verdict["narrowed"]]
-        self._reasons.show([words.sentence(text) for text in verdict["refusals"]] + narrowed)
+        names = self._context.names
+        narrowed = [f"Held back: {words.told(n['reason'], names)}" for n in verdict["narrowed"]]
+        self._reasons.show([words.told(text, names) for text in verdict["refusals"]] + narrowed)
         show(self._result, True)
         show(self._write, admitted and self._context.may_act)
 

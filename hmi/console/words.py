@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 ABSENT = "–"
 MARKS = {"good": "✓", "uncertain": "▲", "bad": "✕"}
 ACRONYMS = {"ph": "pH", "co2": "CO2"}
+REPORTS = "the plant reports "
+POWERS = re.compile(r"\b\d(?:\.\d+)?e[+-]\d\d\b")
+CONDITION = re.compile(r"([\w.]+) (==|>=|<=|>|<) (\S+)")
+LABORATORY = 4  # decimals of a result (design)
+AGES = {"batch_h": "the batch has lasted", "phase_h": "this phase has lasted"}
+COMPARED = {"==": "", ">=": "at least", ">": "more than", "<=": "at most", "<": "below"}
 
 
 def decimals(resolution: float) -> int:
@@ -35,23 +42,31 @@ def number(value: float | None, places: int) -> str:
     return text
 
 
+def result(value: float | None) -> str:
+    """What a laboratory found: four digits, and no more decimals than it can know."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    size = math.floor(math.log10(abs(value))) if value else 0
+    return number(value, min(LABORATORY, max(0, 3 - size)))
+
+
 def belief(value: float | None, sd: float | None) -> tuple[str, str]:
     """An estimate and its standard deviation, both with two digits of the latter."""
     if value is None or sd is None or sd <= 0 or not math.isfinite(sd):
         return number(value, 3), ABSENT
-    places = min(6, max(0, 1 - math.floor(math.log10(sd))))
+    places = min(5, max(0, 1 - math.floor(math.log10(sd))))
     return number(value, places), number(sd, places)
 
 
 def signed(value: float | None, places: int) -> str:
     """A difference: always with its sign."""
     text = number(value, places)
-    return f"+{text}" if value is not None and value > 0 else text
+    return f"+{text}" if text[0].isdigit() and float(text) else text
 
 
 def unit(text: str) -> str:
-    """A unit as it is printed: °C for degC, a middle dot for the product."""
-    return text.replace("degC", "°C").replace(".", "·")
+    """A unit as it is printed: °C for degC, a middle dot for the product, nothing for a mere number."""
+    return "" if text == "1" else text.replace("degC", "°C").replace(".", "·")
 
 
 def title(name: str, text: str = "") -> str:
@@ -106,8 +121,8 @@ def correction(log_multiplier: float | None) -> float | None:
 
 
 def sentence(text: str) -> str:
-    """The text with a capital and a full stop."""
-    text = text.strip()
+    """The text with a capital and a full stop, its numbers without powers of ten."""
+    text = POWERS.sub(lambda found: f"{Decimal(found[0]):f}", text.strip())
     if not text:
         return ""
     return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
@@ -133,6 +148,41 @@ def readable(text: str, names: Mapping[str, str]) -> str:
     """The text with variables by the names that people know; a name of one plain word is left as it is."""
     known = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True) if "_" in name)
     return re.sub(rf"\b({known})\b", lambda found: _inside(names[found[0]]), text) if known else text
+
+
+def told(text: str, names: Mapping[str, str]) -> str:
+    """The text as a sentence, with variables by the names that people know."""
+    return sentence(readable(text, names))
+
+
+def happened(event: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """What an event says, with variables and phases by the names that people know."""
+    text = str(event["text"])
+    return text.replace("_", " ") if event["kind"] in ("phase", "batch") else readable(text, names)
+
+
+def conditions(listed: Sequence[str], names: Mapping[str, str], units: Mapping[str, str]) -> str:
+    """What ends a phase, in words; what the plant may report stands together."""
+    told = [condition(text, names, units) for text in listed]
+    reported = [text.removeprefix(REPORTS) for text in told if text.startswith(REPORTS)]
+    others = [text for text in told if not text.startswith(REPORTS)]
+    return ", or ".join([*others, *([REPORTS + " or ".join(reported)] if reported else [])])
+
+
+def condition(text: str, names: Mapping[str, str], units: Mapping[str, str]) -> str:
+    """A condition of the recipe in words: `phase_h >= 6` is "this phase has lasted 6 h"."""
+    found = CONDITION.fullmatch(text)
+    if found is None:
+        return text
+    signal, compared, number = found.groups()
+    family, _, name = signal.partition(".")
+    if signal in AGES:
+        return f"{AGES[signal]} {COMPARED[compared]} {number} h".replace("at least ", "")
+    if signal == "plant.phase":
+        return REPORTS + number.replace("_", " ")
+    what = _inside(names.get(name, title(name or family)))
+    told = f"{'estimated ' if family == 'estimate' else ''}{what} is {COMPARED[compared]} {number}"
+    return f"{told} {units.get(name, '')}".rstrip()
 
 
 def _inside(name: str) -> str:

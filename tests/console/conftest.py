@@ -56,6 +56,7 @@ oxygen_uptake_rate g/(L.h) 0 60 measured Oxygen uptake rate
 carbon_dioxide_evolution_rate mmol/(L.h) 0 5 measured CO2 evolution rate
 air_flow L/h 0 20 measured Air flow
 agitator_power W 0 100 measured Agitator power
+feed_pump % 0 100 measured Sugar pump
 base_flow L/h 0 0.2 measured Base flow
 acid_flow L/h 0 1e-4 measured Acid flow
 feed L/h 0 0.1 manipulated Sugar feed
@@ -78,6 +79,7 @@ TRUTH = {  # at t hours
     "oxygen_uptake_rate": lambda t: 0.1 + 1.4 * _s(t, 45, 8),
     "carbon_dioxide_evolution_rate": lambda t: 0.2 + 1.9 * _s(t, 45, 8),
     "air_flow": lambda t: 8.6 + 0.02 * math.sin(t * 5),
+    "feed_pump": lambda t: 42.5,
     "agitator_power": lambda t: 29.9 + 0.3 * math.sin(t * 1.7),
     "base_flow": lambda t: 0.002 + 0.03 * _s(t, 40, 10),
     "acid_flow": lambda t: 3.1e-5,
@@ -200,7 +202,9 @@ class Bench:
             "text": "Penicillin pilot reactor",
             "advisory_only": self.advisory_only,
             "variables": [
-                dict(zip(("name", "unit", "low", "high", "role", "text"), row, strict=False)) for row in VARIABLES
+                dict(zip(("name", "unit", "low", "high", "role", "text"), row, strict=False))
+                | {"output": "feed_pump" if row[0] == "feed" else ""}
+                for row in VARIABLES
             ],
             "states": [{"name": name, "unit": unit, "text": text} for name, unit, text, _ in STATES],
             "limits": {
@@ -324,6 +328,9 @@ class Bench:
             {"name": "Historian", "state": "ok", "text": "recording", "facts": facts},
             {"name": "Data", "state": "warn", "text": "1 interval without data in this batch"},
         ]
+
+    async def report(self) -> bytes | str:
+        return b"<!doctype html><title>Batch PEN-0042</title><h1>Batch PEN-0042</h1>"
 
     async def submit(self, intent: Intent) -> Ruling:
         self.intents.append(intent)

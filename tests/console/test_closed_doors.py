@@ -86,6 +86,17 @@ def test_a_gateway_whose_users_nobody_added_does_not_start(bench, tmp_path):
         asyncio.run(start())
 
 
+def test_a_port_that_is_taken_is_told_in_one_sentence(bench):
+    async def start(port):
+        async with serving(bench, "127.0.0.1", port):
+            pass
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Fault, match=rf"cannot listen at 127.0.0.1:{port} \(address already in use\); end what is"):
+            asyncio.run(start(port))
+
+
 def test_over_tls_the_gateway_answers_who_has_signed_in(bench, tmp_path):
     chain, key = certificate(tmp_path)
     users = Users(tmp_path / "users.json")

@@ -74,7 +74,7 @@ def cells(page, name):
 
 
 def plate(page, name):
-    """PV, SP, mode and owner on a faceplate."""
+    """PV, SP, OP, mode and owner on a faceplate."""
     card = page.locator(".faceplate").filter(has=page.get_by_role("heading", name=name))
     return [
         *card.locator(".big").all_inner_texts(),
@@ -108,7 +108,8 @@ def test_the_page_shows_values_units_quality_estimates_setpoints_and_mode(page):
     assert cells(page, "Temperature")[2:] == ["24.98", "°C", "✓"]
     assert cells(page, "Sugar feed")[2:] == ["0.0420", "L/h", "✓"]
     assert cells(page, "Biomass")[1:] == ["17.12", "± 0.35", "g/L", "17.09 at 88.0 h"]
-    assert plate(page, "Sugar feed") == ["0.0420", "0.0420", "LOCAL", "the plant's own recipe"]
+    assert plate(page, "Sugar feed") == ["0.0420", "0.0420", "42.5", "LOCAL", "the plant's own recipe"]
+    assert plate(page, "Precursor feed")[2] == "–"  # its plant shows no output
     assert page.locator(".mode-name").inner_text() == "ADVISORY"
     assert page.get_by_text("96 h 15 min").first.is_visible()
     assert page.get_by_text("A. Keller: commissioning is finished").first.is_visible()
@@ -162,7 +163,7 @@ def test_accepting_reaches_the_loop_and_the_ruling_is_shown_in_words(page, bench
     assert (intent.kind, intent.by, intent.suggestion) == ("accept", "B. Ito", "S-0017")
     press(page, "Close")
     shows(page, ".suggestion", "in force by B. Ito, lease until 97.2 h")
-    assert plate(page, "Sugar feed")[1:] == ["0.0460", "REMOTE", "NeuroTwin"]
+    assert plate(page, "Sugar feed")[1:] == ["0.0460", "42.5", "REMOTE", "NeuroTwin"]
     shows(page, ".events", "B. Ito: S-0017 is accepted")
 
 
@@ -192,9 +193,30 @@ def test_an_answer_that_has_to_wait_for_a_turn_says_so_and_then_what_became_of_i
     page.get_by_role("button", name="Accept").click()
     give(page, "Your name", "B. Ito")
     press(page, "Accept")
+    shows(page, ".dialog", "Asked; the next reading decides.")
     shows(page, ".dialog", "Queued: it is judged in the next turn", timeout=8000)
     bench.silent_turns = False
     shows(page, ".dialog", "✓ Granted")
+
+
+def test_a_controller_that_was_started_anew_meanwhile_knows_nothing_of_what_was_asked(page, bench, gateway):
+    bench.silent_turns = True
+    page.get_by_role("button", name="Accept").click()
+    give(page, "Your name", "B. Ito")
+    press(page, "Accept")
+    shows(page, ".dialog", "Queued: it is judged in the next turn", timeout=8000)
+    gateway.stop()
+    bench.silent_turns = False
+    gateway.start(bench)
+    shows(page, ".dialog", "▲ Not known: The controller was started anew and knows nothing of it", timeout=8000)
+
+
+def test_the_report_opens_from_the_batch_display(opened):
+    page = opened("/batch")
+    with page.expect_popup() as report:
+        page.get_by_role("link", name="Open the report").click()
+    report.value.get_by_role("heading", name="Batch PEN-0042").wait_for()
+    report.value.close()
 
 
 def test_auto_is_set_only_when_it_is_confirmed_a_second_time(page, bench):

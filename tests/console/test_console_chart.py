@@ -139,6 +139,11 @@ def test_what_happened_is_marked_where_it_was_and_a_sample_where_it_was_drawn():
     assert [line["xAxis"] for line in through] == [40.0, 45.0, 48.0, 50.0, 61.0, 96.0]
 
 
+def test_a_low_chart_marks_a_phase_by_its_sign_alone():
+    marks = [chart.Mark(2.0, "▸ Growth", "phase"), chart.Mark(12.0, "S", "sample")]
+    assert chart.brief(marks) == [chart.Mark(2.0, "▸", "sign"), marks[1]]
+
+
 @pytest.mark.parametrize("count", [1, 4, 6, 20])
 def test_strips_lie_one_below_the_other_and_leave_room_for_the_time_axis(count):
     built = options(*[strip()] * count)

@@ -69,6 +69,7 @@ def page(course):
         page = browser.new_page(viewport={"width": 1366, "height": 768})
         page.set_default_timeout(15000)
         page.goto(f"http://127.0.0.1:{port}/")
+        page.locator(".reactor-card").get_by_text("Stability", exact=True).wait_for()
         page.get_by_role("link", name="patient-0").click()
         page.get_by_text("day 4, 18 h").wait_for()
         yield page
@@ -81,6 +82,7 @@ def test_the_page_speaks_of_a_patient_and_says_what_it_is_not(page):
     assert "escitalopram, 10 mg every 24 h" in header
     assert page.get_by_text("Research use only. Advisory. Not a medical device.").is_visible()
     assert "The recording is over" in page.locator(".banner").inner_text()
+    assert page.locator(".alarm-bar").locator("visible=true").count() == 0  # a patient has no alarms to be calm about
 
 
 def test_the_suggestion_stands_with_reason_evidence_and_confidence_and_nothing_can_be_set(page):

@@ -178,6 +178,8 @@ def test_a_wrong_password_lets_nobody_in_and_says_no_more(browser, plant):
 
 
 def test_an_alarm_is_seen_on_every_display_acknowledged_in_one_click_and_shelved(omar, plant):
+    omar.goto(plant.url)
+    says(omar, ".reactor-card", "1 alarm, 1 not acknowledged: ▼ MEDIUM Broth warm")
     page = go(omar, plant, "/twin")
     bar = page.locator(".alarm-bar")
     bar.get_by_text(re.compile("MEDIUM Broth warm")).wait_for()
@@ -221,9 +223,9 @@ def test_a_rejected_suggestion_is_in_the_audit_with_its_reason_and_nothing_is_wr
 def test_an_accepted_suggestion_is_written_and_the_plant_follows_it(omar, plant):
     page = go(omar, plant, "")
     told = answer(page, "Accept", "agreed")
-    written = re.search(r"Written: S\S+ by omar: .*?(\w+) = ([\d.e-]+) L/h.* read back", told)
+    written = re.search(r"Written: S\S+ by omar: .*?(precursor feed|feed) = ([\d.e-]+) L/h.* read back", told)
     assert written, told
-    pump = {"feed": "FIC201", "precursor_feed": "FIC202"}[written[1]]
+    pump = {"feed": "FIC201", "precursor feed": "FIC202"}[written[1]]
     value = float(written[2])
     assert plant.value(f"{pump}.SP_ACTIVE") == pytest.approx(value, rel=1e-4)
     until = time.monotonic() + 20
@@ -254,7 +256,7 @@ def test_what_if_shows_both_plans_and_what_safety_admits_is_written_and_read_bac
     wanted = f"{float(field.input_value()) + 0.0001:.6f}"  # a little more than in force, whatever was accepted before
     field.fill(wanted)
     page.get_by_role("button", name="Forecast").click()
-    page.get_by_text(re.compile("at the end: [+−]")).wait_for()
+    says(page, ".by-hand .ruling, .effect-panel", r"at the end: [+−\d]")
     says(page, ".effect-panel", "✓ Safety would let it through now")
     drawn = "() => getElement(document.querySelector('.chart').id.slice(1)).chart.getOption().series"
     drawn += ".filter(s => s.id.includes(':fan1') && s.data.length > 5).length"
@@ -270,6 +272,20 @@ def test_what_if_shows_both_plans_and_what_safety_admits_is_written_and_read_bac
     card = page.locator(".faceplate").filter(has=page.get_by_role("heading", name="Precursor feed"))
     card.locator(".plate-mode").get_by_text("REMOTE").wait_for()
     assert card.locator(".big").nth(1).inner_text() == wanted
+
+
+def test_the_unit_display_tells_phase_and_batch_and_the_report_of_the_batch_opens(omar, plant):
+    page = go(omar, plant, "")
+    says(page, ".course", r"Phase \d of \d, for \d+ h \d\d min, until ")
+    says(page, ".course", r"Batch running, batch time \d+ h \d\d min")
+    go(page, plant, "/batch")
+    says(page, ".recipe", "the plant reports production")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Open the report").click()
+    report = opened.value
+    report.get_by_role("heading", name="Batch SIM-003").wait_for(timeout=150000)
+    assert "agreed" in report.content() and "the new lot of PAA is not released" in report.content()
+    report.close()
 
 
 def test_a_result_entered_by_hand_moves_the_estimate(omar, plant):

@@ -268,7 +268,7 @@ def test_every_route_is_documented_and_the_documentation_loads_nothing_from_else
     assert {path.removeprefix("/api/v1") for path in described} == {
         "/plant", "/state", "/forecast", "/trend", "/assays", "/gaps", "/events", "/stream", "/intents",
         "/intents/{key}", "/health", "/what-if", "/suggestions", "/surface", "/system", "/session",
-        "/alarms", "/alarms/{name}/{action}", "/batch", "/batch/{action}", "/samples", "/notes",
+        "/alarms", "/alarms/{name}/{action}", "/batch", "/batch/{action}", "/samples", "/notes", "/report",
     }  # fmt: skip
     for methods in described.values():
         for route in methods.values():
@@ -326,3 +326,15 @@ def test_the_surface_spans_two_states_around_the_present(bench, client):
     assert told["here"][0] == pytest.approx(bench.decision.estimate["biomass"])
     assert max(abs(v) for row in told["values"] for v in row) <= 0.5
     assert client.get("/surface", params={"rate": "yield"}).status_code == 422
+
+
+def test_the_report_is_a_page_or_a_conflict_that_says_why_there_is_none(bench, client, monkeypatch):
+    told = client.get("/report")
+    assert told.headers["content-type"].startswith("text/html") and "Batch PEN-0042" in told.text
+
+    async def none():
+        return "there is no batch yet to report of"
+
+    monkeypatch.setattr(bench, "report", none)
+    told = client.get("/report")
+    assert (told.status_code, told.json()["detail"]) == (409, "there is no batch yet to report of")

@@ -36,3 +36,8 @@ def test_a_late_result_is_no_new_sample_and_a_refused_entry_is_neither():
     assert ruled("sample", sample=Sample(AT, 0.0, (result,)))[0][0] == "assay"
     assert ruled("sample", granted=False, sample=Sample(AT, 0.02, (result,)))[0][0] == "loop"
     assert ruled("note", granted=False)[0][0] == "loop"
+
+
+def test_a_phase_that_ends_as_planned_is_no_matter_of_the_loop():
+    notes = ("phase growth is over; production begins", "NeuroCore was started anew")
+    assert list(happened(NOW, replace(NOW, notes=notes))) == [("batch", notes[0]), ("loop", notes[1])]

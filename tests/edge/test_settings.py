@@ -75,6 +75,12 @@ FAULTS = {
         "[[variable]] 'ph' setpoint belongs to a manipulated variable",
         "remove it",
     ),
+    "an output that is not measured": (
+        'active = "FIC201.SP_ACTIVE"',
+        'active = "FIC201.SP_ACTIVE"\noutput = "air_flwo"',
+        "'feed': output names 'air_flwo', no measured variable",
+        "mean 'air_flow'?",
+    ),
     "no setpoint": (
         'setpoint = "FIC201.SP"',
         "",

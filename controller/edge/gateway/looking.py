@@ -1,4 +1,4 @@
-"""Routes that look deeper and change nothing: what if, what was suggested, what NeuroCore learned, how the parts do."""
+"""Routes that look deeper and change nothing: what if, past suggestions, the surface, the parts, the report."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, HTTPException, Query
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from controller.edge.advice import Past
@@ -188,3 +189,12 @@ def _span(correction: Correction, name: str, points: int) -> list[float]:
 async def system(source: TheSource) -> list[SystemView]:
     """Link, loop, historian, outbox, data without gaps and NeuroCore: a word, a sentence and the figures."""
     return [SystemView.model_validate(part) for part in await source.system()]
+
+
+@router.get("/report", summary="The report of the batch so far", response_class=HTMLResponse, responses=NO_SCAN)
+async def report(source: TheSource) -> HTMLResponse:
+    """One page that asks the network for nothing, as `neurotwin report` writes it; it takes some seconds to make."""
+    made = await source.report()
+    if isinstance(made, str):
+        raise HTTPException(409, made)
+    return HTMLResponse(made)

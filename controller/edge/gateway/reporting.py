@@ -14,6 +14,7 @@ from controller.edge.advice import Followed, Past, followed
 from controller.edge.gateway.source import Bucket
 from controller.edge.gateway.system import parts_of
 from controller.edge.historian.history import History
+from controller.edge.reports import Reports
 from controller.edge.runner import Runner
 from controller.records import Decision, Intent, Ledger, Ruling
 from twin.forecast import Step
@@ -34,14 +35,16 @@ _GAP = ("variable", "start", "end", "cause", "text", "backfilled", "note")
 class Report:
     """The Source of one runner."""
 
-    def __init__(self, runner: Runner, model: Model, reader: History) -> None:
+    def __init__(self, runner: Runner, model: Model, reader: History, reports: Reports) -> None:
         self._runner = runner
         self._model = model
         self._reader = reader
+        self._reports = reports
 
     def plant(self) -> Mapping[str, Any]:
         """What does not change while the controller runs."""
         settings, parts = self._runner.settings, self._runner.parts
+        outputs = {v.name: v.output or "" for v in settings.manipulated()}
         return {
             "name": parts.plant.name,
             "model": parts.plant.model,
@@ -49,6 +52,7 @@ class Report:
             "advisory_only": parts.plant.advisory_only,
             "variables": [
                 {"name": v.name, "unit": v.unit, "low": v.low, "high": v.high, "role": v.role, "text": v.text}
+                | {"output": outputs.get(v.name, "")}
                 for v in parts.plant.variables
             ],
             "states": [{"name": s.name, "unit": s.unit} for s in self._model.states],
@@ -159,6 +163,10 @@ class Report:
     async def system(self) -> Sequence[Mapping[str, Any]]:
         """The parts of the system, from the link to NeuroCore."""
         return await asyncio.to_thread(parts_of, self._runner, self._reader)
+
+    async def report(self) -> bytes | str:
+        """The report of the batch that runs."""
+        return await self._reports.of(self._batch())
 
     def subscribe(self) -> AsyncIterator[datetime]:
         """The process time of each turn."""

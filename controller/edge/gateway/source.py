@@ -72,6 +72,9 @@ class Source(Protocol):
     async def system(self) -> Sequence[Mapping[str, Any]]:
         """The parts of the system: SystemView."""
 
+    async def report(self) -> bytes | str:
+        """The report of the batch so far as HTML, or why there is none."""
+
     def alarms(self) -> tuple[Sequence[Definition], AlarmRules]:
         """Every alarm there can be, and what holds for all of them."""
 
@@ -91,6 +94,7 @@ class VariableView(View):
     high: float
     role: Role
     text: str = ""
+    output: str = ""  # the measured variable by which the plant shows what this loop's controller gives out
 
 
 class QuantityView(View):
