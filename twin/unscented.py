@@ -15,7 +15,6 @@ import numpy as np
 from twin.integrate import LANES, kernels, terms
 from twin.model import Array, Model, compiled, parameter_values
 
-
 STAGE_STEPS = 60  # of the model's own, after which the sigma points are renewed (design)
 
 
