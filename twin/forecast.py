@@ -19,6 +19,9 @@ from twin.model import Array, Model, compiled, parameter_values
 
 Flags = NDArray[np.bool_]
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)  # of a Band
+# After t hours a random walk of q per sqrt(h) has moved what it drives by sqrt(t^3/3) q, a member that drifts as
+# q sqrt(t) by 2/3 sqrt(t^3) q. By this factor the drift is smaller that moves it as far as the walk.
+RAMP = 3.0**0.5 / 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ def _draws(model: Model, estimate: Estimate, members: int, outlook: Outlook) -> 
     value, vector = np.linalg.eigh(covariance / np.outer(scale, scale))
     root = scale[:, None] * vector * np.sqrt(np.maximum(value, 0.0))
     start = np.array(estimate.mean + estimate.log_multipliers) + normal[:, :n] @ root.T
-    return start, normal[:, n:] * np.array([m.noise_sd for m in model.multipliers])
+    return start, RAMP * normal[:, n:] * np.array([m.noise_sd for m in model.multipliers])
 
 
 @functools.lru_cache(maxsize=8)

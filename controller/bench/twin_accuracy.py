@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
 from controller.campaign import campaign, closed_loop
+from controller.records import Situation
 from plant_sim.faults import Fault, FaultKind
 from twin.correction import none
-from twin.forecast import Plan, Step
+from twin.estimate import Estimate
 
 FROM_H = 30.0  # before it there is hardly any product to be wrong about
 AHEAD_H = (6.0, 12.0, 24.0)  # at which the bands are checked
 EVERY_H = 12.0  # a forecast is made
+MEMBERS = 64  # of a forecast
 JUDGED = ("biomass", "product", "substrate")
 BANDED = ("biomass", "product", "precursor")
 # Batch k has the k-th of these; windows and the shares of air and sugar after Goldrick 2015, other sizes design.
@@ -86,17 +88,20 @@ def _follow(seed: int, into: Seen, fault: Fault | None) -> None:
         if fault is None and hours > FROM_H:
             pending = _check(pending, hours, truth, into)
             if abs(hours % EVERY_H) < 1e-9 and hours + max(AHEAD_H) < settings.batch.length_h:
-                pending += _foreseen(made, track.now, situation.setpoints, hours)
+                pending += _foreseen(made, track.now, situation, hours)
         batch.advance(settings.connection.scan_s)
 
 
-def _foreseen(made: Any, estimate: Any, setpoints: Any, hours: float) -> list[tuple[float, dict[str, Any]]]:
-    """(hour, bands) of a forecast under the setpoints in force."""
-    nothing, found = none([m.name for m in made.model.multipliers]), []
+def _foreseen(made: Any, estimate: Estimate, situation: Situation, hours: float) -> list[tuple[float, dict[str, Any]]]:
+    """(hour, bands) of what the loop expects if nothing is changed, from the estimate alone.
+
+    What the recipe will do is foreseen with it: a feed that has not begun begins when its latch opens. The correction
+    has no say, so that multipliers keep their estimates: one that says zero would pull them to the nominal plant.
+    """
+    nothing, plan, found = none(()), made.parts.loop.hold(estimate, situation), []
     for ahead in AHEAD_H:
-        flows = {name: setpoints[name] for name in ("feed", "precursor_feed")}
-        plan = Plan((Step(estimate.time, flows),), estimate.time + timedelta(hours=ahead), None)
-        forecast = made.parts.engine.forecast(estimate, nothing, plan, 64)
+        until = replace(plan, end=estimate.time + timedelta(hours=ahead))
+        forecast = made.parts.engine.forecast(estimate, nothing, until, MEMBERS)
         found.append((hours + ahead, {name: forecast.bands[name] for name in BANDED}))
     return found
 

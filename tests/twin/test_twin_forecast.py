@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from twin.correction import Correction, Population, none
 from twin.engine import TwinEngine
-from twin.forecast import Outlook, Plan, Step, objectives
+from twin.estimate import Estimate
+from twin.forecast import Outlook, Plan, Step, forecast, objectives
+from twin.model import Input, Model, Multiplier, Output, Parameter, State
 from twin.models.penicillin import FEED_LATCH, MODEL
 from twin.signals import Variable
 
+START = datetime(2026, 1, 1, tzinfo=UTC)
 KEEP = none(())  # the correction says nothing, so that multipliers keep their estimates
 FADE = none([m.name for m in MODEL.multipliers])
 
@@ -84,6 +87,54 @@ def test_bands_hold_the_truth_about_as_often_as_they_say(engine, kit):
                 found.append(np.mean((truth >= band.low95[1:]) & (truth <= band.high95[1:])))
     for name, found in inside.items():
         assert np.mean(found) > 0.75, name
+
+
+def test_bands_of_the_simulated_plant_are_neither_much_too_narrow_nor_much_too_wide(engine, kit):
+    """Most of what is asked of the bands: 80 and 95 % are within reach of what few batches can show."""
+    ahead = {"biomass": [], "product": [], "precursor": []}
+    for seed in (11, 12, 13):
+        record = kit.plant_batch(seed)
+        tracks = kit.followed(engine, record)
+        for begin in range(36, 205, 12):
+            now = tracks[round(begin / kit.SCAN_H)].now
+            plan = _plan(now, hours=24.0, latch=FEED_LATCH, feed=0.042, precursor_feed=0.00045)
+            made = engine.forecast(now, KEEP, plan, members=64)
+            for hour in (6.0, 12.0, 24.0):
+                at = int(np.argmin([abs((t - now.time).total_seconds() / 3600 - hour) for t in made.times]))
+                true = record.truth[round((made.times[at] - kit.START).total_seconds() / 3600 / kit.SCAN_H)]
+                for name, found in ahead.items():
+                    band, value = made.bands[name], true[kit.NAMES.index(name)]
+                    found.append(
+                        (band.low80[at] <= value <= band.high80[at], band.low95[at] <= value <= band.high95[at])
+                    )
+    for name, found in ahead.items():
+        in80, in95 = np.mean(found, axis=0)
+        assert 0.6 < in80 < 0.97, name
+        assert in95 > 0.8, name
+
+
+def test_a_member_that_drifts_strays_as_far_as_what_a_random_walk_drives():
+    walk = Multiplier("rate", 0.1, 0.004, 1.0)
+    model = Model(
+        name="ramp",
+        states=(State("amount", "g", 0.0, 1e-9, 1e-9, positive=False),),
+        multipliers=(walk,),
+        inputs=(Input("flow", "g/h", 0.0),),
+        outputs=(Output("amount", "g", 1.0),),
+        parameters=(Parameter("fed", 1.0, "g/h", "design"),),
+        rhs=lambda x, u, p, m: (u[0] + p[0] * (m[0] - 1.0),),
+        observe=lambda x, u, p, m: (x[0],),
+        objective=lambda x: x[0],
+        objective_name="amount",
+        objective_unit="g",
+        step_h=0.1,
+    )
+    covariance = ((1e-18, 0.0), (0.0, 1e-18))
+    sure = Estimate(START, ("amount",), (0.0,), ("rate",), (0.0,), covariance, {"flow": 0.0}, {}, 0.0, 0)
+    made = forecast(model, sure, KEEP, _plan(sure, hours=24.0), members=2001)
+    rng = np.random.default_rng(1)
+    walks = np.cumsum(walk.noise_sd * np.sqrt(0.1) * rng.standard_normal((4000, 240)), axis=1)
+    assert np.std(made.objective) == pytest.approx(0.1 * walks.sum(axis=1).std(), rel=0.06)
 
 
 def test_the_feed_stays_shut_until_sugar_is_used_up_and_then_stays_open(engine, kit):

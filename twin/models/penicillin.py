@@ -102,16 +102,17 @@ def objective(x: Vector) -> Any:
 
 
 # Priors are Birol 2002's initial values with the batch-to-batch spread of Goldrick 2015; the random walks and
-# the noise floors are design, chosen so that the innovations of simulated batches agree with their expected spread.
+# the noise floors are design, chosen so that the innovations of simulated batches agree with their expected spread and
+# their bands hold the truth as often as they say.
 MODEL = Model(
     name="penicillin",
     states=(
-        State("biomass", "g/L", 0.1, 0.02, 0.003),
+        State("biomass", "g/L", 0.1, 0.02, 0.0005),
         State("product", "g/L", 0.0, 1e-4, 3e-5),
         State("substrate", "g/L", 15.0, 1.5, 0.0003),
         State("dissolved_oxygen", "%", 100.0, 2.0, 1.0),
         State("volume", "L", 100.0, 1.0, 0.01),
-        State("precursor", "mg/L", 1400.0, 70.0, 8.0),
+        State("precursor", "mg/L", 1400.0, 50.0, 5.0),
     ),
     multipliers=(
         Multiplier("growth", 0.15, 0.02, 1.0),
