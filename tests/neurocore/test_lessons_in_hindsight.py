@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from controller.neurocore import rates
 from controller.neurocore.core import bioreactor_core
 from controller.neurocore.lessons import GLIMPSE_EVERY, HALF_WINDOW, KEEP_EVERY, Glimpse, Lesson, Teacher
 from twin.correction import evaluate
@@ -169,3 +170,18 @@ def test_a_rate_that_varies_as_much_as_expected_leaves_no_weight_at_its_limit(sn
             core.step(snapshot(at), estimate(at, states=states, logs=logs, sd=0.01))
     largest = np.abs(np.array(core.snapshot()["weights"])).max()
     assert 50 < largest < 250
+
+
+def test_the_first_few_lessons_on_a_state_say_nearly_all():
+    """A first batch is over before small shares would have added up; the error's seven bits are what delays it."""
+    core = bioreactor_core("reference", MODEL, hindsight=True)
+    target = -0.3
+    for log in (target, 0.0):
+        lesson = Lesson((8.0, 0.5, 0.4, 1200.0), (log,) * len(core._learner.names), (True,) * len(core._learner.names))
+        said = [rates.log_multipliers(core._learner, core._send(lesson.state, lesson)) for _ in range(4)][-1]
+        assert said["production"] == pytest.approx(log, abs=0.05 * abs(target))
+
+
+def test_later_lessons_close_a_quarter():
+    shares = [rates.HINDSIGHT.share(n) for n in (0, 2000, 6000, 100_000)]
+    assert shares == pytest.approx([1.0, 0.5, 0.25, 0.25])
