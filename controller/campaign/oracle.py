@@ -1,5 +1,4 @@
-# ruff: noqa: N806 - symbols as in the papers
-"""The practical limit: the same optimiser, with the simulated penicillin vessel's own equations and its true state.
+"""The practical limit: the same optimiser, with the simulated vessel's own equations and its true state.
 
 It knows each batch's constants and the disturbance of this hour, which it expects to fade as it does; what is still to
 come it does not know either.
@@ -7,175 +6,104 @@ come it does not know either.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from math import exp, sqrt, tanh
-from typing import Any
 
 import numpy as np
 
+from controller.assembly import served_by
+from controller.campaign import truth_mab, truth_penicillin
 from controller.campaign.closed_loop import Scan, setpoints
-from controller.envelope import Envelope
+from controller.campaign.truth import FADE_H, Truth
+from controller.envelope import Bound, Envelope
 from controller.settings import Settings
 from plant_sim.batch import Batch
-from plant_sim.penicillin import GAS, Parameters
 from plant_sim.recipe import Phase
-from plant_sim.variation import KEEP, STEP_H, Wander
 from twin.collocation import Control, Problem
+from twin.forecast import Latch
 from twin.integrate import course
-from twin.model import Array, Input, Model, Multiplier, Output, Parameter, State, Vector, fmax
+from twin.model import Array, Model
 from twin.optimise import Optimiser, Optimum, Start, later
 
-BIROL = "the simulated vessel (Birol 2002, Goldrick 2015)"
-FADE_H = -STEP_H / math.log(KEEP)  # of the in-batch disturbances
-PH, KELVIN = 5.0, 298.0  # where the plant's own loops hold the vessel
-NAMES = (
-    *("mu", "Kx", "Kox", "mu_p", "Kp", "KI", "Kop", "K", "A50", "Yxs", "Yps", "Yxo", "Ypo", "mx", "mo", "alpha"),
-    *("beta", "CL_star", "vis0", "n_vis", "sf", "c_PAA", "loss", "Y_PAA_P", "Y_PAA_X", "m_PAA", "PAA_low"),
-    *("PAA_high", "w", "phi", "k1", "k2", "t1", "t2"),
-)
-
-
-def rhs(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
-    """Rates of change per hour of the vessel at constant pH and temperature."""
-    X, P, S, DO, V, PAA, A, vis, t = x
-    feed, precursor_feed, base_flow, acid_flow, air_flow, agitator_power = u
-    mu_x, Kx, Kox, mu_p, Kp, KI, Kop, K, A50, Yxs, Yps, Yxo, Ypo, mx, mo, alpha = p[:16]
-    beta, CLs, vis0, n_vis, sf, c_PAA, loss, Y_P, Y_X, m_PAA, low, high, w, phi, k1, k2, t1, t2 = p[16:]
-    S = fmax(S, 0.0)
-    CL = fmax(DO, 0.0) / 100.0 * CLs
-    mu = m[0] * mu_x * S / (Kx * X + S + 1e-9) * CL / (Kox * X + CL + 1e-9) * 0.5 * (1.0 + tanh((high - PAA) / w))
-    age = 1.0 / (1.0 + (A / A50) ** 4)
-    window = 0.5 * (1.0 + tanh((PAA - low) / w))
-    q_P = m[1] * mu_p * S / (Kp + S + S * S / KI) * CL**3 / (Kop * X + CL**3 + 1e-12) * window * age
-    our = mu * X / Yxo + q_P * X / Ypo + mo * X * CL / (CL + 1e-2)
-    flow = feed + precursor_feed + base_flow + acid_flow - loss * V
-    D = flow / V
-    thick = (fmax(vis, 4.0) / vis0) ** (-n_vis)
-    kLa = alpha * sqrt(fmax(air_flow, 0.0)) * (agitator_power / V) ** beta * thick
-    used = (Y_P * q_P * X + Y_X * mu * X + m_PAA * P) * fmax(PAA, 0.0) / (fmax(PAA, 0.0) + 1.0)
-    swelling = (1.0 + exp(-k1 * (t - t1))) * (1.0 + exp(-k2 * (t - t2)))
-    return (
-        mu * X - D * X,
-        q_P * X - K * P - D * P,
-        -mu * X / Yxs - q_P * X / Yps - mx * S / (S + 1e-3) * X + m[2] * feed * sf / V - D * S,
-        kLa * (100.0 - DO) - 100.0 / CLs * our - D * DO,
-        flow,
-        m[3] * precursor_feed * c_PAA / V - used - D * PAA,
-        1.0 - mu * A,
-        3.0 * (phi * fmax(X, 1e-6)) ** (1.0 / 3.0) / swelling,
-        1.0,
-    )
-
-
-def observe(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
-    """Oxygen, the one thing that the model must show."""
-    return (x[3],)
-
-
-def objective(x: Vector) -> Any:
-    """Product in the vessel, g."""
-    return x[1] * x[4]
-
-
-def model_of(q: Parameters) -> Model:
-    """The vessel with these constants."""
-    H = 10.0**-PH
-    f_pH = 1.0 / (1.0 + q.K1 / H + H / q.K2)
-    f_T = q.kg * math.exp(-q.Eg / (GAS * KELVIN)) - q.kd * math.exp(-q.Ed / (GAS * KELVIN))
-    loss = q.lam * (math.exp(5.0 * (KELVIN - q.T0) / (q.Tv - q.T0)) - 1.0)
-    values = q._asdict() | {"mu": q.mu_x * f_pH * f_T, "loss": loss}
-    state = {"biomass": 0.1, "product": 0.0, "substrate": 15.0, "dissolved_oxygen": 100.0, "volume": 100.0}
-    state |= {"precursor": 1400.0, "age": 0.0, "viscosity": 4.0, "time": 0.0}
-    return Model(
-        name="penicillin-truth",
-        states=tuple(State(name, "", value, 1.0, 1.0) for name, value in state.items()),
-        multipliers=tuple(Multiplier(n, 0.1, 0.1, 1.0) for n in ("growth", "production", "sugar", "precursor")),
-        inputs=(
-            Input("feed", "L/h", 0.0),
-            Input("precursor_feed", "L/h", 0.0),
-            Input("base_flow", "L/h", 0.0),
-            Input("acid_flow", "L/h", 0.0),
-            Input("air_flow", "L/h", 8.6),
-            Input("agitator_power", "W", 30.0),
-        ),
-        outputs=(Output("dissolved_oxygen", "%", 1.0),),
-        parameters=tuple(Parameter(name, values[name], "", BIROL) for name in NAMES),
-        rhs=rhs,
-        observe=observe,
-        objective=objective,
-        objective_name="product",
-        objective_unit="g",
-    )
+TRUTHS = {"penicillin": truth_penicillin.TRUTH, "mab": truth_mab.TRUTH}  # by the twin's model that serves each
+LEASE_H = 2.0  # of what it sets, which it sets anew every hour
 
 
 def steered(settings: Settings, batch: Batch, envelope: Envelope, every_h: float = 1.0) -> Iterator[Scan]:
     """The batch under the oracle, one scan an hour."""
-    controls = [
-        Control(name, settings.limits[name].low, settings.limits[name].high, settings.limits[name].max_rate_per_h)
-        for name in ("feed", "precursor_feed")
-    ]
-    bounds = tuple(bound for bound in envelope.bounds if bound.variable in ("dissolved_oxygen", "volume", "precursor"))
-    memory: dict[str, Any] = batch.memory()
-    q = Parameters(**memory["parameters"])
-    named = tuple(bound.variable for bound in bounds)
-    optimiser = Optimiser(Problem(model_of(q), tuple(controls), named, named, span_h=settings.batch.length_h))
+    truth, latch = TRUTHS[settings.plant.model], served_by(settings).latch
+    bounds = tuple(bound for bound in envelope.bounds if bound.variable in truth.bounded)
+    optimiser = _optimiser(settings, batch, truth, bounds)
     last: Optimum | None = None
     for k in range(round(settings.batch.length_h / every_h)):
-        hours = k * every_h
-        start = _start(optimiser, settings, batch, q, hours, bounds)
+        start = _start(optimiser, settings, batch, truth, latch, k * every_h, bounds)
         found = optimiser.solve(start, later(last, every_h) if last is not None else None)
         last = found if found.solved else None
-        _write(settings, batch, k, found)
+        _write(settings, batch, k, dict(zip(truth.controls, found.controls[0].tolist(), strict=True)), latch)
         batch.advance(3600.0 * every_h)
-        yield Scan(hours + every_h, batch.truth(), setpoints(settings, batch))
+        yield Scan((k + 1) * every_h, batch.truth(), setpoints(settings, batch))
+
+
+def _optimiser(settings: Settings, batch: Batch, truth: Truth, bounds: tuple[Bound, ...]) -> Optimiser:
+    limits = [settings.limits[name] for name in truth.controls]
+    controls = tuple(
+        Control(name, limit.low, limit.high, limit.max_rate_per_h)
+        for name, limit in zip(truth.controls, limits, strict=True)
+    )
+    named = tuple(bound.variable for bound in bounds)
+    return Optimiser(Problem(truth.model(batch.memory()), controls, named, named, span_h=settings.batch.length_h))
 
 
 def _start(
-    optimiser: Optimiser, settings: Settings, batch: Batch, q: Parameters, hours: float, bounds: tuple[Any, ...]
+    optimiser: Optimiser,
+    settings: Settings,
+    batch: Batch,
+    truth: Truth,
+    latch: Latch | None,
+    hours: float,
+    bounds: tuple[Bound, ...],
 ) -> Start:
-    truth, memory = batch.truth(), batch.memory()
-    state = np.array([truth.get(s.name, hours) for s in optimiser.problem.model.states])
-    wander = Wander(None)
-    wander.recall({**memory["wander"], "rng": None})
-    now = wander.applied(q)
-    ratios = np.array([now.mu_x / q.mu_x, now.mu_p / q.mu_p, now.sf / q.sf, now.c_PAA / q.c_PAA])
-    held = np.array([item.nominal for item in optimiser.problem.model.inputs])
+    model, true = optimiser.problem.model, batch.truth()
+    state = np.array([true.get(s.name, hours) for s in model.states])
+    held = np.array([item.nominal for item in model.inputs])
     left_h = settings.batch.length_h - hours
-    release_h = 0.0 if batch.phase is Phase.PRODUCTION else _release(optimiser.problem.model, state, held, left_h)
+    waits = latch is not None and batch.phase is not Phase.PRODUCTION
+    release_h = _release(model, latch, state, held, left_h) if latch is not None and waits else 0.0
     edges = optimiser.edges(left_h, release_h)
     middle = 0.5 * (edges[:-1] + edges[1:])
-    before = np.array(list(setpoints(settings, batch).values()))
-    n = len(middle)
-    low, high = (np.tile([getattr(c, side) for c in optimiser.problem.controls], (n, 1)) for side in ("low", "high"))
-    closed = edges[:-1] < release_h - 1e-9
-    low[closed, 0] = high[closed, 0] = 0.0
+    active, n = setpoints(settings, batch), len(middle)
+    controls = optimiser.problem.controls
+    low, high = (np.tile([getattr(c, side) for c in controls], (n, 1)) for side in ("low", "high"))
+    if latch is not None:
+        closed, i = edges[:-1] < release_h - 1e-9, truth.controls.index(latch.input)
+        low[closed, i] = high[closed, i] = 0.0
     return Start(
         state=state,
         held=held,
-        before=before,
+        before=np.array([active[name] for name in truth.controls]),
         hours=edges,
         low=low,
         high=high,
         least=np.tile([b.low for b in bounds], (n, 1)),
         most=np.tile([b.high for b in bounds], (n, 1)),
-        factors=1.0 + (ratios - 1.0) * np.exp(-middle / FADE_H)[:, None],
-        first_step=np.array([settings.limits[c.name].max_step for c in optimiser.problem.controls]),
+        factors=1.0 + (truth.factors(batch.memory()) - 1.0) * np.exp(-middle / FADE_H)[:, None],
+        first_step=np.array([settings.limits[name].max_step for name in truth.controls]),
     )
 
 
-def _release(model: Model, state: Array, held: Array, left_h: float) -> float:
+def _release(model: Model, latch: Latch, state: Array, held: Array, left_h: float) -> float:
     """Hours until the recipe's feed begins."""
     hours = np.arange(0.0, left_h, 0.25)
     inputs, ones = np.tile(held, (len(hours), 1)), np.ones((len(hours), len(model.multipliers)))
-    below = np.flatnonzero(course(model, state, hours, inputs, ones)[:, 2] < 0.3)
+    at = [s.name for s in model.states].index(latch.state)
+    below = np.flatnonzero(course(model, state, hours, inputs, ones)[:, at] < latch.below)
     return float(hours[below[0]]) if len(below) else 0.0
 
 
-def _write(settings: Settings, batch: Batch, k: int, found: Optimum) -> None:
+def _write(settings: Settings, batch: Batch, k: int, wanted: dict[str, float], latch: Latch | None) -> None:
+    """Set the pumps; one that still waits for its latch is left to the recipe."""
     batch.lease.beat(k + 1, batch.elapsed_s)
-    for name, value in zip(("feed", "precursor_feed"), found.controls[0], strict=True):
+    for name, value in wanted.items():
         pump = str(next(v.setpoint for v in settings.variable if v.name == name)).partition(".")[0]
-        released = value > 0.0 or name != "feed"
-        batch.lease.remote[pump] = float(value)
-        batch.lease.valid_until_s[pump] = batch.elapsed_s + 7200.0 if released else None
+        released = value > 0.0 or latch is None or name != latch.input
+        batch.lease.remote[pump] = value
+        batch.lease.valid_until_s[pump] = batch.elapsed_s + 3600.0 * LEASE_H if released else None

@@ -32,13 +32,11 @@ def campaign(
     if batches < 1 or not 0 <= history <= 20 or seed < 0:
         raise Fault(f"--batches {batches} --seed {seed} --history {history}: give at least one batch, and no negatives")
     names = tuple(s.strip() for s in strategies.split(",") if s.strip())
-    if not names:
-        names = tuple(s for s in campaigns.STRATEGIES if s != "oracle" or plant == "penicillin")
     first = campaigns.HISTORY[0]
     found, outcomes = campaigns.campaign(
         plant=plant,
         seeds=range(seed, seed + batches),
-        strategies=names,
+        strategies=names or campaigns.STRATEGIES,
         scheduler=scheduler,
         workers=workers,
         progress=progress,
