@@ -167,7 +167,8 @@ def _draws(model: Model, estimate: Estimate, members: int, outlook: Outlook) -> 
     covariance = np.array(estimate.covariance)
     scale = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     value, vector = np.linalg.eigh(covariance / np.outer(scale, scale))
-    root = scale[:, None] * vector * np.sqrt(np.maximum(value, 0.0))
+    # The symmetric root: eigenvectors alone turn at random where eigenvalues are equal, and the members with them.
+    root = scale[:, None] * (vector * np.sqrt(np.maximum(value, 0.0)) @ vector.T)
     start = np.array(estimate.mean + estimate.log_multipliers) + normal[:, :n] @ root.T
     return start, RAMP * normal[:, n:] * np.array([m.noise_sd for m in model.multipliers])
 

@@ -52,6 +52,7 @@ def asked(settings: Settings, made: Assembly, world: Any, horizon_h: float) -> t
     estimate = replace(
         estimate,
         mean=tuple(values[name] for name in estimate.names),
+        covariance=tuple(tuple(0.25 * c for c in row) for row in estimate.covariance),  # surer than before any result
         inputs=dict(estimate.inputs) | fed,
     )
     end = snapshot.time + timedelta(hours=80)
