@@ -294,8 +294,11 @@ def floors(model: Model) -> Array:
 
 
 def terms(model: Model) -> tuple[Array, Array]:
-    """What `advance` keeps to: the floors, and the spread of each state's prior, below which it is no measure."""
-    return floors(model), np.repeat([state.initial_sd for state in model.states], LANES)
+    """What `advance` keeps to: the floors, and the spread of each state's prior, below which it is no measure.
+
+    A state that is known exactly at first is measured by 1 of its unit.
+    """
+    return floors(model), np.repeat([state.initial_sd or 1.0 for state in model.states], LANES)
 
 
 def simulate(
