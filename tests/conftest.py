@@ -172,6 +172,7 @@ def _recorded_config(folder: Path) -> Path:
     content["historian"] = {"path": "historian.sqlite"}
     content["neurocore"]["backend"] = "reference"
     content["loop"] |= {"plan_every_s": 9000.0, "suggestion_valid_s": 14400.0}  # looking ahead is what takes long
+    content["loop"]["minimum_gain_percent"] = 16.0  # so that the first moves are worth it, and the last are not
     (folder / "token").write_text("secret\n")
     # Nobody listens there: what is meant for InfluxDB waits in the outbox, where tests find it.
     url = f"http://127.0.0.1:{_free_port()}"

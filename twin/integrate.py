@@ -108,10 +108,10 @@ def _advance(x: Array, u: Array, p: Array, m: Array, terms: tuple[Array, Array],
     """
     floor, size = terms
     slope0, slope = np.empty(NX * LANES), np.empty(NX * LANES)
-    y, before = np.empty(NX * LANES), np.empty(NX * LANES)
+    y, before, free = np.empty(NX * LANES), np.empty(NX * LANES), np.empty(NX * LANES)
     left, step, worst = np.full(LANES, span_h), np.empty(LANES), np.empty(LANES)
     derive(x, u, p, m, slope0)
-    held(x, floor, slope0)
+    held(x, floor, slope0, free)
     while np.max(left) > 0.0:
         for lane in range(LANES):
             parts = np.ceil(left[lane] / h[lane] - 1e-9)
@@ -120,8 +120,8 @@ def _advance(x: Array, u: Array, p: Array, m: Array, terms: tuple[Array, Array],
         for i in range(NX * LANES):
             y[i] = floor[i] if y[i] < floor[i] else y[i]  # not-a-number is kept, and seen
         derive(y, u, p, m, slope)
-        held(y, floor, slope)
-        errors(x, y, step, slope0, slope, size, worst)
+        held(y, floor, slope, free)
+        errors(x, y, step, slope0, slope, size, free, worst)
         chosen(worst, step, left, h)
         for i in range(NX):
             for lane in range(LANES):
@@ -130,10 +130,11 @@ def _advance(x: Array, u: Array, p: Array, m: Array, terms: tuple[Array, Array],
                 slope0[at] = slope[at] if worst[lane] != 0.0 else slope0[at]
 
 
-def _held(x: Array, floor: Array, slope: Array) -> None:
-    """A state at its floor stays there: what would draw it below is no rate of change."""
+def _held(x: Array, floor: Array, slope: Array, free: Array) -> None:
+    """A state at its floor stays there: what would draw it below is no rate of change, and it is not free."""
     for i in range(NX * LANES):
-        slope[i] = 0.0 if x[i] <= floor[i] and slope[i] < 0.0 else slope[i]
+        free[i] = 0.0 if x[i] <= floor[i] and slope[i] < 0.0 else 1.0
+        slope[i] = slope[i] if free[i] > 0.0 else 0.0
 
 
 def _stages(
@@ -157,8 +158,13 @@ def _stages(
                 y[at] = after
 
 
-def _errors(x: Array, y: Array, step: Array, slope0: Array, slope: Array, size: Array, worst: Array) -> None:
-    """Write the local error of each lane, the root mean square over its states, as a share of what is tolerated."""
+def _errors(
+    x: Array, y: Array, step: Array, slope0: Array, slope: Array, size: Array, free: Array, worst: Array
+) -> None:
+    """Write the local error of each lane, the root mean square over its states, as a share of what is tolerated.
+
+    A state that is held at its floor does not err.
+    """
     worst[:] = 0.0
     for i in range(NX):
         for lane in range(LANES):
@@ -166,7 +172,7 @@ def _errors(x: Array, y: Array, step: Array, slope0: Array, slope: Array, size: 
             error = 0.8 * (x[at] - y[at]) + 0.4 * step[lane] * (slope0[at] + slope[at])
             measure = abs(y[at])
             share = error / (TOLERANCE * (measure if measure > size[at] else size[at]))
-            worst[lane] += share * share
+            worst[lane] += free[at] * share * share
     for lane in range(LANES):
         worst[lane] = np.sqrt(worst[lane] / NX)
 

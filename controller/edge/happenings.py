@@ -17,7 +17,7 @@ def happened(before: Decision | None, now: Decision) -> Iterator[tuple[str, str]
     if before is not None and phase and phase != _phase(before):
         yield "phase", phase
     for note in now.notes:
-        yield "batch" if PLANNED.fullmatch(note) else "loop", note
+        yield "recipe" if PLANNED.fullmatch(note) else "loop", note
     for change in now.alarms.changes:
         if {change.before, change.after} != {AlarmState.NORMAL, AlarmState.SUPPRESSED}:  # that is no event
             yield "alarm", f"{change.name.replace('_', ' ')} is {change.after.replace('_', ' ')}: {change.text}"

@@ -158,7 +158,7 @@ def told(text: str, names: Mapping[str, str]) -> str:
 def happened(event: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """What an event says, with variables and phases by the names that people know."""
     text = str(event["text"])
-    return text.replace("_", " ") if event["kind"] in ("phase", "batch") else readable(text, names)
+    return text.replace("_", " ") if event["kind"] in ("phase", "recipe") else readable(text, names)
 
 
 def conditions(listed: Sequence[str], names: Mapping[str, str], units: Mapping[str, str]) -> str:

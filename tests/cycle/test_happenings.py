@@ -40,4 +40,4 @@ def test_a_late_result_is_no_new_sample_and_a_refused_entry_is_neither():
 
 def test_a_phase_that_ends_as_planned_is_no_matter_of_the_loop():
     notes = ("phase growth is over; production begins", "NeuroCore was started anew")
-    assert list(happened(NOW, replace(NOW, notes=notes))) == [("batch", notes[0]), ("loop", notes[1])]
+    assert list(happened(NOW, replace(NOW, notes=notes))) == [("recipe", notes[0]), ("loop", notes[1])]

@@ -72,6 +72,18 @@ def test_starved_of_everything_no_concentration_falls_below_zero(name):
     assert run[:, NAMES.index(name)].min() >= 0.0
 
 
+def test_oxygen_that_runs_out_stays_at_nothing_and_comes_back():
+    hours = np.array([0.0, 40.0, 41.0, 42.0])
+    inputs = np.tile(INPUTS[0], (3, 1))
+    inputs[1, 5] = 0.0  # nobody stirs for an hour
+    oxygen = NAMES.index("dissolved_oxygen")
+    run = simulate(MODEL, X0, hours, inputs)[0]
+    assert np.isfinite(run).all()
+    assert run[1, oxygen] > 50.0
+    assert run[2, oxygen] == 0.0
+    assert run[3, oxygen] == pytest.approx(run[1, oxygen], abs=15.0)
+
+
 def test_without_precursor_production_stalls_and_product_is_lost():
     starved, fed = INPUTS.copy(), INPUTS
     starved[:, 1] = 0.0
