@@ -211,6 +211,6 @@ def client_of(scheduler: str | None, workers: int | None) -> Any:
         with Client(scheduler) as client:
             yield client
         return
-    local = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=ERROR)
+    local = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=ERROR)
     with local as cluster, Client(cluster) as client:
         yield client
