@@ -42,13 +42,13 @@ _MOOD_SD = 0.105  # points; residual of Table 1
 # The baseline's prior spread of 1 is shared between what drifts slowly and what NeuroCore may learn as a bias.
 _BASE_SD, _BIAS_SD = 0.6, 0.8
 _STEP = 0.5  # of the fastest rate; design
-_TOLERANCE = 1e-4  # far below what any level or score can show; design
+_TOLERANCE = 1e-3  # a level is then right to 0.03 %, which no assay can show; design
 _ASSAY_LIMIT = 0.5  # ng/mL, a level's error however small it is; design
 _DRIFT = 0.05 / math.sqrt(6.0)  # per sqrt(h): 0.05 over 6 h; design
 
 STATES = (
-    State("gut", "mg", 0.0, 1e-3, 1e-4),
-    State("central", "mg", 0.0, 1e-3, 1e-3),
+    State("gut", "mg", 0.0, 0.0, 1e-4),
+    State("central", "mg", 0.0, 0.0, 1e-3),
     State("effect", "1", 0.0, 1e-3, 1e-3),
     State("tolerance", "1", 0.0, 1e-3, 1e-3),
     State("stress_base", "points", 6.5, _BASE_SD, _DRIFT, positive=False),
@@ -206,10 +206,10 @@ def model(pk: Pharmacokinetics = E2) -> Model:
     states: tuple[State, ...] = (*STATES, State("log_clearance", "1", 0.0, pk.clearance_sd, 1e-4, positive=False))
     equations, shown, swallow = rhs, observe, jump
     if pk.peripheral_l:
-        states += (State("peripheral", "mg", 0.0, 1e-3, 1e-3), State("stomach", "mg", 0.0, 1e-3, 1e-4))
+        states += (State("peripheral", "mg", 0.0, 0.0, 1e-3), State("stomach", "mg", 0.0, 0.0, 1e-4))
         equations, swallow = rhs_two, jump_two
     elif pk.metabolite_ratio:
-        states += (State("metabolite", "ng/mL", 0.0, 1e-2, 1e-2),)
+        states += (State("metabolite", "ng/mL", 0.0, 0.0, 1e-2),)
         equations, shown, swallow = rhs_metabolite, observe_metabolite, jump_metabolite
     fastest = max(pk.absorption_per_h, 1 / pk.lag_h if pk.peripheral_l else 0.0, 0.5)
     return Model(
