@@ -28,6 +28,7 @@ from controller.neurocore import design as constants
 from controller.neurocore.design import WEIGHT_HIGH, WEIGHT_LOW, Design
 
 _ACCUMULATOR_SHIFT = 7  # 16-bit accumulator, 9-bit weight
+_FRACTION = (1 << _ACCUMULATOR_SHIFT) - 1
 _ACCUMULATOR_LOW, _ACCUMULATOR_HIGH = -(2**15) - 1, 2**15 - 1
 _TRACE_HIGH = 127
 _CONNECTION_SEED = 2
@@ -79,11 +80,10 @@ def _accumulated(total: int, term: int) -> int:
 
 
 @_compiled
-def _rounded(total: int, random: float) -> int:
-    """The weight that an accumulator becomes."""
+def _rounded(total: int, least: int) -> int:
+    """The weight that an accumulator becomes: rounded up where its fraction, in 128ths, is above `least`."""
     whole = total >> _ACCUMULATOR_SHIFT
-    fraction = (total - (whole << _ACCUMULATOR_SHIFT)) / 128.0
-    return int(_saturated(whole + (1 if random < fraction else 0), WEIGHT_LOW, WEIGHT_HIGH))
+    return int(_saturated(whole + (1 if total & _FRACTION > least else 0), WEIGHT_LOW, WEIGHT_HIGH))
 
 
 @_compiled
@@ -95,6 +95,7 @@ def _half_even(payload: int) -> int:
 @_compiled
 def _learn_three(weights: Any, own: int, x1: Any, error: Any, y_decay: float, y_random: float, w_random: float) -> None:
     """The weights follow the error."""
+    least = int(w_random * 128.0)
     for k in range(weights.shape[0]):
         y1 = _decayed(max(error[k], 0), y_decay, y_random)
         y2 = _decayed(max(-error[k], 0), y_decay, y_random)
@@ -103,7 +104,7 @@ def _learn_three(weights: Any, own: int, x1: Any, error: Any, y_decay: float, y_
         for i in range(weights.shape[1]):
             if not k * own <= i < (k + 1) * own:
                 total = _accumulated(weights[k, i] << _ACCUMULATOR_SHIFT, (int(x1[i]) * y1) >> 3)
-                weights[k, i] = _rounded(_accumulated(total, (-(int(x1[i]) * y2)) >> 3), w_random)
+                weights[k, i] = _rounded(_accumulated(total, (-(int(x1[i]) * y2)) >> 3), least)
 
 
 @_compiled
@@ -112,6 +113,7 @@ def _learn_two(
     y_decay: float, y_random: float, w_random: float,
 ) -> None:  # fmt: skip
     """The post-synaptic traces decay; synapses of outputs that were made to spike learn."""
+    least = int(w_random * 128.0)
     for k in range(weights.shape[0]):
         y1[k] = _decayed(y1[k], y_decay, y_random)
         if not spiked[k]:
@@ -120,7 +122,7 @@ def _learn_two(
         for i in range(weights.shape[1]):
             if not k * own <= i < (k + 1) * own:
                 term = ((int(x1[i]) * (y1[k] - constants[_Y1_OFFSET])) >> 3) << constants[_TEACHER_SHIFT]
-                weights[k, i] = _rounded(_accumulated(weights[k, i] << _ACCUMULATOR_SHIFT, term), w_random)
+                weights[k, i] = _rounded(_accumulated(weights[k, i] << _ACCUMULATOR_SHIFT, term), least)
 
 
 @_compiled
@@ -280,7 +282,7 @@ class ReferenceBackend:
             self.design.checked(payload, error)  # raises
         out = np.empty(len(error), dtype=np.int64)
         state = self._weights, self._units, self._outputs
-        inputs = payload.astype(np.int64), error.astype(np.int64)
+        inputs = payload.astype(np.int64, copy=False), error.astype(np.int64, copy=False)
         if not _scan(*state, *inputs, self._randoms.peek(), *self._fixed, out):  # type: ignore[call-arg]
             self.design.checked(payload, error)  # raises
         self._randoms.advance()
