@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+from nicegui import json
+
 from hmi.console import words
 from hmi.console.palette import Palette
 from hmi.console.strips import Fan, Point, Span, Strip
@@ -27,11 +30,13 @@ CROSS = "path://M2 0L5 3L8 0L10 2L7 5L10 8L8 10L5 7L2 10L0 8L3 5L0 2Z"
 # A band is one polygon, drawn when its first point is; a missing bound ends it.
 BAND = """(params, api) => {
   if (params.dataIndexInside !== 0) return;
+  const [x0, y0] = api.coord([0, 0]), [x1, y1] = api.coord([1, 1]);  // both axes are linear
+  const place = (hours, value) => [x0 + (x1 - x0) * hours, y0 + (y1 - y0) * value];
   const runs = [[]];
   for (let i = 0; i < params.dataInsideLength; i++) {
-    const low = api.value(1, i), high = api.value(2, i);
+    const hours = api.value(0, i), low = api.value(1, i), high = api.value(2, i);
     if (isNaN(low) || isNaN(high)) { runs.push([]); continue; }
-    runs[runs.length - 1].push([api.coord([api.value(0, i), low]), api.coord([api.value(0, i), high])]);
+    runs[runs.length - 1].push([place(hours, low), place(hours, high)]);
   }
   const style = { fill: api.visual('color'), opacity: OPACITY };
   const children = runs.filter(run => run.length > 1).map(run => ({ type: 'polygon', silent: true, style,
@@ -252,7 +257,7 @@ def brief(marks: Sequence[Mark]) -> list[Mark]:
 
 @dataclass(frozen=True, slots=True)
 class _Pen:
-    """Draws one strip's series: always the same in the same order, so that an update replaces data and nothing else."""
+    """Draws one strip's series: the same in the same order for what it shows, so that an update replaces data alone."""
 
     strip: Strip
     index: int
@@ -269,7 +274,7 @@ class _Pen:
     def line(self, label: str, kind: str, points: Sequence[Point], color: str, **style: Any) -> Options:
         """A line that a missing value breaks; `step` makes it a staircase."""
         step = {"step": style.pop("step")} if "step" in style else {}
-        drawn = {"type": "line", "showSymbol": False, "connectNulls": False, "data": _round(points)}
+        drawn = {"type": "line", "showSymbol": False, "connectNulls": False, ":data": _packed(points)}
         stroke = {"color": color, "width": 1.5} | style
         looks = {"color": color, "lineStyle": stroke, "emphasis": {"disabled": True}}
         return self._common(label, kind) | drawn | step | looks
@@ -277,37 +282,48 @@ class _Pen:
     def band(self, label: str, kind: str, spans: Sequence[Span], color: str, opacity: float) -> Options:
         """A filled band that a missing bound breaks."""
         drawn = {"type": "custom", "clip": True, "color": color, "encode": {"x": 0, "y": [1, 2]}}
-        painter = {":renderItem": BAND.replace("OPACITY", str(opacity)), "data": _round(spans)}
+        painter = {":renderItem": BAND.replace("OPACITY", str(opacity)), ":data": _packed(spans)}
         return self._common(label, kind) | drawn | painter
 
     def dots(self, label: str, kind: str, points: Sequence[Point], symbol: str, **style: Any) -> Options:
         """Single points."""
-        drawn = {"type": "scatter", "symbol": symbol, "symbolSize": 8, "data": _round(points)}
+        drawn = {"type": "scatter", "symbol": symbol, "symbolSize": 8, ":data": _packed(points)}
         return self._common(label, kind) | drawn | {"itemStyle": style, "z": 5}
 
 
 def _series(
     strip: Strip, index: int, now: float | None, palette: Palette, each: bool, marks: Sequence[Mark]
 ) -> Iterator[Options]:
-    pen, name = _Pen(strip, index), strip.text
-    baseline, proposed = strip.baseline or Fan(()), strip.proposed or Fan(())
-    yield pen.band("_spread", "spread", strip.spread, palette.measured, 0.18)
-    yield pen.band("_sd", "sd", strip.band, palette.estimate, 0.22)
-    yield pen.band(f"{name}, present plan, 80 %", "fan0", baseline.band, palette.baseline, 0.26)
-    yield pen.band(f"{name}, with suggestion, 80 %", "fan1", proposed.band, palette.proposed, 0.26)
+    pen, name, shows = _Pen(strip, index), strip.text, strip.shows
+    if "reading" in shows:
+        yield pen.band("_spread", "spread", strip.spread, palette.measured, 0.18)
+    if "estimate" in shows:
+        yield pen.band("_sd", "sd", strip.band, palette.estimate, 0.22)
+    if "forecast" in shows:
+        yield from _fans(pen, palette)
     points = {"showSymbol": True, "symbol": "circle", "symbolSize": 5} if each else {}
     through = _through(now, marks, index == 0, palette)
     yield pen.line(name, "measured", strip.measured, palette.measured) | points | through
-    yield pen.line(f"{name}, setpoint", "setpoint", strip.setpoint, palette.setpoint, step="end", type=[6, 4]) | {
-        "z": 4
-    }
-    yield pen.line(f"{name}, estimate", "estimate", strip.estimate, palette.estimate)
+    if "setpoint" in shows:
+        style: Options = {"step": "end", "type": [6, 4]}
+        yield pen.line(f"{name}, setpoint", "setpoint", strip.setpoint, palette.setpoint, **style) | {"z": 4}
+    if "estimate" in shows:
+        yield pen.line(f"{name}, estimate", "estimate", strip.estimate, palette.estimate)
+    if "reading" in shows:
+        yield pen.dots("_bad", "bad", strip.bad, CROSS, color=palette.bad)
+    if "assay" in shows:
+        white = {"color": palette.ground, "borderColor": palette.measured, "borderWidth": 1.5}
+        yield pen.dots(f"{name}, assay", "assay", strip.assays, "diamond", **white)
+
+
+def _fans(pen: _Pen, palette: Palette) -> Iterator[Options]:
+    """Both plans: the bands below, the middles above them."""
+    name, baseline, proposed = pen.strip.text, pen.strip.baseline or Fan(()), pen.strip.proposed or Fan(())
+    yield pen.band(f"{name}, present plan, 80 %", "fan0", baseline.band, palette.baseline, 0.26)
+    yield pen.band(f"{name}, with suggestion, 80 %", "fan1", proposed.band, palette.proposed, 0.26)
     step = {} if baseline.band or proposed.band else {"step": "end"}
     yield pen.line(f"{name}, present plan", "plan0", baseline.middle, palette.baseline, type=[3, 3], **step)
     yield pen.line(f"{name}, with suggestion", "plan1", proposed.middle, palette.proposed, **step)
-    yield pen.dots("_bad", "bad", strip.bad, CROSS, color=palette.bad)
-    white = {"color": palette.ground, "borderColor": palette.measured, "borderWidth": 1.5}
-    yield pen.dots(f"{name}, assay", "assay", strip.assays, "diamond", **white)
 
 
 def _through(now: float | None, marks: Sequence[Mark], labelled: bool, palette: Palette) -> Options:
@@ -333,9 +349,12 @@ def _upright(hours: float, text: str, kind: str | list[int], labelled: bool, pal
     }
 
 
-def _round(rows: Sequence[Sequence[float | None]]) -> list[list[float | None]]:
-    """Five digits are more than a screen can show, and half the bytes."""
-    return [[None if value is None else float(f"{value:.6g}") for value in row] for row in rows]
+def _packed(rows: Sequence[Sequence[float | None]]) -> str:
+    """As a text that the browser takes apart, since NiceGUI here, and Vue there, would watch a list number by number.
+
+    Single precision is more than a screen can show.
+    """
+    return f"Object.freeze(JSON.parse('{json.dumps(np.array(rows, dtype=np.float32))}'))"
 
 
 def _values(strip: Strip, window: tuple[float, float]) -> list[float]:

@@ -17,6 +17,7 @@ Point = tuple[float, float | None]  # elapsed hours and value; None breaks the l
 Span = tuple[float, float | None, float | None]  # elapsed hours, low, high; None breaks the band
 GAP = 2.5  # times the usual spacing: a longer silence is drawn as a gap (design)
 BAD = 2
+KINDS = ("reading", "setpoint", "estimate", "assay", "forecast")
 
 EXTRAS = {  # what NeuroCore says can be watched like a variable
     "neurocore.novelty": ("Novelty", "", 0.0, 1.0),
@@ -41,6 +42,7 @@ class Strip:
     unit: str
     places: int
     span: float  # of the normal range, so that noise is not blown up
+    shows: frozenset[str] = frozenset()  # of KINDS, those that this variable can have at all
     measured: tuple[Point, ...] = ()
     spread: tuple[Span, ...] = ()
     bad: tuple[Point, ...] = ()
@@ -90,25 +92,30 @@ def strip(
     measured = _rows(trend.get(key, ()), start)
     estimate, sd = (_rows(trend.get(f"estimate.{name}{end}", ()), start) for end in ("", "_sd"))
     spread = {hours: mean for hours, _, mean, _, _ in sd}
+    results = tuple(
+        (words.hours(assay["sampled_at"], start) or 0.0, assay["value"])
+        for assay in assays
+        if assay["variable"] == name
+    )
+    baseline, proposed = (_fan(name, forecasts.get(plan), start) for plan in ("baseline", "proposed"))
+    known = series_of(name, plant)
+    there = (key in known, f"setpoint.{name}" in known, f"estimate.{name}" in known, results, baseline or proposed)
     return Strip(
         name=name,
         text=text,
         unit=unit,
         places=words.decimals_of_span(low, high),
         span=high - low,
+        shows=frozenset(kind for kind, is_there in zip(KINDS, there, strict=True) if is_there),
         measured=_line(measured),
         spread=_envelope(measured),
         bad=tuple((hours, mean) for hours, _, mean, _, quality in measured if quality == BAD),
         setpoint=_line(_rows(trend.get(f"setpoint.{name}", ()), start)),
         estimate=_line(estimate),
         band=_belief(estimate, spread),
-        assays=tuple(
-            (words.hours(assay["sampled_at"], start) or 0.0, assay["value"])
-            for assay in assays
-            if assay["variable"] == name
-        ),
-        baseline=_fan(name, forecasts.get("baseline"), start),
-        proposed=_fan(name, forecasts.get("proposed"), start),
+        assays=results,
+        baseline=baseline,
+        proposed=proposed,
     )
 
 

@@ -21,7 +21,8 @@ Json = Mapping[str, Any]
 EVERY_S = 2.0  # a trend is drawn anew at most this often (design)
 BUCKETS = 360  # a trend is that many points across, about one to two pixels each (design)
 MARKS_EVERY_S = 5.0  # suggestions and notes are few (design)
-SETTLED_S = 0.1  # a zoom that rests this long is taken for what is wanted (design)
+SETTLED_MS = 60  # a zoom that rests this long is taken for what is wanted (design)
+MARGIN = 0.25  # share of the window that is fetched to either side, so that a small move shows something (design)
 STEP = 0.5  # of a point: less than that nobody sees move (design)
 DEFAULT = 4
 MOST = 20  # strips; from the seventh on they reach below the screen (design)
@@ -36,6 +37,13 @@ KEY = (
     ("lost", "bad"),
 )
 SIGNS = "lines: S sample, M mode, ✓ ✕ answer, ✎ note, ▸ phase"
+
+
+# While somebody still turns the wheel, nothing is fetched.
+SETTLED = f"""(() => {{
+  let due;
+  return moved => {{ clearTimeout(due); due = setTimeout(() => emit(moved), {SETTLED_MS}); }};
+}})()"""
 
 
 class Trends:
@@ -58,7 +66,7 @@ class Trends:
         self._link, self._plant, self._prefs = link, plant, prefs
         self._seen: tuple[object, ...] = ()
         self._drawn_at, self._drawn_to, self._placed = 0.0, -math.inf, False
-        self._wishes = 0
+        self._wishes, self._kinds = 0, list[tuple[str, frozenset[str]]]()
         self._drawing = asyncio.Lock()
         self._subject = subject(plant)
         available = {n: text for n, text in strips.choices(plant).items() if not offered or n in offered}
@@ -82,9 +90,14 @@ class Trends:
                         box(f"swatch {name}", "i")
                         Text("span", text)
                 Text("span", SIGNS, "key-entry")
-            with box("chart-room").props('tabindex="0" role="group" aria-label="Charts"'):
-                self._chart = ui.echart({}).classes("chart")
-            self._chart.on("chart:datazoom", self._zoomed, throttle=SETTLED_S, leading_events=False)
+            self._room = box("chart-room").props('tabindex="0" role="group" aria-label="Charts"')
+        self._chart = self._empty_chart()
+
+    def _empty_chart(self) -> ui.echart:
+        """A chart in place of the one before, if there was one."""
+        self._room.clear()
+        with self._room:
+            return ui.echart({}).classes("chart").on("chart:datazoom", self._zoomed, js_handler=SETTLED)
 
     async def _choose(self) -> None:
         self._prefs[self._key] = list(self._chosen.value)[:MOST]
@@ -159,9 +172,8 @@ class Trends:
         return (made, marked, len(link.assays), link.away is None)
 
     async def _draw(self, start: datetime, now: float) -> None:
-        chosen, window = list(self._chosen.value)[:MOST], self._span(now)
-        # A margin to either side, so that moving the window a little shows something at once.
-        margin = (window[1] - window[0]) / 2
+        chosen, window, wish = list(self._chosen.value)[:MOST], self._span(now), self._wishes
+        margin = MARGIN * (window[1] - window[0])
         first, last = max(0.0, window[0] - margin), min(now, window[1] + margin)
         names = [series for name in chosen for series in strips.series_of(name, self._plant)]
         trend: Json = {}
@@ -173,11 +185,16 @@ class Trends:
                 return  # keep what is drawn: the banner says that it is old
         forecasts = await self._link.forecasts()
         marks = await self._marks(start)
+        if wish != self._wishes:
+            return  # by now something else is wanted
         drawn = [strips.strip(name, self._plant, start, trend, self._link.assays, forecasts) for name in chosen]
-        own = self._window.value == "own"
-        places, self._placed = not (own and self._placed), True
+        kinds, own = [(strip.name, strip.shows) for strip in drawn], self._window.value == "own"
+        anew, self._kinds = kinds != self._kinds, kinds
+        places, self._placed = anew or not (own and self._placed), True
         palette = DARK if self._context.dark else LIGHT
         built = chart.options(drawn, now, self._length(), window, places, palette, self._subject, marks, self._screens)
+        if anew and self._chart.options:  # in the old one, lines of what was shown before would stay
+            self._chart = self._empty_chart()
         parts.place(self._chart, f"min-height:{chart.room_px(len(drawn))}px")
         self._chart.options.clear()
         self._chart.options.update(built)

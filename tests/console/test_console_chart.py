@@ -92,6 +92,27 @@ def test_the_same_strips_always_make_the_same_series_whatever_they_hold():
     assert [s["id"] for s in empty] == [s["id"] for s in filled]
 
 
+def kinds(*shown):
+    return [s["id"].split(":")[1].split("|")[0] for s in options(*shown)["series"]]
+
+
+def test_a_strip_has_the_series_that_its_variable_can_have_and_no_other():
+    assay = {"variable": "biomass", "value": 4.2, "sampled_at": "2026-01-01T08:00:00Z"}
+    band = {"median": [5.0], "low80": [4.0], "high80": [6.0]}
+    forecast = {"bands": {"ph": band}, "times": ["2026-01-05T00:00:00Z"], "made_at": "2026-01-05T00:00:00Z"}
+    assert kinds(strip()) == ["spread", "measured", "bad"]
+    assert kinds(strip("feed")) == ["spread", "measured", "setpoint", "bad"]
+    assert kinds(strip("biomass")) == ["sd", "measured", "estimate"]
+    assert kinds(strip("biomass", assays=[assay])) == ["sd", "measured", "estimate", "assay"]
+    fans = ["fan0", "fan1", "plan0", "plan1"]
+    assert kinds(strip(forecasts={"baseline": forecast})) == ["spread", *fans, "measured", "bad"]
+
+
+def test_points_reach_the_browser_as_numbers_and_what_is_missing_as_null():
+    found = strip(trend={"process.ph": rows((0, 6.5)) + rows((1, 3.0), quality=2)})
+    assert drawn(options(found), "measured")[":data"] == "Object.freeze(JSON.parse('[[0.0,6.5],[1.0,null]]'))"
+
+
 def test_series_carry_the_digits_and_unit_that_the_tooltip_shows():
     assert drawn(options(strip("feed")), "setpoint")["id"] == "feed:setpoint|4|L/h"
 

@@ -251,4 +251,4 @@ class SystemView(View):
 class TrendView(View):
     """Decimated history: by series, rows of t_ms, min, mean, max and worst quality (2 is bad)."""
 
-    series: dict[str, list[tuple[int, Number, Number, Number, int]]]
+    series: dict[str, list[tuple[int, float | None, float | None, float | None, int]]]
