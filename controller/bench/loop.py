@@ -21,8 +21,13 @@ from controller.records import Decision, Mode, Situation
 from controller.rehearsal import plant_in_lockstep
 from controller.settings import Settings
 from controller.supervisor import Ladder
-from controller.tables import NeuroCoreTable
+from controller.tables import NeuroCoreTable, VariableTable
+from plant_sim.processes import PENICILLIN
+from plant_sim.server import lads
+from plant_sim.tags import tags_of
+from twin.signals import Role
 
+TAGS = 50  # of a scan; what the loop itself needs is fewer
 Backend = Literal["lava-fixed", "lava-float", "reference"]
 
 
@@ -31,12 +36,34 @@ def measured(tell: Callable[[str], None], scans: int = 240, backend: Backend | N
     with tempfile.TemporaryDirectory() as folder, plant_in_lockstep(Path(folder)) as settings:
         if backend:
             settings = replace(settings, neurocore=NeuroCoreTable(backend, settings.neurocore.seed))
+        settings = _watching(settings)
         tell(f"compiling, then {scans} scans on {settings.neurocore.backend}")
         made = assemble(settings)
         try:
             return asyncio.run(_run(settings, made, scans))
         finally:
             made.core.close()
+
+
+def _watching(settings: Settings) -> Settings:
+    """With so many tags: besides those of the loop, what its instruments and its regulators show in other places."""
+    moved = {*PENICILLIN.pumps, *PENICILLIN.loops}
+    shown = [
+        (point, f"{lads.name_of(point)}.{'CurrentValue' if point.tag.partition('.')[0] in moved else 'SensorValue'}")
+        for point in (instrument.point for instrument in PENICILLIN.online)
+    ]
+    points = tags_of(PENICILLIN).points
+    shown += [(points[tag], tag) for tag in (f"{loop}.SP_ACTIVE" for loop in PENICILLIN.loops)]
+    more = [
+        VariableTable(f"watched_{k}", point.unit, point.low, point.high, Role.MEASURED, node)
+        for k, (point, node) in enumerate(shown)
+    ]
+    return replace(settings, variable=(*settings.variable, *more[: TAGS - _tags(settings)]))
+
+
+def _tags(settings: Settings) -> int:
+    """What is read at a scan."""
+    return len([tag for tag in settings.tags() if tag[1] != "advance_node"])
 
 
 async def _run(settings: Settings, made: Assembly, scans: int) -> dict[str, Any]:
@@ -80,7 +107,7 @@ def _report(
         "scan_p99": whole[int(0.99 * (len(whole) - 1))],
         "read_p50": statistics.median(reads),
         "planning_p50": statistics.median(planning) if planning else None,
-        "tags": len([tag for tag in settings.tags() if tag[1] != "advance_node"]),
+        "tags": _tags(settings),
         "scans": len(plain),
         "backend": last.insight.backend,
     }

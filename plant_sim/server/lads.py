@@ -33,6 +33,12 @@ NAMES = {  # functions by the tag of what they measure; another instrument goes 
 _V = ua.VariantType
 
 
+def name_of(point: Point) -> str:
+    """The path of the function that measures this."""
+    name = NAMES.get(point.tag) or "".join(word.capitalize() for word in point.text.replace("-", " ").split())
+    return f"LADS.{UNIT}.FunctionSet.{name}"
+
+
 class Lads:
     """Builds the view, tag by tag."""
 
@@ -57,8 +63,7 @@ class Lads:
 
     async def _function(self, parent: Node, point: Point, owner: str) -> None:
         """A control function for what has a setpoint, and a sensor function for what has none."""
-        name = NAMES.get(point.tag) or "".join(word.capitalize() for word in point.text.replace("-", " ").split())
-        function = await self._object(parent, f"LADS.{UNIT}.FunctionSet.{name}")
+        function = await self._object(parent, name_of(point))
         await function.add_property(self._space.index, "IsEnabled", True)
         await self._properties(function, {"SignalTag": point.tag, "Description": point.text})
         if not owner:
