@@ -6,13 +6,13 @@ spreads are design. The walk within a batch has the time constant of Goldrick et
 
 from __future__ import annotations
 
-import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from plant_sim.mab import Initial, Parameters
-from plant_sim.variation import DRAW_LIMIT, KEEP, STEP_H
+from plant_sim.variation import DRAW_LIMIT
+from plant_sim.walk import KICK, Walk
 
 KINETIC = ("mu_max", "kd_max", "qi", "mG", "mQ", "YXG", "YXQ", "YAQ", "qO2", "mL")  # 5 % each
 CHARGED = ("Xv", "G", "Q", "L", "A")  # +-20 %, uniform
@@ -51,25 +51,12 @@ class Spread(NamedTuple):
     probe_bias: float = 1.5
 
 
-class Wander:
-    """Slow disturbances within a batch, each a first-order autoregressive walk about nothing."""
+class Wander(Walk):
+    """Slow disturbances within a batch."""
 
     def __init__(self, rng: np.random.Generator | None, spread: Spread | None = None) -> None:
         """Start at rest; without a generator the plant stays nominal."""
-        self._rng = rng
-        self._spread = np.array(spread or Spread())
-        self.values = np.zeros(len(Spread._fields))
-        self.steps = 0
-
-    def until(self, hours: float) -> bool:
-        """Walk on to this hour of the batch; True when anything moved."""
-        due = math.floor(hours / STEP_H + 1e-9)
-        moved = self._rng is not None and due > self.steps
-        while self._rng is not None and self.steps < due:
-            kicks = math.sqrt(1.0 - KEEP**2) * self._rng.standard_normal(len(self.values))
-            self.values = KEEP * self.values + self._spread * kicks
-            self.steps += 1
-        return moved
+        super().__init__(rng, [KICK * s for s in spread or Spread()])
 
     def applied(self, q: Parameters) -> Parameters:
         """The batch's constants with the present disturbance."""
@@ -85,14 +72,3 @@ class Wander:
             k_stir=q.k_stir * (1.0 + d.k_stir),
             probe_bias=q.probe_bias + d.probe_bias,
         )
-
-    def memory(self) -> dict[str, Any]:
-        """Everything a restart needs."""
-        rng = self._rng.bit_generator.state if self._rng is not None else None
-        return {"values": self.values.tolist(), "steps": self.steps, "rng": rng}
-
-    def recall(self, memory: dict[str, Any]) -> None:
-        """Go on from a memory."""
-        self.values, self.steps = np.array(memory["values"]), memory["steps"]
-        if self._rng is not None:
-            self._rng.bit_generator.state = memory["rng"]

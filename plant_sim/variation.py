@@ -9,16 +9,15 @@ with it, scaled to this vessel where its constants differ.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from plant_sim.penicillin import Initial, Parameters
+from plant_sim.walk import KEEP, KICK, Walk
 
 DRAW_LIMIT = 3.0  # SDs; design: a batch beyond this would be stopped at inoculation
-STEP_H = 0.2  # h, step of the wandering; Goldrick 2015
-KEEP = 0.995  # y(k) = 0.995 y(k-1) + 0.005 s N(0, 1), a time constant of 39.9 h; Goldrick 2015
-PER_SD = math.sqrt(1.0 - KEEP**2) / (1.0 - KEEP)  # s of a channel per stationary SD: 1/0.0501
+PER_SD = KICK / (1.0 - KEEP)  # s of a channel per stationary SD: 1/0.0501
 OXYGEN_IN_AIR = 0.21  # mol/mol
 # How much precursor a culture uses, logarithm; set so that the plain recipe's batches vary as published: their product
 # has a coefficient of variation of 23.9 % (22 recipe batches without fault in the data of Goldrick 2019), here 24.2 %
@@ -48,9 +47,7 @@ def vary(q: Parameters, initial: Initial, rng: np.random.Generator) -> tuple[Par
         pH=normal(initial.pH, 0.1),  # Goldrick 2015
         T=normal(initial.T, 0.5),  # K; Goldrick 2015
     )
-    demand = math.exp(
-        normal(0.0, PRECURSOR_DEMAND_SD)
-    )  # drawn last, so that the other draws of a seed stay as they were
+    demand = math.exp(normal(0.0, PRECURSOR_DEMAND_SD))  # drawn last: the other draws of a seed stay as they were
     used = {name: demand * getattr(q, name) for name in ("Y_PAA_P", "Y_PAA_X", "m_PAA")}
     return batch._replace(**used), inoculum
 
@@ -70,25 +67,12 @@ class Strength(NamedTuple):
 COOLANT_WARMEST = 5.0  # K above its mean; design: warmer coolant could not cool a vessel at 298 K
 
 
-class Wander:
-    """Slow disturbances within a batch, each a first-order autoregressive walk about nothing."""
+class Wander(Walk):
+    """Slow disturbances within a batch."""
 
     def __init__(self, rng: np.random.Generator | None, strength: Strength | None = None) -> None:
         """Start at rest; without a generator the plant stays nominal."""
-        self._rng = rng
-        self._strength = np.array(strength or Strength())
-        self.values = np.zeros(len(Strength._fields))
-        self.steps = 0
-
-    def until(self, hours: float) -> bool:
-        """Walk on to this hour of the batch; True when anything moved."""
-        due = math.floor(hours / STEP_H + 1e-9)
-        moved = self._rng is not None and due > self.steps
-        while self._rng is not None and self.steps < due:
-            kicks = self._rng.standard_normal(len(self.values))
-            self.values = KEEP * self.values + (1.0 - KEEP) * self._strength * kicks
-            self.steps += 1
-        return moved
+        super().__init__(rng, [(1.0 - KEEP) * s for s in strength or Strength()])
 
     def applied(self, q: Parameters) -> Parameters:
         """The batch's constants with the present disturbance."""
@@ -102,14 +86,3 @@ class Wander:
             Tc=q.Tc + max(-COOLANT_WARMEST, min(d.Tc, COOLANT_WARMEST)),
             CL_star=q.CL_star * (1.0 + d.oxygen / OXYGEN_IN_AIR),
         )
-
-    def memory(self) -> dict[str, Any]:
-        """Everything a restart needs."""
-        rng = self._rng.bit_generator.state if self._rng is not None else None
-        return {"values": self.values.tolist(), "steps": self.steps, "rng": rng}
-
-    def recall(self, memory: dict[str, Any]) -> None:
-        """Go on from a memory."""
-        self.values, self.steps = np.array(memory["values"]), memory["steps"]
-        if self._rng is not None:
-            self._rng.bit_generator.state = memory["rng"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from plant_sim.variation import KEEP, STEP_H
+from plant_sim.walk import KEEP, STEP_H
 from twin.model import Array, Model
 
 FADE_H = -STEP_H / math.log(KEEP)  # of the disturbances within a batch
