@@ -146,12 +146,10 @@ def _course(model: Model, estimate: Estimate, plan: Plan, outlook: Outlook) -> _
     begins = {0.0} | {h for h in starts if 0.0 < h < end_h}
     outputs = set(saved.tolist())
     hours = sorted(outputs | begins)  # np.unique takes longer for so few than the whole forecast's arithmetic
-    rows = []
-    for hour in hours[: max(1, len(hours) - 1)]:
-        begun = [i for i, h in enumerate(starts) if h <= hour]
-        acting = {**estimate.inputs, **(plan.steps[begun[-1]].inputs if begun else {})}
-        rows.append([acting[item.name] for item in model.inputs])
-    inputs = np.array(rows, dtype=np.float64).reshape(len(rows), len(model.inputs))
+    names = [item.name for item in model.inputs]
+    rows = [[{**estimate.inputs, **given}[name] for name in names] for given in ({}, *(s.inputs for s in plan.steps))]
+    begun = np.searchsorted(starts, hours[: max(1, len(hours) - 1)], side="right")
+    inputs = np.array(rows, dtype=np.float64)[begun]
     starting = np.array([hour in begins for hour in hours[:-1]], dtype=np.bool_)
     return _Course(np.array(hours), inputs, starting, np.array([hour in outputs for hour in hours]), saved)
 
