@@ -77,6 +77,9 @@ class BatchDisplay:
         with outer, box("values", "table"):
             head("", "Phase", "Ends when", "Setpoints")
             self._phases = ui.element("tbody")
+        with outer:
+            self._no_recipe = Text("p", "No recipe is configured: the plant itself says which phase it is in.", "small")
+            show(self._no_recipe, False)
 
     def show(self) -> None:
         """Hold the laboratory results."""
@@ -117,6 +120,7 @@ class BatchDisplay:
 
     def _show_phases(self, phases: list[Json]) -> None:
         units = words.units(self._context.plant)
+        show(self._no_recipe, not phases)
         self._phases.clear()
         with self._phases:
             for phase in phases:

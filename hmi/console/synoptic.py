@@ -5,7 +5,7 @@ Everything at rest is grey. A value that is not good has a sign and a frame of i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,22 +18,26 @@ from hmi.console.parts import Text, box, label, mark, say
 Json = Mapping[str, Any]
 WIDE, HIGH = 128, 40  # of one value's box
 LONGEST = 23  # letters of a name that fit into it
-# Where the values stand, and to which point of the drawing each one's line leads.
-PLACES: dict[str, tuple[int, int, int, int]] = {
+Place = tuple[int, ...]  # where a value stands, and the point of the drawing to which its line leads, if there is one
+PLACES: dict[str, Place] = {
     "feed": (6, 20, 262, 60),
+    "glucose_feed": (6, 20, 262, 60),
     "precursor_feed": (6, 76, 274, 60),
+    "amino_feed": (6, 76, 274, 60),
     "base_flow": (6, 132, 232, 150),
     "acid_flow": (6, 188, 232, 176),
     "air_flow": (6, 336, 300, 372),
+    "oxygen_in_gas": (6, 336, 300, 372),
     "weight": (6, 276, 232, 296),
     "agitator_power": (246, 2, 310, 44),
+    "stirrer_speed": (246, 2, 310, 44),
     "oxygen_uptake_rate": (486, 20, 352, 62),
     "carbon_dioxide_evolution_rate": (486, 76, 352, 62),
     "dissolved_oxygen": (486, 150, 380, 200),
     "ph": (486, 206, 380, 232),
     "temperature": (486, 262, 388, 282),
 }
-SPARE = ((486, 318), (486, 374), (6, 392), (246, 392), (366, 392))  # for what the drawing does not know
+SPARE: tuple[Place, ...] = ((486, 318), (486, 374), (6, 392), (246, 392))  # for what the drawing does not know
 BOTTOM, TOP = 356.0, 96.0  # of the broth when the vessel is empty and full
 VESSEL = (
     '<path class="jacket" d="M222 150 V330 Q222 376 310 376 Q398 376 398 330 V150" />'
@@ -57,13 +61,25 @@ class _Value:
     text: str
 
 
+def places(names: Sequence[str]) -> dict[str, Place]:
+    """A place for each, as long as there are any: its own, or one that nobody else has."""
+    found: dict[str, Place] = {}
+    for name in names:
+        place = PLACES.get(name)
+        if place is not None and place not in found.values():
+            found[name] = place
+    left = iter([*SPARE, *(place[:2] for place in dict.fromkeys(PLACES.values()) if place not in found.values())])
+    found |= zip([name for name in names if name not in found], left, strict=False)
+    return found
+
+
 class Synoptic:
     """The drawing; its values and its level move, nothing else."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         measured = [entry for entry in context.plant["variables"] if entry["role"] != "assayed"]
-        spare = iter(SPARE)
+        where = places([entry["name"] for entry in measured])
         self._values: dict[str, _Value] = {}
         self._scale = next((e["high"] for e in measured if e["name"] in ("weight", "volume")), None)
         named = f"Vessel {context.plant['name']} with its measured values"
@@ -72,9 +88,8 @@ class Synoptic:
                 self._level = ui.element("rect").classes("broth").props('x="233" width="154" y="200" height="160"')
                 _drawn(VESSEL + STIRRER)
                 for entry in measured:
-                    place = PLACES.get(entry["name"]) or next(spare, None)
-                    if place is not None:
-                        self._values[entry["name"]] = _value(entry, place)
+                    if entry["name"] in where:
+                        self._values[entry["name"]] = _value(entry, where[entry["name"]])
 
     def show(self) -> None:
         """Hold the readings of the latest turn."""
@@ -97,7 +112,7 @@ def _drawn(shapes: str) -> None:
     ui.element("g").props["innerHTML"] = shapes
 
 
-def _value(entry: Json, place: tuple[int, ...]) -> _Value:
+def _value(entry: Json, place: Place) -> _Value:
     x, y, *to = place
     text = words.title(entry["name"], entry["text"])
     with ui.element("g").classes("value") as outer:

@@ -17,6 +17,7 @@ POWERS = re.compile(r"\b\d(?:\.\d+)?e[+-]\d\d\b")
 CONDITION = re.compile(r"([\w.]+) (==|>=|<=|>|<) (\S+)")
 LABORATORY = 4  # decimals of a result (design)
 AGES = {"batch_h": "the batch has lasted", "phase_h": "this phase has lasted"}
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 COMPARED = {"==": "", ">=": "at least", ">": "more than", "<=": "at most", "<": "below"}
 
 
@@ -65,8 +66,9 @@ def signed(value: float | None, places: int) -> str:
 
 
 def unit(text: str) -> str:
-    """A unit as it is printed: °C for degC, a middle dot for the product, nothing for a mere number."""
-    return "" if text == "1" else text.replace("degC", "°C").replace(".", "·")
+    """A unit as it is printed: °C for degC, a middle dot for the product, 10⁶ for 10^6, nothing for a mere number."""
+    raised = re.sub(r"\^(-?\d+)", lambda power: power[1].translate(RAISED), text)
+    return "" if text == "1" else raised.replace("degC", "°C").replace(".", "·")
 
 
 def title(name: str, text: str = "") -> str:
