@@ -9,16 +9,15 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from logging import ERROR
 from statistics import fmean
 from typing import Any
 
 import numpy as np
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, as_completed
 
 from controller import scenario
+from controller.cluster import client_of
 from controller.pharmacoloop.patient import DISCLAIMER
 from plant_sim.patient import Arm
 from twin.pharmacokinetics import EXPOSURE_RATIO, Person
@@ -83,7 +82,7 @@ def cohort(
     The same patients come out wherever they are computed. `progress` hears (done, of).
     """
     people = drawn(patients, seed, arms)
-    with _client(scheduler, workers) as client:
+    with client_of(scheduler, workers) as client:
         started = time.perf_counter()
         fates = list(_computed(client, people, progress))
         seconds = time.perf_counter() - started
@@ -142,21 +141,6 @@ def _computed(client: Client, people: Sequence[Virtual], progress: Callable[[int
         if progress is not None:
             progress(done, len(people))
         yield from batch
-
-
-@contextmanager
-def _client(scheduler: str | None, workers: int | None) -> Iterator[Client]:
-    if scheduler is not None:
-        with Client(scheduler) as client:
-            yield client
-        return
-    with (
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=ERROR
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
 
 
 def _told(found: Iterable[Fate]) -> dict[str, float | None]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from logging import ERROR
 from typing import Any
 
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, as_completed
 
 from controller.assembly import Assembly, assemble, served_by
 from controller.campaign import closed_loop, oracle, statistics, tuned
 from controller.campaign.closed_loop import Scan
 from controller.campaign.learners import Learner, Neuro, Nobody, Quadratic
+from controller.cluster import client_of
 from controller.faults import Fault
 from controller.settings import Settings, default_config, load
 
@@ -202,15 +201,3 @@ def _summary(
         mean = {name: found["strategies"][name]["mean"] for name in strategies}
         found["share_of_oracle"] = (mean["neuro"] - mean["recipe"]) / (mean["oracle"] - mean["recipe"])
     return found
-
-
-@contextmanager
-def client_of(scheduler: str | None, workers: int | None) -> Any:
-    """A client of that scheduler, or of a cluster of processes on this machine."""
-    if scheduler is not None:
-        with Client(scheduler) as client:
-            yield client
-        return
-    local = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=ERROR)
-    with local as cluster, Client(cluster) as client:
-        yield client

@@ -27,7 +27,7 @@ def test_concentrations_are_the_superposition_of_the_doses_before(pk: patient.Ph
     for k, hour in enumerate(HOURS):
         t = hour - HOURS[:k:4]
         expected = np.sum(10.0 * ka / (ka - ke) * (np.exp(-ke * t) - np.exp(-ka * t)))
-        assert central[k] == pytest.approx(expected, abs=5e-3)  # mg: a two-thousandth of the dose
+        assert central[k] == pytest.approx(expected, abs=2e-3)
 
 
 @pytest.mark.parametrize(("pk", "average"), [(patient.E1, 25.6), (patient.E2, 18.0)])
@@ -53,7 +53,7 @@ def test_a_swallowed_dose_is_followed_as_lsoda_follows_it() -> None:
     p = parameter_values(model)
     exact = solve_ivp(lambda t, x: model.rhs(x, (0.0,), p, (1.0, 1.0)), (0, 6), start, "LSODA", rtol=1e-10, atol=1e-12)
     stepped = simulate(model, start[None], np.array([0.0, 6.0]), np.zeros((2, 1)))[0, -1]
-    assert stepped == pytest.approx(exact.y[:, -1], abs=5e-3)  # mg: a two-thousandth of the dose
+    assert stepped == pytest.approx(exact.y[:, -1], abs=1e-3)  # mg: a ten-thousandth of the dose
 
 
 def test_the_numeric_and_the_symbolic_binding_are_the_same_equations() -> None:

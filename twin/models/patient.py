@@ -42,7 +42,7 @@ _MOOD_SD = 0.105  # points; residual of Table 1
 # The baseline's prior spread of 1 is shared between what drifts slowly and what NeuroCore may learn as a bias.
 _BASE_SD, _BIAS_SD = 0.6, 0.8
 _STEP = 0.5  # of the fastest rate; design
-_TOLERANCE = 1e-3  # a level is then right to 0.05 %, which no assay can show; design
+_TOLERANCE = 1e-4  # far below what any level or score can show; design
 _ASSAY_LIMIT = 0.5  # ng/mL, a level's error however small it is; design
 _DRIFT = 0.05 / math.sqrt(6.0)  # per sqrt(h): 0.05 over 6 h; design
 
