@@ -129,7 +129,10 @@ def _log_multipliers(
             z[k * lanes + lane] = (x[where[k] * lanes + lane] - low[k]) / (high[k] - low[k])
     active = np.empty(lanes)
     for unit in range(centres.shape[0]):
-        if not np.any(weights[:, unit]):
+        taught = False
+        for j in range(multipliers):  # np.any would take longer than all the rest
+            taught = taught or weights[j, unit] != 0.0
+        if not taught:
             continue
         active[:] = 0.0
         for k in range(where.size):

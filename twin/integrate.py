@@ -1,7 +1,9 @@
-"""Runge-Kutta-Chebyshev, sixteen members at a time: explicit steps that a fast oxygen transfer does not make small.
+"""Explicit Runge-Kutta steps of two kinds, sixteen members at a time.
 
-After Sommeijer, Shampine & Verwer 1998 (J. Comput. Appl. Math. 88:315), second order. With three stages a step may be
-five times as long as the fastest mode lasts, where the classical Runge-Kutta of four would allow 2.8.
+For a stiff model Runge-Kutta-Chebyshev, whose steps a fast oxygen transfer does not make small: after Sommeijer,
+Shampine & Verwer 1998 (J. Comput. Appl. Math. 88:315), second order. With three stages a step may be five times as long
+as the fastest mode lasts, where the classical Runge-Kutta of four would allow 2.8. For any other model the pair of
+Dormand & Prince 1980 (J. Comput. Appl. Math. 6:19), fifth order: where accuracy limits the step, it takes a quarter.
 
 Members lie side by side in lanes: entry i of member l is a[i * LANES + l]. A flat array with a constant number of
 lanes, and a right-hand side without branches or library calls, is what LLVM turns into vector instructions. Every lane
@@ -47,6 +49,17 @@ def _chebyshev(stages: int) -> tuple[tuple[float, ...], ...]:
 
 
 MU, NU, FORWARD, BACK = _chebyshev(STAGES)
+# What each slope so far contributes to a stage of Dormand & Prince's, the last of which is the step's end; and each of
+# all seven to its error.
+PAIR = (
+    (1 / 5, 0.0, 0.0, 0.0, 0.0, 0.0),
+    (3 / 40, 9 / 40, 0.0, 0.0, 0.0, 0.0),
+    (44 / 45, -56 / 15, 32 / 9, 0.0, 0.0, 0.0),
+    (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729, 0.0, 0.0),
+    (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656, 0.0),
+    (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84),
+)
+PAIR_ERROR = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40)
 exp: Any = elementary.exp
 log: Any = elementary.log
 
@@ -64,9 +77,11 @@ advance: Any = None
 leap: Any = None
 held: Any = None
 stages: Any = None
+error: Any = None
 errors: Any = None
 chosen: Any = None
-TOLERANCE = 0.0
+WORK = 0
+TOLERANCE = ORDER = 0.0
 
 
 def _pick(a: Array, lane: int) -> Any:
@@ -107,8 +122,8 @@ def _advance(x: Array, u: Array, p: Array, m: Array, terms: tuple[Array, Array],
     that each lane tries, and afterwards the one it would try next.
     """
     floor, size = terms
-    slope0, slope = np.empty(NX * LANES), np.empty(NX * LANES)
-    y, before, free = np.empty(NX * LANES), np.empty(NX * LANES), np.empty(NX * LANES)
+    slope0, slope, work = np.empty(NX * LANES), np.empty(NX * LANES), np.empty((WORK, NX * LANES))
+    y, free = np.empty(NX * LANES), np.empty(NX * LANES)
     left, step, worst = np.full(LANES, span_h), np.empty(LANES), np.empty(LANES)
     derive(x, u, p, m, slope0)
     held(x, floor, slope0, free)
@@ -116,12 +131,12 @@ def _advance(x: Array, u: Array, p: Array, m: Array, terms: tuple[Array, Array],
         for lane in range(LANES):
             parts = np.ceil(left[lane] / h[lane] - 1e-9)
             step[lane] = left[lane] / (parts if parts > 1.0 else 1.0)
-        stages(x, u, p, m, step, slope0, slope, y, before)
+        stages(x, u, p, m, step, slope0, y, work)
         for i in range(NX * LANES):
             y[i] = floor[i] if y[i] < floor[i] else y[i]  # not-a-number is kept, and seen
         derive(y, u, p, m, slope)
         held(y, floor, slope, free)
-        errors(x, y, step, slope0, slope, size, free, worst)
+        errors(x, y, step, slope0, slope, work, size, free, worst)
         chosen(worst, step, left, h)
         for i in range(NX):
             for lane in range(LANES):
@@ -137,10 +152,11 @@ def _held(x: Array, floor: Array, slope: Array, free: Array) -> None:
         slope[i] = slope[i] if free[i] > 0.0 else 0.0
 
 
-def _stages(
-    x: Array, u: Array, p: Array, m: Array, step: Array, slope0: Array, slope: Array, y: Array, before: Array
+def _chebyshev_stages(
+    x: Array, u: Array, p: Array, m: Array, step: Array, slope0: Array, y: Array, work: Array
 ) -> None:
     """Write into y where one step from x leads; slope0 is the rate of change at x."""
+    before, slope = work[0], work[1]
     for i in range(NX):
         for lane in range(LANES):
             at = i * LANES + lane
@@ -158,8 +174,38 @@ def _stages(
                 y[at] = after
 
 
+def _chebyshev_error(x: Array, y: Array, step: Any, slope0: Array, slope: Array, work: Array, at: int) -> Any:
+    """The local error of one state of one lane, from the rates of change at both ends."""
+    return 0.8 * (x[at] - y[at]) + 0.4 * step * (slope0[at] + slope[at])
+
+
+def _pair_stages(x: Array, u: Array, p: Array, m: Array, step: Array, slope0: Array, y: Array, work: Array) -> None:
+    """Write into y where one step from x leads, and into work the rates of change at the stages between."""
+    for j in range(len(PAIR)):
+        weights = PAIR[j]
+        if j > 0:
+            derive(y, u, p, m, work[j - 1])
+        share = weights[0]
+        for at in range(NX * LANES):
+            y[at] = share * slope0[at]
+        for k in range(j):
+            share, slope = weights[k + 1], work[k]
+            for at in range(NX * LANES):
+                y[at] += share * slope[at]
+        for i in range(NX):
+            for lane in range(LANES):
+                at = i * LANES + lane
+                y[at] = x[at] + step[lane] * y[at]
+
+
+def _pair_error(x: Array, y: Array, step: Any, slope0: Array, slope: Array, work: Array, at: int) -> Any:
+    """The local error of one state of one lane: how far the solution of fourth order lies from that of fifth."""
+    inner = PAIR_ERROR[2] * work[1, at] + PAIR_ERROR[3] * work[2, at] + PAIR_ERROR[4] * work[3, at]
+    return step * (PAIR_ERROR[0] * slope0[at] + inner + PAIR_ERROR[5] * work[4, at] + PAIR_ERROR[6] * slope[at])
+
+
 def _errors(
-    x: Array, y: Array, step: Array, slope0: Array, slope: Array, size: Array, free: Array, worst: Array
+    x: Array, y: Array, step: Array, slope0: Array, slope: Array, work: Array, size: Array, free: Array, worst: Array
 ) -> None:
     """Write the local error of each lane, the root mean square over its states, as a share of what is tolerated.
 
@@ -169,9 +215,8 @@ def _errors(
     for i in range(NX):
         for lane in range(LANES):
             at = i * LANES + lane
-            error = 0.8 * (x[at] - y[at]) + 0.4 * step[lane] * (slope0[at] + slope[at])
             measure = abs(y[at])
-            share = error / (TOLERANCE * (measure if measure > size[at] else size[at]))
+            share = error(x, y, step[lane], slope0, slope, work, at) / (TOLERANCE * (measure if measure > size[at] else size[at]))
             worst[lane] += free[at] * share * share
     for lane in range(LANES):
         worst[lane] = np.sqrt(worst[lane] / NX)
@@ -187,7 +232,7 @@ def _chosen(worst: Array, step: Array, left: Array, h: Array) -> None:
         share, done = worst[lane], step[lane] <= 0.0
         taken = share <= 1.0 and not done  # not-a-number is not taken
         lost = not share <= 1.0 and step[lane] < LEAST_H
-        factor = SAFETY * exp(log(1e-6 if share < 1e-6 else share) / -3.0)
+        factor = SAFETY * exp(log(1e-6 if share < 1e-6 else share) / -ORDER)
         factor = factor if factor > SHRINK else SHRINK
         factor = factor if factor < GROW else GROW
         tried = step[lane] * factor
@@ -250,13 +295,18 @@ def kernels(model: Model) -> dict[str, Any]:
 def _stepper(model: Model, derive: Any, lanes: int) -> Any:
     """The kernel that advances so many lanes."""
     sizes = {"NX": len(model.states), "LANES": lanes}
+    if model.stiff:
+        stages, error, order, work = _chebyshev_stages, _chebyshev_error, 3.0, 2
+    else:
+        stages, error, order, work = _pair_stages, _pair_error, 5.0, len(PAIR) - 1
     return compiled(
         _advance,
         derive=derive,
         held=compiled(_held, **sizes),
-        stages=compiled(_stages, derive=derive, **sizes),
-        errors=compiled(_errors, TOLERANCE=model.tolerance, **sizes),
-        chosen=compiled(_chosen, LANES=lanes),
+        stages=compiled(stages, derive=derive, **sizes),
+        errors=compiled(_errors, error=inlined(error), TOLERANCE=model.tolerance, **sizes),
+        chosen=compiled(_chosen, LANES=lanes, ORDER=order),
+        WORK=work,
         **sizes,
     )
 

@@ -96,6 +96,7 @@ class Model:
     objective_unit: str
     jump: Callable[[Vector, Vector], tuple[Any, ...]] | None = None
     step_h: float = 1 / 120  # the time scale of what moves fastest; integration begins with such steps
+    stiff: bool = True  # something settles far faster than what is of interest moves, as dissolved oxygen does
     tolerance: float = 1e-6  # local error of a step, of a state or of its prior's sd where that is larger (design)
 
 

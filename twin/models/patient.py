@@ -226,6 +226,7 @@ def model(pk: Pharmacokinetics = E2) -> Model:
         objective_unit="1",
         jump=swallow,
         step_h=_STEP / fastest,
+        stiff=False,
         tolerance=_TOLERANCE,
     )
 
