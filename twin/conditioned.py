@@ -51,15 +51,15 @@ def observed(estimate: Estimate, values: dict[str, float], sds: dict[str, float]
     """The estimate after observing these log multipliers with these standard deviations."""
     if not values:
         return estimate
-    names, n = list(values), len(estimate.mean)
-    rows = [n + estimate.multiplier_names.index(name) for name in names]
+    n = len(estimate.mean)
     mean = np.array(estimate.mean + estimate.log_multipliers)
     covariance = np.array(estimate.covariance)
-    spread = covariance[np.ix_(rows, rows)] + np.diag([sds[name] ** 2 for name in names])
-    gain = np.linalg.solve(spread, covariance[rows]).T
-    mean = mean + gain @ (np.array([values[name] for name in names]) - mean[rows])
-    covariance = covariance - gain @ covariance[rows]
-    covariance = 0.5 * (covariance + covariance.T)
+    for name, value in values.items():  # one after the other, which needs no equations to be solved
+        at = n + estimate.multiplier_names.index(name)
+        shared = covariance[at]
+        variance = shared[at] + sds[name] ** 2
+        mean += shared * ((value - mean[at]) / variance)
+        covariance -= np.outer(shared, shared) / variance
     return replace(
         estimate,
         mean=tuple(np.maximum(mean[:n], 0.0).tolist()),

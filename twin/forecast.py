@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from twin.correction import Correction, surface
 from twin.correction import log_multipliers as correct
 from twin.estimate import Estimate
-from twin.integrate import LANES, floors, kernels, pack, terms, unpack
+from twin.integrate import LANES, kernels, pack, terms
 from twin.model import Array, Model, compiled, parameter_values
 
 Flags = NDArray[np.bool_]
@@ -104,10 +104,10 @@ def forecast(
     """
     outlook = outlook or Outlook()
     course = _course(model, estimate, plan, outlook)
-    states, outputs, worth = _run(model, estimate, correction, plan, members, outlook, course)
+    seen, worth = _run(model, estimate, correction, plan, members, outlook, course)
     names = [state.name for state in model.states] + [output.name for output in model.outputs]
     bands: dict[str, Band] = {}
-    for name, band in zip(names, _bands(np.concatenate((states, outputs), axis=2)), strict=True):
+    for name, band in zip(names, _bands(seen), strict=True):
         bands.setdefault(name, band)
     times = tuple(estimate.time + timedelta(hours=h) for h in course.saved_h.tolist())
     objective = tuple(worth.tolist())
@@ -125,7 +125,7 @@ def objectives(
     """The objective of each member at the plan's end: the same numbers that `forecast` gives, without the bands."""
     outlook = outlook or Outlook()
     course = _course(model, estimate, plan, outlook)
-    return tuple(_run(model, estimate, correction, plan, members, outlook, course)[2].tolist())
+    return tuple(_run(model, estimate, correction, plan, members, outlook, course)[1].tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +190,12 @@ def _run(
     members: int,
     outlook: Outlook,
     course: _Course,
-) -> tuple[Array, Array, Array]:
-    """States and outputs (members, times, ...) and the objective at the end (members)."""
+) -> tuple[Array, Array]:
+    """States and outputs (times, states + outputs, members), and the objective at the end (members)."""
+    made = _ensemble_of(model)
     nx, names = len(model.states), [m.name for m in model.multipliers]
     start, drift = _draws(model, estimate, members, outlook)
-    start[:, :nx] = np.maximum(start[:, :nx], floors(model)[::LANES])
+    start[:, :nx] = np.maximum(start[:, :nx], made.terms[0][::LANES])
     own = start[:, nx:] - np.array(estimate.log_multipliers)
     said = surface(correction, [s.name for s in model.states], names)
     field = tuple(getattr(said, part.name) for part in fields(said))
@@ -203,14 +204,14 @@ def _run(
     beyond = np.array(estimate.log_multipliers) - learned
     # How fast each multiplier falls back to the correction, and at the end how fast any would.
     fade = np.array([float(name in correction.multiplier_names) for name in names] + [1.0]) / outlook.fade_h
-    members_, bound = (pack(start[:, :nx]), pack(own), pack(drift)), np.array([m.bound for m in model.multipliers])
+    members_ = pack(start[:, :nx]), pack(own), pack(drift)
     stretches = (course.hours, course.inputs, course.begins, course.saves)
     latch = _latch(model, estimate, plan)
-    motion = (parameter_values(model), terms(model), outlook.hold_steps * model.step_h)
-    states, outputs, worth = _kernel(model)(members_, beyond, fade, bound, stretches, latch, field, motion)
-    found = unpack(states, members), unpack(outputs, members), worth.reshape(-1)[:members]
-    if all(np.isfinite(part).all() for part in found):
-        return found
+    motion = (made.parameters, made.terms, outlook.hold_steps * model.step_h)
+    seen, worth = made.kernel(members_, beyond, fade, made.bound, stretches, latch, field, motion)
+    seen, worth = seen[..., :members], worth[:members]
+    if np.isfinite(seen).all() and np.isfinite(worth).all():
+        return seen, worth
     raise ArithmeticError(f"the model {model.name} does not stay finite until {plan.end} under this plan")
 
 
@@ -227,12 +228,13 @@ def _latch(model: Model, estimate: Estimate, plan: Plan) -> tuple[int, int, floa
 
 
 def _bands(values: Array) -> list[Band]:
-    """Of (members, times, quantities), one band a quantity: quantiles between the members as np.quantile takes them."""
-    at = np.array(QUANTILES) * (len(values) - 1)
-    below = np.floor(at).astype(np.int64)
-    above, share = np.minimum(below + 1, len(values) - 1), (at - below)[:, None, None]
-    ordered = np.sort(values, axis=0)  # np.quantile takes five times as long for so few members
-    quantiles = (ordered[below] + share * (ordered[above] - ordered[below])).transpose(2, 0, 1).tolist()
+    """Of (times, quantities, members), one band a quantity: quantiles between the members as np.quantile takes them."""
+    last = values.shape[-1] - 1
+    at = np.array(QUANTILES) * last
+    below = at.astype(np.int64)
+    ordered = np.sort(values)  # np.quantile takes five times as long for so few members
+    low, high = ordered[..., below], ordered[..., np.minimum(below + 1, last)]
+    quantiles = (low + (at - below) * (high - low)).transpose(1, 2, 0).tolist()
     return [
         Band(tuple(median), tuple(low80), tuple(high80), tuple(low95), tuple(high95))
         for low95, low80, median, high80, high95 in quantiles
@@ -276,15 +278,15 @@ def _admit(latch: Any, closed: Any, x: Array, wanted: Array, u: Array) -> None:
 
 def _ensemble(
     members: Any, beyond: Array, fade: Array, bound: Array, course: Any, latch: Any, field: Any, motion: Any
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array]:
+    """States and outputs (times, states + outputs, lanes of all blocks), and the objective at the end (lanes)."""
     starts, owns, drifts = members
     hours, inputs, begins, saves = course
     p, terms, hold_h = motion
     blocks, points = starts.shape[0], int(saves.sum())
-    states = np.empty((blocks, points, NX * LANES))
-    outputs = np.empty((blocks, points, NY * LANES))
-    objective = np.empty((blocks, LANES))
-    u, m = np.empty(NU * LANES), np.empty(NM * LANES)
+    seen = np.empty((points, NX + NY, blocks * LANES))
+    objective = np.empty(blocks * LANES)
+    u, m, y = np.empty(NU * LANES), np.empty(NM * LANES), np.empty(NY * LANES)
     for block in range(blocks):
         x, h = starts[block].copy(), np.full(LANES, hold_h)
         closed = np.full(LANES, not latch[3])
@@ -299,21 +301,35 @@ def _ensemble(
                 admit(latch, closed, x, wanted, u)
                 factors(x, hour, owns[block], drifts[block], beyond, fade, bound, field, m)
                 if hold == 0 and saves[k]:
-                    states[block, point] = x
-                    look(x, u, p, m, outputs[block, point])
+                    look(x, u, p, m, y)
+                    for i in range(NX + NY):
+                        for lane in range(LANES):
+                            shown = x[i * LANES + lane] if i < NX else y[(i - NX) * LANES + lane]
+                            seen[point, i, block * LANES + lane] = shown
                     point += 1
                 if hold == 0 and not last and begins[k]:
                     leap(x, u)
                 if not last:
                     advance(x, u, p, m, terms, length / holds, h)
-        worth(x, objective[block])
-    return states, outputs, objective
+        worth(x, objective[block * LANES : (block + 1) * LANES])
+    return seen, objective
+
+
+@dataclass(frozen=True, slots=True)
+class _Ensemble:
+    """The ensemble of one model: its kernel, and what that is always given."""
+
+    kernel: Any
+    parameters: Array
+    terms: tuple[Array, Array]  # that integration keeps to
+    bound: Array  # |log multiplier| never exceeds this
 
 
 @functools.cache
-def _kernel(model: Model) -> Any:
+def _ensemble_of(model: Model) -> _Ensemble:
     made = kernels(model)
     sizes = {name: made[name] for name in ("NX", "NU", "NM", "NY")}
     used = {name: made[name] for name in ("leap", "advance", "look", "worth")}
     used |= {"factors": compiled(_factors, correct=correct, **sizes), "admit": compiled(_admit, **sizes)}
-    return compiled(_ensemble, **used, **sizes)
+    kernel = compiled(_ensemble, **used, **sizes)
+    return _Ensemble(kernel, parameter_values(model), terms(model), np.array([m.bound for m in model.multipliers]))

@@ -224,7 +224,8 @@ def _scan(
             _learn_two(weights, own, x1, y1, _taught(events, step), constants, y_decay, y_random, w_random)
         elif step == 0:
             _learn_three(weights, own, x1, error, y_decay, y_random, w_random)
-    units[0] = x1
+    for i in range(x1.shape[0]):  # to assign a slice takes the compiler two seconds
+        units[0, i] = int(x1[i])
     return True
 
 
