@@ -250,10 +250,16 @@ def neuro_core_of(backend: str, pk: Pharmacokinetics) -> NeuroCore:
 
 
 @functools.lru_cache(maxsize=64)
+def _population(drug: str) -> Population:
+    """What NeuroCore's network looks at, the same for all on one drug."""
+    body = DOSES_IN_BODY * DRUGS[drug].cap_mg
+    return coding.population({"effect": (0.0, 1.0), "tolerance": (0.0, 1.0), "central": (0.0, body)}, 0)
+
+
+@functools.lru_cache(maxsize=64)
 def _design(pk: Pharmacokinetics) -> tuple[Population, RateLearner]:
-    """What NeuroCore's network looks at, and what it learns."""
-    body = DOSES_IN_BODY * DRUGS[pk.drug].cap_mg
-    population = coding.population({"effect": (0.0, 1.0), "tolerance": (0.0, 1.0), "central": (0.0, body)}, 0)
+    """The population of NeuroCore's network, and what it learns."""
+    population = _population(pk.drug)
     model = patient.model(pk)
     learned = [m for m in model.multipliers if m.name in LEARNED]
     return population, rates.design(population, learned, model, PLANT.variables, rates.AT_ONCE)

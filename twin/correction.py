@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,10 @@ class Population:
     high: tuple[float, ...]
     centres: tuple[tuple[float, ...], ...]  # (units, states)
     width: float
+
+    def __hash__(self) -> int:
+        """Of all but the centres, which are many: a population is looked up several times a scan."""
+        return hash((self.states, self.low, self.high, self.width))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +63,21 @@ def none(multiplier_names: Sequence[str]) -> Correction:
     return Correction(names, empty, tuple(() for _ in names), 1.0, tuple(0.0 for _ in names))
 
 
+@functools.lru_cache(maxsize=8)
+def fields(population: Population) -> tuple[Array, Array, Array]:
+    """Low and high (states) and the centres (units, states), NaN where a unit does not look. Not to be written."""
+    shape = (len(population.centres), len(population.states))
+    centres = np.array(population.centres, dtype=np.float64).reshape(shape)
+    return np.array(population.low, dtype=np.float64), np.array(population.high, dtype=np.float64), centres
+
+
 def activities(population: Population, x: Mapping[str, float] | Sequence[float]) -> Array:
     """The activity of every unit at a state, in (0, 1]; a vector is in the order of `population.states`."""
     if isinstance(x, Mapping):
         x = [x[name] for name in population.states]
-    centres = np.asarray(population.centres, dtype=np.float64).reshape(len(population.centres), len(population.states))
-    low = np.asarray(population.low)
+    low, high, centres = fields(population)
     with np.errstate(over="ignore"):  # far away is simply silent
-        z = (np.asarray(x, dtype=np.float64) - low) / (np.asarray(population.high) - low)
+        z = (np.asarray(x, dtype=np.float64) - low) / (high - low)
         distance = np.where(np.isnan(centres), 0.0, (z - centres) / population.width)
         activity: Array = np.exp(-0.5 * np.sum(distance**2, axis=1))
     return activity
@@ -95,9 +107,7 @@ def surface(correction: Correction, states: Sequence[str], multipliers: Sequence
         bounds[list(multipliers).index(name)] = bound
     return Surface(
         np.array([list(states).index(name) for name in population.states], dtype=np.int64),
-        np.array(population.low, dtype=np.float64),
-        np.array(population.high, dtype=np.float64),
-        np.array(population.centres, dtype=np.float64).reshape(len(population.centres), len(population.states)),
+        *fields(population),
         population.width,
         correction.scale * weights,
         bounds,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.correction import Population
+from twin.correction import Population, fields
 
 PER_STATE = 10  # receptive fields along each state (design)
 CONJUNCTIONS = 104  # units that look at two or three states at once (design)
@@ -56,9 +56,9 @@ def _conjunctions(states: int, count: int, generator: np.random.Generator) -> li
 @functools.lru_cache(maxsize=8)
 def _arrays(population: Population) -> tuple[Floats, Floats, Floats, Floats]:
     """Low, span, centres without NaN, and 1/width where the unit looks at the state, else zero."""
-    low, centres = np.array(population.low), np.array(population.centres)
+    low, high, centres = fields(population)
     sharpness = np.where(np.isnan(centres), 0.0, 1.0 / population.width)
-    return low, np.array(population.high) - low, np.nan_to_num(centres), sharpness
+    return low, high - low, np.nan_to_num(centres), sharpness
 
 
 def activity(population: Population, x: Sequence[float]) -> Floats:
@@ -80,6 +80,7 @@ def payload(active: Floats) -> NDArray[np.int64]:
     return np.rint(PAYLOAD_FULL * active).astype(np.int64)
 
 
+@functools.lru_cache(maxsize=8)
 def overlap(population: Population, points: int = 2000) -> tuple[float, float]:
     """The mean over the coded box of the units' summed activity, and of their summed squared activity."""
     generator = np.random.default_rng(0)
