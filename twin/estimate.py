@@ -82,12 +82,14 @@ class Filter:
 
 
 Past = Sequence[tuple[Estimate, Snapshot]]
+Belief = tuple[Array, Array]  # mean (n) and covariance (n, n) of states and log multipliers
 
 
 def start(filter: Filter, snapshot: Snapshot) -> Track:
     """The prior, corrected by the first snapshot."""
     kept = replace(snapshot, assays=tuple(a for a in snapshot.assays if a.sampled_at == snapshot.time))
-    first = _updated(filter, _prior(filter, snapshot), kept, ())
+    prior = _prior(filter, snapshot)
+    first = _updated(filter, prior, _belief(prior), kept, ())
     return Track(first, ((first, kept),))
 
 
@@ -146,7 +148,7 @@ def _insert(filter: Filter, past: list[tuple[Estimate, Snapshot]], assay: Assay)
         return at + 1
     if any(a.variable == assay.variable for a in snapshot.assays):
         return len(past)  # a repetition says nothing new
-    alone = _updated(filter, estimate, Snapshot(estimate.time, {}, (assay,)), ())
+    alone = _updated(filter, estimate, _belief(estimate), Snapshot(estimate.time, {}, (assay,)), ())
     merged = replace(
         alone,
         innovations={**estimate.innovations, **alone.innovations},
@@ -160,7 +162,8 @@ def _insert(filter: Filter, past: list[tuple[Estimate, Snapshot]], assay: Assay)
 def _next(filter: Filter, past: Past, snapshot: Snapshot) -> Estimate:
     before, seen = past[-1]
     # A sample drawn between scans begins no interval of its own, so what jumps then has jumped already.
-    return _updated(filter, _predicted(filter, before, snapshot.time, bool(seen.readings)), snapshot, past)
+    predicted = _predicted(filter, before, snapshot.time - before.time, bool(seen.readings))
+    return _updated(filter, before, predicted, snapshot, past)
 
 
 def _prior(filter: Filter, snapshot: Snapshot) -> Estimate:
@@ -182,37 +185,26 @@ def _prior(filter: Filter, snapshot: Snapshot) -> Estimate:
         nis=0.0,
         nis_dof=0,
     )
-    ran = _predicted(filter, bare, bare.time + timedelta(hours=filter.tuning.lead_in_h), False)
-    covariance = np.array(ran.covariance)
+    _, covariance = _predicted(filter, bare, timedelta(hours=filter.tuning.lead_in_h), False)
     scale = sd / np.sqrt(np.diag(covariance))
     return replace(bare, covariance=_rows(covariance * np.outer(scale, scale)))
 
 
-def _predicted(filter: Filter, estimate: Estimate, time: datetime, jumps: bool) -> Estimate:
-    """The belief at a later time if nothing is measured until then."""
-    model = filter.model
-    hours = (time - estimate.time).total_seconds() / 3600
-    mean, covariance = filter.arithmetic.predict(
-        _mean(estimate),
-        np.array(estimate.covariance),
-        _acting(model, estimate),
-        hours,
-        jumps,
-        filter.tuning.pull_h,
-    )
-    return _with(estimate, mean, covariance, time=time)
+def _predicted(filter: Filter, estimate: Estimate, after: timedelta, jumps: bool) -> Belief:
+    """The belief so much later if nothing is measured until then."""
+    acting, hours = _acting(filter.model, estimate.inputs), after.total_seconds() / 3600
+    return filter.arithmetic.predict(*_belief(estimate), acting, hours, jumps, filter.tuning.pull_h)
 
 
-def _updated(filter: Filter, estimate: Estimate, snapshot: Snapshot, past: Past) -> Estimate:
-    """The belief after the readings and assays of this instant."""
-    model = filter.model
+def _updated(filter: Filter, before: Estimate, predicted: Belief, snapshot: Snapshot, past: Past) -> Estimate:
+    """The estimate after the readings and assays of this instant, for which `predicted` was believed."""
+    model, (mean, covariance) = filter.model, predicted
     values = evidence.values(filter.plant, model, snapshot)
-    acting = evidence.inputs(filter.plant, model, snapshot, estimate.inputs)
-    estimate = replace(estimate, inputs=acting, innovations={}, nis=0.0, nis_dof=0)
+    acting = evidence.inputs(filter.plant, model, snapshot, before.inputs)
+    unread = {"time": snapshot.time, "inputs": acting, "innovations": {}, "nis": 0.0, "nis_dof": 0}
     if not values:
-        return estimate
-    mean = _mean(estimate)
-    points, sights = filter.arithmetic.sight(mean, np.array(estimate.covariance), _acting(model, estimate))
+        return _with(before, mean, covariance, unread)
+    points, sights = filter.arithmetic.sight(mean, covariance, _acting(model, acting))
     rows = [k for k, output in enumerate(model.outputs) if output.name in values]
     outputs, sights = [model.outputs[k] for k in rows], sights[:, rows]
     expected = sights.mean(axis=0)
@@ -224,19 +216,14 @@ def _updated(filter: Filter, estimate: Estimate, snapshot: Snapshot, past: Past)
     on_gate = (residual / filter.tuning.gate_sd) ** 2
     believed = [k for k, o in enumerate(outputs) if on_gate[k] <= variance[k] or _insists(filter, past, o.name)]
     if not believed:
-        return estimate
+        return _with(before, mean, covariance, unread)
     noise = (noise + np.maximum(on_gate - variance, 0.0))[believed]
     residual = residual[believed]
     mean, covariance, innovation, nis = filter.arithmetic.correct(mean, points, sights[:, believed], residual, noise)
     sd = np.sqrt(np.diag(innovation))
-    return _with(
-        estimate,
-        mean,
-        covariance,
-        innovations={outputs[k].name: Innovation(float(residual[i]), float(sd[i])) for i, k in enumerate(believed)},
-        nis=nis,
-        nis_dof=len(believed),
-    )
+    innovations = {outputs[k].name: Innovation(float(residual[i]), float(sd[i])) for i, k in enumerate(believed)}
+    read = {"innovations": innovations, "nis": nis, "nis_dof": len(believed)}
+    return _with(before, mean, covariance, unread | read)
 
 
 def _insists(filter: Filter, past: Past, name: str) -> bool:
@@ -258,23 +245,22 @@ def _insists(filter: Filter, past: Past, name: str) -> bool:
     return False
 
 
-def _mean(estimate: Estimate) -> Array:
-    return np.array(estimate.mean + estimate.log_multipliers)
+def _belief(estimate: Estimate) -> Belief:
+    return np.array(estimate.mean + estimate.log_multipliers), np.array(estimate.covariance)
 
 
-def _acting(model: Model, estimate: Estimate) -> Array:
-    return np.array([estimate.inputs[item.name] for item in model.inputs])
+def _acting(model: Model, inputs: Mapping[str, float]) -> Array:
+    return np.array([inputs[item.name] for item in model.inputs])
 
 
-def _with(estimate: Estimate, mean: Array, covariance: Array, **changes: Any) -> Estimate:
+def _with(estimate: Estimate, mean: Array, covariance: Array, changes: Mapping[str, Any]) -> Estimate:
     nx = len(estimate.mean)
-    values: dict[str, Any] = {"innovations": {}, "nis": 0.0, "nis_dof": 0} | changes
     return replace(
         estimate,
         mean=tuple(mean[:nx].tolist()),
         log_multipliers=tuple(mean[nx:].tolist()),
         covariance=_rows(covariance),
-        **values,
+        **changes,
     )
 
 

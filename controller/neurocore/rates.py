@@ -120,7 +120,7 @@ def rescaled(learner: RateLearner, weights: NDArray[Any], log_per_count: Sequenc
 def log_multipliers(learner: RateLearner, read_out: Integers) -> dict[str, float]:
     """What the read-outs mean, within bounds."""
     outputs = zip(learner.names, read_out, learner.log_per_count, learner.bounds, strict=True)
-    return {name: float(np.clip(unit * float(r), -b, b)) for name, r, unit, b in outputs}
+    return {name: min(max(unit * float(r), -b), b) for name, r, unit, b in outputs}
 
 
 def correction(learner: RateLearner, population: Population, weights: NDArray[Any]) -> Correction:
@@ -144,9 +144,10 @@ def errors(
     result = np.zeros(len(learner.names), dtype=np.int64)
     for k, taught in enumerate(lesson.taught):
         if taught:
-            target = float(np.clip(lesson.targets[k], -learner.bounds[k], learner.bounds[k]))
+            target = min(max(lesson.targets[k], -learner.bounds[k]), learner.bounds[k])
             missing = target / learner.log_per_count[k] - float(read_out[k])
-            result[k] = round(float(np.clip(learner.pace.share(lessons[k]) * missing / counts_per_error, -127, 127)))
+            wanted = learner.pace.share(lessons[k]) * missing / counts_per_error
+            result[k] = round(min(max(wanted, -ERROR_FULL), ERROR_FULL))
     return result
 
 

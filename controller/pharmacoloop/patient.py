@@ -7,7 +7,7 @@ that fits and passes every gate speaks; red flags wait for no trigger.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import NormalDist, fmean, quantiles
 from typing import Protocol
@@ -73,7 +73,7 @@ class PatientLoop:
     ) -> Suggestion | Abstention:
         """The review that this sample calls for, or why there is none."""
         active = self.pending.at(situation, estimate.time)
-        picture = replace(_picture(estimate, insight, baseline, self.treatment), active=active)
+        picture = _picture(estimate, insight, baseline, self.treatment, active)
         urgent = red_flag(picture)
         if urgent is not None:
             return self._suggestion(picture, urgent, baseline.plan, None, None, ())
@@ -145,11 +145,12 @@ class PatientLoop:
         return Plan(tuple(steps), now + HORIZON)
 
 
-def _picture(estimate: Estimate, insight: Insight, baseline: Forecast, treatment: Treatment) -> Picture:
-    now, pk = estimate.time, treatment.pk
+def _picture(estimate: Estimate, insight: Insight, baseline: Forecast, treatment: Treatment, active: str) -> Picture:
+    now, pk, day_h = estimate.time, treatment.pk, timedelta(hours=24)
     central = baseline.bands["level"].median
-    day = [x for t, x in zip(baseline.times, central, strict=True) if t < now + timedelta(hours=24)]
-    last = [x for t, x in zip(baseline.times, central, strict=True) if t >= baseline.plan.end - timedelta(hours=24)]
+    soon, late = now + day_h, baseline.plan.end - day_h
+    day = [x for t, x in zip(baseline.times, central, strict=True) if t < soon]
+    last = [x for t, x in zip(baseline.times, central, strict=True) if t >= late]
     present = concentration_ng_per_ml(estimate, pk)
     predicted, settled = fmean(day), fmean(last[1:] or last)
     log_response = estimate.log_multipliers[estimate.multiplier_names.index("response")]
@@ -168,6 +169,7 @@ def _picture(estimate: Estimate, insight: Insight, baseline: Forecast, treatment
         response=math.exp(log_response),
         log_sds=(estimate.sd("response"), estimate.sd("log_clearance")),
         novelty=insight.novelty,
+        active=active,
     )
 
 
