@@ -176,12 +176,17 @@ def _predict(
                     points[block * LANES + lane, i] = x[i * LANES + lane]
                 for i in range(NX, n):
                     points[block * LANES + lane, i] *= np.exp(-length * pull_per_h)
-        mean = np.zeros(n)
+        mean = np.zeros(n)  # whole arrays at once would take the compiler a second each
         for row in range(2 * n):
-            mean += points[row] / (2 * n)
-        points -= mean
-        covariance = points.T @ points / (2 * n)
+            for i in range(n):
+                mean[i] += points[row, i] / (2 * n)
+        for row in range(2 * n):
+            for i in range(n):
+                points[row, i] -= mean[i]
+        covariance = points.T @ points
         for i in range(n):
+            for j in range(n):
+                covariance[i, j] /= 2 * n
             covariance[i, i] += noise[i] ** 2 * length
     return mean, covariance
 
