@@ -141,7 +141,7 @@ def _taken_in(
 ) -> tuple[Memory, Snapshot, Situation, tuple[str, ...]]:
     """Everything fit to be reckoned with. While the clock is not believed the turn stands still: that is a fault."""
     clock, why, anew = ticked(memory.clock, snapshot.time, parts.cadence.longest_gap)
-    snapshot = fit(replace(snapshot, time=clock.now or snapshot.time), parts.plant, parts.envelope.evidence)
+    snapshot = fit(snapshot, clock.now or snapshot.time, parts.plant, parts.envelope.evidence)
     situation = fit_situation(situation, parts.plant, snapshot.time + parts.cadence.longest_ahead)
     memory = replace(memory, clock=clock)
     if why:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from controller.records import Situation
@@ -76,7 +76,7 @@ def diagnose(
         if (sentence := _doubt(assay, before, variables, checks))
     )
     found = (*delivery, *jumped, *(Finding(ASSAY, sentence) for _, sentence in doubted))
-    return found, replace(traces, began=began, off=off, rates=rates, doubted=doubted)
+    return found, Traces(began, off, rates, doubted)
 
 
 def conditions(findings: tuple[Finding, ...]) -> dict[str, str]:

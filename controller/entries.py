@@ -23,7 +23,7 @@ def entered(snapshot: Snapshot, situation: Situation, plant: Plant) -> tuple[Sna
         rulings.append(Ruling(intent, not objection, objection or _thanks(intent)))
         if not objection and intent.sample is not None:
             assays += [a for a in intent.sample.assays if a not in assays]  # a replay brings them along already
-    return replace(snapshot, assays=tuple(assays)), tuple(rulings)
+    return replace(snapshot, assays=tuple(assays)) if rulings else snapshot, tuple(rulings)
 
 
 def _objection(intent: Intent, snapshot: Snapshot, situation: Situation, plant: Plant) -> str:

@@ -53,8 +53,8 @@ def _follows(before: datetime, time: datetime, longest_gap: timedelta) -> bool:
     return timedelta(0) < time - before <= longest_gap
 
 
-def fit(snapshot: Snapshot, plant: Plant, needed: Sequence[str] = ()) -> Snapshot:
-    """The snapshot with readings and assays of a kind that can be reckoned with; `needed` ones are bad if absent."""
+def fit(snapshot: Snapshot, time: datetime, plant: Plant, needed: Sequence[str] = ()) -> Snapshot:
+    """The snapshot at this time, of readings and assays that can be reckoned with; `needed` ones are bad if absent."""
     missing = {n: Reading(None, plant.variable(n).unit, None, Quality.BAD, "it was not read") for n in needed}
     readings = {
         v.name: _fit(snapshot.readings[v.name], v.unit)
@@ -64,9 +64,7 @@ def fit(snapshot: Snapshot, plant: Plant, needed: Sequence[str] = ()) -> Snapsho
     others = {n: r for n, r in snapshot.readings.items() if n not in readings and isinstance(r, Reading)}
     assayed = {v.name: v.unit for v in plant.having(Role.ASSAYED)}
     assays = tuple(a for a in snapshot.assays if _is_assay(a, assayed))
-    return replace(
-        snapshot, readings={**missing, **{n: _fit(r, r.unit) for n, r in others.items()}, **readings}, assays=assays
-    )
+    return Snapshot(time, {**missing, **{n: _fit(r, r.unit) for n, r in others.items()}, **readings}, assays)
 
 
 def fit_situation(situation: Situation, plant: Plant, latest_end: datetime) -> Situation:

@@ -253,14 +253,15 @@ def _acting(model: Model, inputs: Mapping[str, float]) -> Array:
     return np.array([inputs[item.name] for item in model.inputs])
 
 
-def _with(estimate: Estimate, mean: Array, covariance: Array, changes: Mapping[str, Any]) -> Estimate:
+def _with(estimate: Estimate, mean: Array, covariance: Array, rest: Mapping[str, Any]) -> Estimate:
     nx = len(estimate.mean)
-    return replace(
-        estimate,
+    return Estimate(
+        names=estimate.names,
         mean=tuple(mean[:nx].tolist()),
+        multiplier_names=estimate.multiplier_names,
         log_multipliers=tuple(mean[nx:].tolist()),
         covariance=_rows(covariance),
-        **changes,
+        **rest,
     )
 
 

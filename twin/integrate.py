@@ -216,7 +216,8 @@ def _errors(
         for lane in range(LANES):
             at = i * LANES + lane
             measure = abs(y[at])
-            share = error(x, y, step[lane], slope0, slope, work, at) / (TOLERANCE * (measure if measure > size[at] else size[at]))
+            tolerated = TOLERANCE * (measure if measure > size[at] else size[at])
+            share = error(x, y, step[lane], slope0, slope, work, at) / tolerated
             worst[lane] += free[at] * share * share
     for lane in range(LANES):
         worst[lane] = np.sqrt(worst[lane] / NX)
