@@ -207,11 +207,11 @@ def _updated(filter: Filter, before: Estimate, predicted: Belief, snapshot: Snap
     points, sights = filter.arithmetic.sight(mean, covariance, _acting(model, acting))
     rows = [k for k, output in enumerate(model.outputs) if output.name in values]
     outputs, sights = [model.outputs[k] for k in rows], sights[:, rows]
-    expected = sights.mean(axis=0)
+    expected = np.add.reduce(sights) / len(sights)  # for so few, half of what mean and var take is their preparation
     noise = np.array([o.sd_absolute for o in outputs]) ** 2
     noise += (np.array([o.sd_relative for o in outputs]) * expected) ** 2
     residual = np.array([values[o.name] for o in outputs]) - expected
-    variance = sights.var(axis=0) + noise
+    variance = np.add.reduce((sights - expected) ** 2) / len(sights) + noise
     # What lies beyond the gate and is believed all the same gets as much noise as puts it on the gate.
     on_gate = (residual / filter.tuning.gate_sd) ** 2
     believed = [k for k, o in enumerate(outputs) if on_gate[k] <= variance[k] or _insists(filter, past, o.name)]

@@ -141,7 +141,7 @@ class _Course:
 
 def _course(model: Model, estimate: Estimate, plan: Plan, outlook: Outlook) -> _Course:
     end_h = max(0.0, (plan.end - estimate.time).total_seconds() / 3600)
-    saved = np.linspace(0.0, end_h, outlook.points) if end_h > 0.0 else np.zeros(1)
+    saved = _grid(end_h, outlook.points)
     starts = [(step.start - estimate.time).total_seconds() / 3600 for step in plan.steps]
     begins = {0.0} | {h for h in starts if 0.0 < h < end_h}
     outputs = set(saved.tolist())
@@ -152,6 +152,14 @@ def _course(model: Model, estimate: Estimate, plan: Plan, outlook: Outlook) -> _
     inputs = np.array(rows, dtype=np.float64)[begun]
     starting = np.array([hour in begins for hour in hours[:-1]], dtype=np.bool_)
     return _Course(np.array(hours), inputs, starting, np.array([hour in outputs for hour in hours]), saved)
+
+
+@functools.lru_cache(maxsize=8)
+def _grid(end_h: float, points: int) -> Array:
+    """The output times in hours from now. Not to be written."""
+    grid = np.linspace(0.0, end_h, points) if end_h > 0.0 else np.zeros(1)
+    grid.flags.writeable = False
+    return grid
 
 
 def _draws(model: Model, estimate: Estimate, members: int, outlook: Outlook) -> tuple[Array, Array]:

@@ -68,10 +68,12 @@ class Unscented:
 
         The covariance is that of the corrected points, so rounding cannot make it negative.
         """
-        shown = sights - sights.mean(axis=0)
+        shown = sights - np.add.reduce(sights) / len(points)
         deviations = points - mean
         innovation = shown.T @ shown / len(points) + np.diag(noise)
-        solved = np.linalg.solve(innovation, np.column_stack((shown.T @ deviations / len(points), residual)))
+        sides = np.empty((len(noise), len(mean) + 1))
+        sides[:, :-1], sides[:, -1] = shown.T @ deviations / len(points), residual
+        solved = np.linalg.solve(innovation, sides)
         gain = solved[:, :-1].T
         left = deviations - shown @ gain.T
         covariance = left.T @ left / len(points) + (gain * noise) @ gain.T

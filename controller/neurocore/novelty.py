@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -77,8 +77,10 @@ def observe(state: Novelty, innovations: Mapping[str, Innovation], outliers: Seq
     sizes = np.abs(terms)
     shares = sizes / sizes.sum() if total > 0 else np.full(len(names), 1 / len(names))
     contributions = dict(zip(names, shares.tolist(), strict=True))
-    seen = replace(state, averages={**state.averages, **fresh}, level=found, contributions=contributions)
-    return _learned(seen, names, r) if found <= HEALTHY else seen
+    averages = {**state.averages, **fresh}
+    if found > HEALTHY:
+        return Novelty(averages, found, contributions, state.moments, state.scans)
+    return Novelty(averages, found, contributions, _learned(state, names, r), state.scans + 1)
 
 
 def normalised(state: Novelty, innovations: Mapping[str, Innovation], outliers: Sequence[str] = ()) -> dict[str, float]:
@@ -95,20 +97,22 @@ def normalised(state: Novelty, innovations: Mapping[str, Innovation], outliers: 
 def _pattern(state: Novelty, names: Sequence[str]) -> NDArray[np.float64]:
     """C over these signals."""
     matrix = np.eye(len(names))
-    for i, a in enumerate(names):
-        for j, b in enumerate(names):
-            matrix[i, j] += state.moments.get((min(a, b), max(a, b)), 0.0)
+    for i, a in enumerate(names):  # sorted, as the pairs are
+        for j, b in enumerate(names[i:], start=i):
+            matrix[i, j] += state.moments.get((a, b), 0.0)
+            matrix[j, i] = matrix[i, j]
     return matrix
 
 
-def _learned(state: Novelty, names: Sequence[str], r: NDArray[np.float64]) -> Novelty:
+def _learned(state: Novelty, names: Sequence[str], r: NDArray[np.float64]) -> dict[tuple[str, str], float]:
+    """The moments, to which a healthy scan has added its own."""
     rate = 1.0 / (PRIOR_SCANS + min(state.scans, MEMORY_SCANS))
     moments = dict(state.moments)
     for i, a in enumerate(names):
         for j, b in enumerate(names[i:], start=i):
             before = moments.get((a, b), 0.0)
             moments[a, b] = (1.0 - rate) * before + rate * (float(r[i] * r[j]) - float(i == j))
-    return replace(state, moments=moments, scans=state.scans + 1)
+    return moments
 
 
 def combined(*levels: float) -> float:
