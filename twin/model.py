@@ -20,6 +20,7 @@ from twin import elementary
 Vector = Sequence[Any]
 Array = NDArray[np.float64]
 FREE_NAMES = ("exp", "log", "sqrt", "tanh", "fmax")
+_KEPT: dict[str, Any] = {}  # the kernels of this process by name and hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +163,13 @@ def compiled(kernel: Callable[..., Any], **names: Any) -> Any:
     """Compile a kernel whose free names are bound to `names`, and keep the machine code on disk.
 
     numba recognises kept code by the kernel's name and file alone, so the name is given the hash of all the code and
-    constants that the kernel reaches: another model, or an edit anywhere below it, is another kernel.
+    constants that the kernel reaches: another model, or an edit anywhere below it, is another kernel. Models that
+    differ in their parameters alone share one.
     """
     bound = _copy(kernel, names)
     bound.__qualname__ = f"{kernel.__name__}_{_fingerprint(bound)}"
-    return numba.njit(bound, cache=True, error_model="numpy", fastmath=elementary.FAST_MATH)
+    compiler = numba.njit(cache=True, error_model="numpy", fastmath=elementary.FAST_MATH)
+    return _KEPT.setdefault(bound.__qualname__, compiler(bound))
 
 
 def inlined(kernel: Callable[..., Any], **names: Any) -> Any:
