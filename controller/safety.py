@@ -7,13 +7,16 @@ since min(max(nan, low), high) is nan.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from statistics import fmean
 
 from controller.envelope import Bound, Envelope, Interlock, Limit
 from controller.records import Abstention, Command, Move, Narrowing, Situation, Suggestion, Verdict
 from twin.forecast import Forecast
 from twin.signals import Plant, Reading, Snapshot
 
+UNNOTICED = 0.01  # of a bound: who is beyond it anyway may be so much further, if for less of the time (design)
 LEAST_REMAINING_H = 1.0  # an allowance is spread over what is left of the batch, and over this at the least (design)
 
 
@@ -200,17 +203,32 @@ def _outside(baseline: Forecast, proposed: Forecast, envelope: Envelope) -> list
         if not values or not all(map(math.isfinite, (*values, *old.low80, *old.high80))):
             sentences.append(f"the forecast of {bound.variable} is not finite")
             continue
-        low, high = _extremes(proposed, bound)
-        least, most = _extremes(baseline, bound)
-        if low < min(bound.low, least):
-            sentences.append(f"{bound.variable} would fall to {low:.3g} {bound.unit}, below {bound.low:g}")
-        if high > max(bound.high, most):
-            sentences.append(f"{bound.variable} would rise to {high:.3g} {bound.unit}, above {bound.high:g}")
+        low, high = _beyond(proposed, bound)
+        least, most = _beyond(baseline, bound)
+        if _further(low, least, bound.low):
+            fallen = bound.low - max(low)
+            sentences.append(f"{bound.variable} would fall to {fallen:.3g} {bound.unit}, below {bound.low:g}")
+        if _further(high, most, bound.high):
+            risen = bound.high + max(high)
+            sentences.append(f"{bound.variable} would rise to {risen:.3g} {bound.unit}, above {bound.high:g}")
     return sentences
 
 
-def _extremes(forecast: Forecast, bound: Bound) -> tuple[float, float]:
-    """Least and largest of the 80 % band within the bound's horizon, and at its first hour in any case."""
+def _further(new: Sequence[float], old: Sequence[float], edge: float) -> bool:
+    """Whether a plan breaks a bound further than doing nothing: deeper, unless by less than anyone would notice.
+
+    Where both end at nothing, as a sugar does, which of them ends lower is chance: then the one that is beyond the
+    bound less, over the hours, does not break it further.
+    """
+    deeper = max(new) - max(old)
+    if deeper <= 0.0:
+        return False
+    return max(old) == 0.0 or deeper > UNNOTICED * abs(edge) or fmean(new) >= fmean(old)
+
+
+def _beyond(forecast: Forecast, bound: Bound) -> tuple[list[float], list[float]]:
+    """How far the 80 % band is below and above the bound within its horizon, and at its first hour in any case."""
     band, near_s = forecast.bands[bound.variable], bound.horizon_h * 3600.0
     near = max(1, sum((time - forecast.made_at).total_seconds() <= near_s for time in forecast.times))
-    return min(band.low80[:near]), max(band.high80[:near])
+    below = [max(0.0, bound.low - value) for value in band.low80[:near]]
+    return below, [max(0.0, value - bound.high) for value in band.high80[:near]]

@@ -185,6 +185,33 @@ def test_a_plan_that_leaves_the_envelope_less_than_doing_nothing_is_not_refused_
     assert judged(world, baseline=world.forecast(high=140.0), proposed=world.forecast(high=130.0)).admitted
 
 
+@pytest.mark.parametrize(
+    ("baseline", "proposed", "refused"),
+    [
+        # Either way it ends at nothing, and which of them ends lower is chance; the plan's hours above it count.
+        ((12.0, 1e-9, 1e-9), (12.0, 8.0, 1e-12), False),
+        ((12.0, 1e-9, 1e-9), (12.0, 1e-9, 1e-12), True),  # no better at any hour
+        ((12.0, 5.0, 5.0), (19.0, 19.0, 4.81), False),  # deeper by less than a hundredth of the bound
+        ((12.0, 5.0, 5.0), (19.0, 19.0, 4.79), True),  # and by more
+        ((12.0, 5.0, 5.0), (12.0, 5.2, 4.8), True),  # as far beyond it on the whole
+        ((20.0, 20.0, 20.0), (50.0, 50.0, 19.99), True),  # doing nothing keeps the bound
+        ((130.0, 130.0, 130.0), (121.0, 121.0, 131.19), False),  # above the upper bound likewise
+        ((130.0, 130.0, 130.0), (121.0, 121.0, 131.21), True),
+    ],
+)
+def test_who_is_beyond_a_bound_anyway_may_take_the_plan_that_is_beyond_it_less(
+    world: SimpleNamespace, baseline: tuple[float, ...], proposed: tuple[float, ...], refused: bool
+) -> None:
+    times = tuple(world.now + timedelta(hours=h) for h in (0.0, 1.0, 2.0))
+
+    def forecast(oxygen: tuple[float, ...]) -> Forecast:
+        return replace(world.proposed, times=times, bands={"dissolved_oxygen": Band(*[oxygen] * 5)})
+
+    envelope = replace(world.envelope, bounds=world.envelope.bounds[:1])
+    verdict = judged(world, envelope=envelope, baseline=forecast(baseline), proposed=forecast(proposed))
+    assert bool(verdict.refusals) is refused
+
+
 @pytest.mark.parametrize(("horizon_h", "refused"), [(0.5, False), (2.0, False), (3.0, True), (math.inf, True)])
 def test_a_bound_with_a_horizon_judges_no_further_than_that(
     world: SimpleNamespace, horizon_h: float, refused: bool
