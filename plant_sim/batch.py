@@ -50,7 +50,9 @@ class Batch:
         self._loops = Loops(process.tunings)
         self.faults = Schedule()
         self._panels = (Panel(streams[2], process.instruments, streams[4]), Panel(streams[5], process.services))
-        self.laboratory = Laboratory(streams[3], process.analyses, process.sample_every_s, process.result_after_s)
+        self.laboratory = Laboratory(
+            streams[3], process.analyses, process.sample_every_s, process.result_after_s, process.first_sample_s
+        )
         self.signals: dict[str, Signal] = self._read(self.culture.visible(), 0.0)
 
     @property

@@ -46,10 +46,11 @@ class Laboratory:
         analyses: tuple[Analysis, ...] = ANALYSES,
         every_s: float = EVERY_S,
         delay_s: float = DELAY_S,
+        first_s: float = EVERY_S,
     ) -> None:
         """Open before the first sample."""
         self._rng, self._analyses, self._every_s, self._delay_s = rng, analyses, every_s, delay_s
-        self._next_s = every_s
+        self._next_s = first_s
         self._pending: list[tuple[float, dict[str, float]]] = []
         self.results: dict[str, Result] = {}
 

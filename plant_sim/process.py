@@ -84,6 +84,7 @@ class Process:
     name: str
     instruments: tuple[Instrument, ...]
     analyses: tuple[Analysis, ...]
+    first_sample_s: float
     sample_every_s: float
     result_after_s: float
     pumps: tuple[str, ...]

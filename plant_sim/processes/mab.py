@@ -190,6 +190,7 @@ ANALYSES = (  # design: a cell counter, a metabolite analyser, an immunoassay, a
     Analysis(Point("LAB.PCO2", "mmHg", 0.0, 500.0, "Dissolved carbon dioxide"), 0.0, 0.05),
     Analysis(Point("LAB.OSMOLALITY", "mOsm/kg", 0.0, 2000.0, "Osmolality"), 3.0, 0.0),
 )
+FIRST_SAMPLE_S = 0.0  # at inoculation: what a culture begins with is weighed out by hand
 SAMPLE_EVERY_S = 24 * 3600.0
 RESULT_AFTER_S = 4 * 3600.0  # design, as in the penicillin laboratory
 
@@ -209,6 +210,7 @@ MAB = Process(
     name="mab",
     instruments=INSTRUMENTS,
     analyses=ANALYSES,
+    first_sample_s=FIRST_SAMPLE_S,
     sample_every_s=SAMPLE_EVERY_S,
     result_after_s=RESULT_AFTER_S,
     pumps=PUMPS,

@@ -168,6 +168,7 @@ PENICILLIN = Process(
     name="penicillin",
     instruments=INSTRUMENTS,
     analyses=ANALYSES,
+    first_sample_s=EVERY_S,
     sample_every_s=EVERY_S,
     result_after_s=DELAY_S,
     pumps=PUMPS,

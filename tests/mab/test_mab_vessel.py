@@ -148,10 +148,13 @@ def test_batches_vary_as_published_and_the_walk_has_its_spread():
 
 def test_the_laboratory_answers_daily_and_late_with_the_errors_of_its_methods():
     batch = Batch(None, process=MAB)
-    batch.advance(24 * H)
-    then = batch.truth()
     batch.advance(3.9 * H)
     assert not batch.laboratory.results
+    batch.advance(20.1 * H)
+    assert all(r.sampled_s < 60.0 for r in batch.laboratory.results.values())  # drawn at inoculation
+    then = batch.truth()
+    batch.advance(3.9 * H)
+    assert all(r.sampled_s < 60.0 for r in batch.laboratory.results.values())
     batch.advance(0.2 * H)
     results = batch.laboratory.results
     assert set(results) == {a.point.tag for a in MAB.analyses}

@@ -84,6 +84,15 @@ def test_a_result_speaks_of_the_hour_of_its_sample_and_comes_four_hours_later():
     assert first_seen == {12.0: 16.0, 24.0: 28.0}
 
 
+def test_a_first_sample_may_be_drawn_at_the_start():
+    laboratory = Laboratory(np.random.default_rng(1), every_s=86400.0, first_s=0.0)
+    sampled = set[float]()
+    for hour in range(0, 53):
+        laboratory.visit(3600.0 * hour, LAB, {})
+        sampled |= {r.sampled_s / 3600.0 for r in laboratory.results.values()}
+    assert sampled == {0.0, 24.0, 48.0}
+
+
 def test_the_laboratory_errs_by_five_per_cent():
     laboratory = Laboratory(np.random.default_rng(2))
     ratios = []
