@@ -26,6 +26,11 @@ PRIORS: dict[str, tuple[Prior, ...]] = {
         Prior("KI_L", 0.60),  # 43 to 150 mmol/L in Xing 2010 and Craven 2014
         Prior("KI_A", 0.80),  # 6.5 to 40 mmol/L in the same
         Prior("m_S", 0.40),  # 0.07 to 0.14 mmol/(10^9.h) in the same
+        Prior("K_S", 0.90),  # 0.08 to 1 mmol/L in Xing 2010, Craven 2014 and de Tremblay 1992
+        Prior("K_G", 0.70),  # 0.05 to 0.3 mmol/L in the same
+        Prior("a1", 0.80),  # 0.003 to 0.007 mmol/(10^9.h) in Xing 2010 and Craven 2014
+        Prior("r_A", 0.90),  # none to 0.0063 mmol/(10^9.h) in the same
+        Prior("Y_AG", 0.25),  # 0.6 to 0.9 mol/mol in Craven 2014 and de Tremblay 1992
         Prior("d_G", 0.90),  # 0.001 to 0.0072 1/h in the same
         Prior("Y_LS", 0.25),  # 1.2 to 2 mol/mol in the same
         Prior("Y_XS", 0.30),  # design

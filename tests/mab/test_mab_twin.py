@@ -53,6 +53,7 @@ FED = {
     "ammonia": 3.0,
     "volume": 8.0,
     "osmolality": 300.0,
+    "probe_bias": 0.0,
 }
 
 
@@ -132,6 +133,18 @@ def test_the_filter_follows_a_batch_whose_inhibitor_it_does_not_know(engine, set
     assert nrmse["glucose"] < 0.12
     growth = track.now.log_multipliers[track.now.multiplier_names.index("growth")]
     assert growth < -1.0  # what it does not know shows as drift
+
+
+def test_the_laboratory_outweighs_a_glucose_probe_that_is_off(engine, settings):
+    seed, off = 0, 0.0  # the first batch whose probe begins more than 2.5 mmol/L off
+    while abs(off) < 2.5:
+        seed += 1
+        batch = Batch(seed, process=MAB, scan_s=100.0)
+        off = batch.culture.visible()["AI103.PV"] - batch.truth()["glucose"]
+    *_, (track, truth) = follow(engine, settings, seed, 30)
+    assert abs(track.now["glucose"] - truth["glucose"]) < 1.5
+    assert track.now["probe_bias"] == pytest.approx(off, abs=2.5)
+    assert track.now.sd("probe_bias") < 1.5
 
 
 def test_every_multiplier_that_is_estimated_is_moved_by_the_evidence(engine, settings):
