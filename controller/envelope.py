@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from twin.forecast import Forecast
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -56,3 +58,11 @@ class Envelope:
     bounds: tuple[Bound, ...]
     evidence: tuple[str, ...]  # variables that must be good and fresh before anything is written
     interlocks: tuple[Interlock, ...] = ()
+
+
+def beyond(forecast: Forecast, bound: Bound) -> tuple[list[float], list[float]]:
+    """How far the 80 % band is below and above the bound, at each time within its horizon and at the first anyway."""
+    band, near_s = forecast.bands[bound.variable], bound.horizon_h * 3600.0
+    near = max(1, sum((time - forecast.made_at).total_seconds() <= near_s for time in forecast.times))
+    below = [max(0.0, bound.low - value) for value in band.low80[:near]]
+    return below, [max(0.0, value - bound.high) for value in band.high80[:near]]

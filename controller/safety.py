@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from controller.envelope import Bound, Envelope, Interlock, Limit
+from controller.envelope import Envelope, Interlock, Limit, beyond
 from controller.records import Abstention, Command, Move, Narrowing, Situation, Suggestion, Verdict
 from twin.forecast import Forecast
 from twin.signals import Plant, Reading, Snapshot
@@ -203,8 +203,8 @@ def _outside(baseline: Forecast, proposed: Forecast, envelope: Envelope) -> list
         if not values or not all(map(math.isfinite, (*values, *old.low80, *old.high80))):
             sentences.append(f"the forecast of {bound.variable} is not finite")
             continue
-        low, high = _beyond(proposed, bound)
-        least, most = _beyond(baseline, bound)
+        low, high = beyond(proposed, bound)
+        least, most = beyond(baseline, bound)
         if _further(low, least, bound.low):
             fallen = bound.low - max(low)
             sentences.append(f"{bound.variable} would fall to {fallen:.3g} {bound.unit}, below {bound.low:g}")
@@ -224,11 +224,3 @@ def _further(new: Sequence[float], old: Sequence[float], edge: float) -> bool:
     if deeper <= 0.0:
         return False
     return max(old) == 0.0 or deeper > UNNOTICED * abs(edge) or fmean(new) >= fmean(old)
-
-
-def _beyond(forecast: Forecast, bound: Bound) -> tuple[list[float], list[float]]:
-    """How far the 80 % band is below and above the bound within its horizon, and at its first hour in any case."""
-    band, near_s = forecast.bands[bound.variable], bound.horizon_h * 3600.0
-    near = max(1, sum((time - forecast.made_at).total_seconds() <= near_s for time in forecast.times))
-    below = [max(0.0, bound.low - value) for value in band.low80[:near]]
-    return below, [max(0.0, value - bound.high) for value in band.high80[:near]]

@@ -11,10 +11,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import fmean
 from typing import Protocol
 
 from controller.effect import effect_of
-from controller.envelope import Bound, Envelope, Limit
+from controller.envelope import Bound, Envelope, Limit, beyond
 from controller.pharmacoloop.planning import Course, Planner, crossing
 from controller.records import Abstention, Effect, Insight, Move, Situation, Suggestion
 from twin.correction import Correction
@@ -23,6 +24,7 @@ from twin.forecast import Forecast, Latch, Plan, Step
 from twin.signals import Plant
 
 AHEAD = 0.05  # of the range: a smaller change is not told beforehand (design)
+EASED = 0.5  # of what the band is beyond a bound: a plan that leaves less of it is worth a move without gain (design)
 HARVEST_H = 2.0  # a harvest so little before the planned end is not worth advising (design)
 
 
@@ -95,7 +97,7 @@ class BioreactorLoop:
         self.planner.note(proposed)
         effect = effect_of(baseline, proposed)
         percent = 100.0 * effect.gain / max(effect.baseline, 1e-9)
-        needed = any(self._soon(bound, baseline, proposed) for bound in self.envelope.bounds)
+        needed = any(self._eased(bound, baseline, proposed) for bound in self.envelope.bounds)
         if percent < self.minimum_gain_percent and not needed:
             return Abstention(
                 now,
@@ -193,12 +195,12 @@ class BioreactorLoop:
         edge = bound.low if side == "fall below" else bound.high
         return f"Unchanged, {self._text(bound.variable)} would {side} {edge:g} {bound.unit} in {hours:.0f} h."
 
-    def _soon(self, bound: Bound, baseline: Forecast, proposed: Forecast) -> bool:
-        """Whether the present setpoints break the bound within its horizon, and the plan puts that off."""
-        old, new = crossing(baseline, bound), crossing(proposed, bound)
-        if bound.horizon_h == math.inf or old is None or (new is not None and new <= old):
+    def _eased(self, bound: Bound, baseline: Forecast, proposed: Forecast) -> bool:
+        """Whether the band of the present setpoints leaves the bound within its horizon, and the plan's by far less."""
+        if bound.horizon_h == math.inf:
             return False
-        return (old - baseline.made_at).total_seconds() <= bound.horizon_h * 3600.0
+        unchanged, planned = (sum(map(fmean, beyond(forecast, bound))) for forecast in (baseline, proposed))
+        return planned < EASED * unchanged
 
     def _text(self, variable: str) -> str:
         try:
