@@ -34,6 +34,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/neurotwin patient --json >/dev/null  # compiles a patient's kernels once, not in every worker of a cohort
 	@touch $(STAMP)
 
 lock:
