@@ -1,9 +1,9 @@
-"""PharmacoLoop on the antibody process: an overfed culture is led back inside its bounds, even at no gain."""
+"""PharmacoLoop on the antibody process: a culture is led back inside its bounds, overfed or starving."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,15 @@ from controller.safety import admit
 from controller.settings import Settings, default_config, load
 from twin.correction import none
 
-FED = {"viable_cells": 2.0, "product": 75.0, "glucose": 36.0, "glutamine": 4.0, "lactate": 14.0, "ammonia": 3.2}
+OVERFED = {
+    "viable_cells": 2.0,
+    "product": 75.0,
+    "glucose": 36.0,
+    "glutamine": 4.0,
+    "lactate": 14.0,
+    "ammonia": 3.2,
+    "osmolality": 318.0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +44,18 @@ def made(settings: Settings) -> Iterator[Assembly]:
         yield assembled
 
 
-def asked(settings: Settings, made: Assembly, world: Any, horizon_h: float) -> tuple[Suggestion | Abstention, Any]:
-    """What is proposed for a culture that gets more glucose than it eats, and safety's verdict on it."""
+STARVING = OVERFED | {"glucose": 1.5, "osmolality": 290.0}
+
+
+def asked(
+    settings: Settings,
+    made: Assembly,
+    world: Any,
+    horizon_h: float,
+    state: Mapping[str, float] = OVERFED,
+    feed: float = 0.01,
+) -> tuple[Suggestion | Abstention, Any]:
+    """What is proposed for a culture in this state that gets so much glucose, and safety's verdict on it."""
     made.planner.forget()
     loop = made.parts.loop
     assert isinstance(loop, BioreactorLoop)
@@ -47,8 +65,8 @@ def asked(settings: Settings, made: Assembly, world: Any, horizon_h: float) -> t
     loop = replace(loop, envelope=envelope)
     snapshot, situation = Reader(settings, simulated(settings, 3)).read()
     estimate = made.parts.engine.assimilate(None, snapshot).now
-    values = dict(zip(estimate.names, estimate.mean, strict=True)) | FED | {"osmolality": 318.0, "volume": 7.4}
-    fed = {"glucose_feed": 0.01, "amino_feed": 0.01}
+    values = dict(zip(estimate.names, estimate.mean, strict=True)) | state | {"volume": 7.4}
+    fed = {"glucose_feed": feed, "amino_feed": 0.01}
     estimate = replace(
         estimate,
         mean=tuple(values[name] for name in estimate.names),
@@ -59,7 +77,8 @@ def asked(settings: Settings, made: Assembly, world: Any, horizon_h: float) -> t
     situation = replace(situation, phase="production", setpoints=fed, batch_end=end)
     nothing = none([m.name for m in made.model.multipliers])
     baseline = made.parts.engine.forecast(estimate, nothing, loop.hold(estimate, situation))
-    answer = loop.propose(estimate, replace(world.insight, correction=nothing), baseline, situation)
+    for _ in range(2):  # asked again, it knows how uncertain its plan is
+        answer = loop.propose(estimate, replace(world.insight, correction=nothing), baseline, situation)
     proposed = baseline
     if isinstance(answer, Suggestion):
         proposed = made.parts.engine.forecast(estimate, nothing, answer.plan)
@@ -73,6 +92,14 @@ def test_an_overfed_culture_gets_less_glucose_and_safety_lets_it(settings: Setti
     assert glucose.value < glucose.previous
     assert "Unchanged, glucose would rise above 40 mmol/L" in answer.reason
     assert verdict.admitted
+
+
+def test_a_starving_culture_is_fed_though_it_may_starve_for_a_while_yet(settings: Settings, made: Assembly, world: Any):
+    answer, verdict = asked(settings, made, world, 30.0, STARVING, 0.0005)
+    assert isinstance(answer, Suggestion)
+    glucose = next(move for move in answer.moves if move.variable == "glucose_feed")
+    assert glucose.value > glucose.previous
+    assert verdict.admitted, verdict.refusals
 
 
 def test_bounds_without_a_horizon_are_no_reason_to_move_at_a_loss(settings: Settings, made: Assembly, world: Any):
