@@ -43,14 +43,14 @@ def test_a_killed_controller_leaves_the_plant_on_its_own_recipe_and_resumes_the_
     house.save()
     house.plant(speed="300")
     controller = controlled(house, tools)
-    local, active = tools.read_tags(house.endpoint, "FIC202.SP_LOCAL", "FIC202.SP_ACTIVE")
-    assert active != local
-    tools.kill(controller)
 
     def on_its_own() -> bool:
         now, recipe = tools.read_tags(house.endpoint, "FIC202.SP_ACTIVE", "FIC202.SP_LOCAL")
         return bool(now == recipe)
 
+    # Its commands are valid for three seconds by the wall: on a busy machine one may lapse before the next is written.
+    tools.wait_until(lambda: not on_its_own(), 30, "a command is in force", house)
+    tools.kill(controller)
     assert tools.wait_until(on_its_own, LEASE_S / 300 + 2, "the plant is on its own recipe", house) <= LEASE_S / 300 + 2
     before = scans(house)
     again = house.start("run", str(house.config), log="run2.log")
