@@ -21,9 +21,9 @@ from controller.settings import Settings
 from controller.supervisor import Gates
 from controller.tables import AlarmTable
 from twin.engine import TwinEngine
-from twin.forecast import Latch
 from twin.model import Model
 from twin.models import mab, penicillin
+from twin.records import Latch
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from controller.effect import effect_of
 from controller.envelope import Envelope
 from controller.records import Command, Move, Situation, Suggestion, Verdict
 from controller.safety import admit
-from twin.forecast import Forecast, Plan, Step
+from twin.records import Forecast, Plan, Step
 from twin.signals import Plant, Snapshot
 
 

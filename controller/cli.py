@@ -95,18 +95,18 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run a simulated plant, its controller and the console together; Ctrl-C ends all of them."""
-    from controller import demo as demonstration
-
-    longest = load(default_config(plant)).batch.length_h
+    longest, pace, script = load(default_config(plant)).batch.length_h, speed_of(speed), checked(faults)
     if hours is not None and not 0 < hours <= longest:
         raise Fault(f"--hours {hours:g}: give a batch age between 0 and {longest:g} h")
-    if headless:
-        report = demonstration.headless(plant, speed_of(speed), hours or 24.0, seed, out, checked(faults))
-        print(json.dumps(report) if as_json else told(report))
-    elif as_json:
+    if as_json and not headless:
         raise Fault("--json belongs to --headless")
+    from controller import demo as demonstration
+
+    if headless:
+        report = demonstration.headless(plant, pace, hours or 24.0, seed, out, script)
+        print(json.dumps(report) if as_json else told(report))
     else:
-        demonstration.interactive(plant, speed_of(speed), hours, seed, out, checked(faults))
+        demonstration.interactive(plant, pace, hours, seed, out, script)
 
 
 @app.command()
@@ -117,10 +117,10 @@ def run(
     wait: Annotated[float, typer.Option(help="Seconds to wait for the plant at the start.")] = 30.0,
 ) -> None:
     """Run the controller: read, learn, forecast, advise or act, record."""
+    settings = load(config)
     from controller.assembly import assemble
     from controller.edge.serve import control
 
-    settings = load(config)
     until_stopped(control(settings, assemble, wait_s=wait, until_hours=hours, wanted=mode, config=config))
 
 
@@ -129,9 +129,10 @@ def console(
     config: Annotated[list[Path], typer.Argument(help="The configuration of each reactor; [console] of the first.")],
 ) -> None:
     """Serve the operator console of one reactor, or of several."""
+    settings = [load(path) for path in config]
     from controller.commands.consoles import serve
 
-    serve([load(path) for path in config])
+    serve(settings)
 
 
 @app.command()
@@ -142,12 +143,12 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Validate a configuration, and with --connect its tags, units and ranges against the server."""
-    from controller.edge import check as checking
-
     if propose:
         tags(str(config), as_json=as_json)
         return
     settings = load(config)
+    from controller.edge import check as checking
+
     rows = asyncio.run(checking.rows_connected(settings)) if connect else checking.rows(settings)
     shown(rows, as_json)
     if any(row["verdict"] != "ok" for row in rows):

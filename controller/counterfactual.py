@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from controller.records import Ledger, Verdict
-from twin.estimate import Estimate
-from twin.forecast import Forecast, Plan, Step
+from twin.records import Estimate, Forecast, Plan, Step
 
 KEPT = 500  # steps of each plan that are remembered (design): a change of setpoints each half hour for ten days
 

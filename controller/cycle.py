@@ -26,8 +26,7 @@ from controller.records import Command, Decision, Insight, Ledger, Mode, Ruling,
 from controller.safety import missing_evidence, tripped
 from controller.sight import conditions, numbers, sight_of
 from controller.supervisor import Ladder, climb, demoted, watch
-from twin.estimate import Estimate, Track
-from twin.forecast import Step
+from twin.records import Estimate, Step, Track
 from twin.signals import Plant, Snapshot
 
 __all__ = ["Cadence", "Core", "Engine", "Loop", "Memory", "Outlook", "Parts", "turn", "what_if"]

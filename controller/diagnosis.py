@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from controller.records import Situation
-from twin.estimate import Estimate, Track
+from twin.records import Estimate, Track
 from twin.signals import Assay, Quality, Role, Snapshot, Variable
 
 DELIVERY, RATES, ASSAY = "diagnosis.delivery", "diagnosis.rates", "diagnosis.assay"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from controller.records import Effect
-from twin.forecast import Forecast
+from twin.records import Forecast
 
 GAIN_QUANTILES = (0.1, 0.5, 0.9)  # the 80 % interval of the paired gain, and its median
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from twin.forecast import Forecast
+from twin.records import Forecast
 
 
 @dataclass(frozen=True, slots=True)

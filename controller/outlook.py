@@ -22,8 +22,7 @@ from controller.records import (
     Verdict,
 )
 from controller.safety import admit
-from twin.estimate import Estimate
-from twin.forecast import Forecast, Step
+from twin.records import Estimate, Forecast, Step
 from twin.signals import Snapshot
 
 ANSWERS = ("accept", "modify", "reject", "propose")

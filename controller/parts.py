@@ -12,9 +12,7 @@ from controller.diagnosis import Checks
 from controller.envelope import Envelope
 from controller.records import Abstention, Insight, Situation, Suggestion
 from controller.supervisor import Gates
-from twin.correction import Correction
-from twin.estimate import Estimate, Track
-from twin.forecast import Forecast, Plan
+from twin.records import Correction, Estimate, Forecast, Plan, Track
 from twin.signals import Plant, Snapshot
 
 

@@ -23,10 +23,9 @@ from controller.pharmacoloop.constraints import RELEVANT_GAIN
 from controller.pharmacoloop.patient import DISCLAIMER
 from controller.records import Decision, Intent, Suggestion
 from controller.scenario import Scenario, decide
-from twin.estimate import Estimate
-from twin.forecast import Forecast
 from twin.models import patient
 from twin.pharmacokinetics import Level
+from twin.records import Estimate, Forecast
 from twin.signals import Snapshot
 
 WINDOW = 8  # samples of input that a suggestion's record holds: 48 h, as far as any rule looks back

@@ -25,9 +25,9 @@ from controller.pharmacoloop.case import Treatment
 from controller.records import Decision, Insight, Intent, Mode, Situation
 from controller.scenario import GATES, PLANT, START, doses_of, neuro_core_of, parts_of, replayed, snapshot_of
 from controller.supervisor import Ladder
-from twin.estimate import Estimate
 from twin.models import patient
 from twin.pharmacokinetics import Level, from_levels
+from twin.records import Estimate
 from twin.signals import Assay, Quality, Reading, Role, Snapshot, Variable
 
 SPEED = 10_800.0  # process seconds per second: a sample every two seconds

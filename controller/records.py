@@ -9,9 +9,7 @@ from enum import StrEnum
 
 from controller.alarm_records import AlarmBook
 from controller.batch_records import BatchRecord, Sample
-from twin.correction import Correction
-from twin.estimate import Estimate
-from twin.forecast import Forecast, Plan
+from twin.records import Correction, Estimate, Forecast, Plan
 from twin.signals import Snapshot
 
 

@@ -13,7 +13,7 @@ from statistics import fmean
 
 from controller.envelope import Envelope, Interlock, Limit, beyond
 from controller.records import Abstention, Command, Move, Narrowing, Situation, Suggestion, Verdict
-from twin.forecast import Forecast
+from twin.records import Forecast
 from twin.signals import Plant, Reading, Snapshot
 
 UNNOTICED = 0.01  # of a bound: who is beyond it anyway may be so much further, if for less of the time (design)

@@ -29,13 +29,13 @@ from controller.records import Decision, Effect, Evidence, Mode, Situation, Sugg
 from controller.supervisor import Gates, Ladder
 from plant_sim.patient import HOURS_PER_SAMPLE, RELAPSE_AT, Arm, simulate
 from twin import studies
-from twin.correction import Correction, Population
 from twin.drugs import DRUGS
 from twin.engine import TwinEngine
-from twin.estimate import Estimate, Track, Tuning
-from twin.forecast import Forecast, Outlook, Plan
+from twin.estimate import Tuning
+from twin.forecast import Outlook
 from twin.models import patient
 from twin.pharmacokinetics import Dose, Level, Person, Pharmacokinetics, for_person, from_levels
+from twin.records import Correction, Estimate, Forecast, Plan, Population, Track
 from twin.signals import Plant, Quality, Reading, Role, Snapshot, Variable
 
 START = datetime(2026, 1, 1, tzinfo=UTC)  # day 1, 0 h of every patient

@@ -21,7 +21,7 @@ from controller.cycle import Memory
 from controller.records import Decision, Mode
 from controller.settings import Settings
 from controller.supervisor import Ladder
-from twin.estimate import Track
+from twin.records import Track
 
 TRACK_SPAN = timedelta(hours=16)  # what a restart needs, so that an assay of before it can still be rewound to
 STARTED, RELEARNED = "started", "neurocore started again"

@@ -9,8 +9,7 @@ from controller.batch import volume_l
 from controller.batch_records import BatchRecord
 from controller.records import Insight, Situation
 from controller.supervisor import Ladder
-from twin.estimate import Estimate
-from twin.forecast import Forecast
+from twin.records import Estimate, Forecast
 from twin.signals import Plant, Snapshot
 
 

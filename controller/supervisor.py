@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from controller.records import Insight, Intent, Mode, Ruling
-from twin.estimate import Estimate
+from twin.records import Estimate
 
 HEIGHT = {Mode.OFF: 0, Mode.SHADOW: 1, Mode.ADVISORY: 2, Mode.AUTO: 3}
 NIS_MEMORY = 0.9  # weight of the past in the smoothed innovation ratio: about ten scans (design)

@@ -25,9 +25,7 @@ from controller.envelope import Bound, Envelope, Limit
 from controller.neurocore.backend import NeuroCoreLost
 from controller.records import Effect, Insight, Mode, Move, Situation, Suggestion
 from controller.settings import Settings, default_config, load
-from twin.correction import Correction, Population
-from twin.estimate import Estimate
-from twin.forecast import Band, Forecast, Plan, Step
+from twin.records import Band, Correction, Estimate, Forecast, Plan, Population, Step
 from twin.signals import Plant, Quality, Reading, Role, Snapshot, Variable
 
 # What compiles at its first call has no business with a deadline, and CI must fail for reasons, not by luck.

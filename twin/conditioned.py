@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from twin.correction import Correction, activities, read_out
-from twin.estimate import Estimate
+from twin.correction import activities, read_out
 from twin.model import Array, Model, Multiplier
+from twin.records import Correction, Estimate
 
 LAG_LONG_H = 24.0  # a lag above this is long: two intervals between assays (design)
 TRUST_SD = 0.02  # of the logarithm, of what was learned where all units present were taught (design)

@@ -11,36 +11,7 @@ import numpy as np
 
 from twin import elementary
 from twin.model import Array
-
-
-@dataclass(frozen=True, slots=True)
-class Population:
-    """Gaussian receptive fields over normalised states: feature i is exp(-sum over its states of ((z - c)/w)^2 / 2).
-
-    `states` names what is coded; z = (x - low)/(high - low). Row i of `centres` holds one number a state, NaN where
-    the unit does not look at it.
-    """
-
-    states: tuple[str, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    centres: tuple[tuple[float, ...], ...]  # (units, states)
-    width: float
-
-    def __hash__(self) -> int:
-        """Of all but the centres, which are many: a population is looked up several times a scan."""
-        return hash((self.states, self.low, self.high, self.width))
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """log multiplier_k(x) = clip(scale * sum_i weights[k][i] * activity_i(x), -bound_k, bound_k)."""
-
-    multiplier_names: tuple[str, ...]
-    population: Population
-    weights: tuple[tuple[float, ...], ...]  # (multipliers, units)
-    scale: float
-    bounds: tuple[float, ...]
+from twin.records import Correction, Population
 
 
 @dataclass(frozen=True, slots=True)

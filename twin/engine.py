@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from twin import estimate as filtering
 from twin import evidence, forecast, integrate
 from twin.conditioned import conditioned
-from twin.correction import Correction, none
-from twin.estimate import Estimate, Filter, Track, Tuning
-from twin.forecast import Forecast, Outlook, Plan, Step
+from twin.correction import none
+from twin.estimate import Filter, Tuning
+from twin.forecast import Outlook
 from twin.model import Model
+from twin.records import Correction, Estimate, Forecast, Plan, Step, Track
 from twin.signals import Assay, Plant, Quality, Reading, Role, Snapshot
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # of the rehearsal in `warm_up`; nothing depends on it

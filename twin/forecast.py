@@ -3,79 +3,24 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.correction import Correction, surface
 from twin.correction import log_multipliers as correct
-from twin.estimate import Estimate
+from twin.correction import surface
 from twin.integrate import LANES, kernels, pack, terms
 from twin.model import Array, Model, compiled, parameter_values
+from twin.records import Band, Correction, Estimate, Forecast, Plan
 
 Flags = NDArray[np.bool_]
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)  # of a Band
 # After t hours a random walk of q per sqrt(h) has moved what it drives by sqrt(t^3/3) q, a member that drifts as
 # q sqrt(t) by 2/3 sqrt(t^3) q. By this factor the drift is smaller that moves it as far as the walk.
 RAMP = 3.0**0.5 / 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """From `start` on these inputs hold; inputs not named keep what the estimate says acts now."""
-
-    start: datetime
-    inputs: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Latch:
-    """An input that stays zero until a state first falls below a threshold, as a fed-batch feed does."""
-
-    input: str
-    state: str
-    below: float
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What will be done until `end`: steps in time order, the first at or before the estimate's time."""
-
-    steps: tuple[Step, ...]
-    end: datetime
-    latch: Latch | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """Median and central 80 % and 95 % intervals, one entry a time."""
-
-    median: tuple[float, ...]
-    low80: tuple[float, ...]
-    high80: tuple[float, ...]
-    low95: tuple[float, ...]
-    high95: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """The future under a plan: bands for every state and output, and the objective of each ensemble member.
-
-    Members of two forecasts made from the same estimate are paired (common random numbers), so their
-    differences are the effect of the plan alone.
-    """
-
-    made_at: datetime
-    plan: Plan
-    times: tuple[datetime, ...]
-    bands: Mapping[str, Band]
-    objective: tuple[float, ...]  # at plan.end, one entry a member
-    objective_name: str
-    objective_unit: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from controller.alarm_records import Priority
-from twin.forecast import Forecast
+from twin.records import Forecast
 from twin.signals import Reading
 
 NONE = timedelta(0)

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from controller.alarm_records import AlarmRecord
 from controller.alarms.definition import Definition, Kind, Sight
-from twin.forecast import Band
+from twin.records import Band
 from twin.signals import Reading
 
 QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)  # of a Band: low95, low80, median, high80, high95

@@ -24,12 +24,11 @@ from controller.neurocore.comparators import FloatLMS, QuadraticRLS, activities
 from controller.neurocore.lessons import Glimpse, Lesson, Teacher
 from plant_sim.penicillin import Parameters
 from twin.conditioned import LAG_LONG_H, TRUST_SD, conditioned, observed
-from twin.correction import Correction
 from twin.engine import TwinEngine
-from twin.estimate import Estimate
 from twin.forecast import Outlook
 from twin.integrate import simulate
 from twin.models.penicillin import MODEL
+from twin.records import Correction, Estimate
 
 Floats = NDArray[np.float64]
 Law = Callable[[Floats], Floats]  # states of the population to log multipliers of core.BIOREACTOR_LEARNED

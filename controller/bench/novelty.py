@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from controller.bench import informed
 from controller.neurocore import novelty
 from controller.neurocore.cross import CrossPredictor
-from twin.estimate import Innovation
+from twin.records import Innovation
 
 Floats = NDArray[np.float64]
 

@@ -27,7 +27,7 @@ from controller.edge.gateway import application, hang_up
 from controller.edge.gateway.source import Bucket
 from controller.edge.historian import Historian
 from controller.records import Decision, Intent, Mode, Ruling
-from twin.forecast import Band, Forecast, Plan, Step
+from twin.records import Band, Forecast, Plan, Step
 from twin.signals import Assay
 
 PLANT, BATCH, TAGS = "R1", "turns", 20

@@ -21,9 +21,9 @@ from plant_sim.instruments import INSTRUMENTS
 from plant_sim.penicillin import Inputs, Parameters
 from plant_sim.variation import Wander
 from twin.engine import TwinEngine
-from twin.estimate import Estimate
 from twin.model import numeric, parameter_values
 from twin.models.penicillin import MODEL
+from twin.records import Estimate
 from twin.signals import Assay, Plant, Quality, Reading, Role, Snapshot, Variable
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,8 +6,7 @@ import random
 from datetime import datetime, timedelta
 
 from controller.records import Abstention, Decision, Insight, Mode, Situation, Verdict
-from twin.correction import Correction, Population
-from twin.estimate import Estimate, Innovation
+from twin.records import Correction, Estimate, Innovation, Population
 from twin.signals import Quality, Reading, Snapshot
 
 STATES = ("biomass", "product", "substrate", "volume")

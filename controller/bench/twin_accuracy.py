@@ -14,7 +14,7 @@ from controller.campaign import campaign, closed_loop
 from controller.records import Situation
 from plant_sim.faults import Fault, FaultKind
 from twin.correction import none
-from twin.estimate import Estimate
+from twin.records import Estimate
 
 FROM_H = 30.0  # before it there is hardly any product to be wrong about
 AHEAD_H = (6.0, 12.0, 24.0)  # at which the bands are checked

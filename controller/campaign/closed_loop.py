@@ -14,7 +14,7 @@ from controller.supervisor import Ladder
 from plant_sim.batch import Batch
 from plant_sim.instruments import Signal, Status
 from plant_sim.processes import PROCESSES
-from twin.estimate import Estimate
+from twin.records import Estimate
 from twin.signals import Assay, Quality, Reading, Role, Snapshot
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -13,9 +13,9 @@ from controller.neurocore.comparators import QuadraticRLS
 from controller.neurocore.core import NeuroCore
 from controller.neurocore.lessons import Glimpse, Teacher
 from controller.records import Insight
-from twin.correction import Correction, Population, none
-from twin.estimate import Estimate
+from twin.correction import none
 from twin.model import Array, Model
+from twin.records import Correction, Estimate, Population
 from twin.signals import Plant, Snapshot
 
 SURFACE_EVERY = 6  # scans, as NeuroCore

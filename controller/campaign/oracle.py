@@ -19,10 +19,10 @@ from controller.settings import Settings
 from plant_sim.batch import Batch
 from plant_sim.recipe import Phase
 from twin.collocation import Control, Problem
-from twin.forecast import Latch
 from twin.integrate import course
 from twin.model import Array, Model
 from twin.optimise import Optimiser, Optimum, Start, later
+from twin.records import Latch
 
 TRUTHS = {"penicillin": truth_penicillin.TRUTH, "mab": truth_mab.TRUTH}  # by the twin's model that serves each
 LEASE_H = 2.0  # of what it sets, which it sets anew every hour

@@ -35,19 +35,19 @@ def plant(
     user_certificates: Annotated[bool, typer.Option(help="Let in who owns a trusted certificate.")] = False,
 ) -> None:
     """Serve the simulated plant over OPC UA."""
+    settings, pace, script = load(config), speed_of(speed), checked(faults)
     from plant_sim import server
     from plant_sim.server.security import Security
 
-    settings = load(config)
     options = server.Options(
         endpoint=settings.connection.endpoint,
         seed=seed,
-        speed=speed_of(speed),
+        speed=pace,
         checkpoint=checkpoint,
         truth=truth,
         lease_s=settings.supervisor.lease_s,
         process=settings.plant.model,
-        faults=checked(faults),
+        faults=script,
         security=Security(
             policies=tuple(security or ("None",)),
             folder=certificates,

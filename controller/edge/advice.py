@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from controller.records import Decision, Suggestion
-from twin.estimate import Estimate
-from twin.forecast import Forecast
 from twin.model import Model
+from twin.records import Estimate, Forecast
 
 KEPT = 200  # suggestions; a batch brings a few dozen (design)
 ANSWERS = {"accept": "accepted", "modify": "modified", "reject": "rejected", "propose": "by hand"}

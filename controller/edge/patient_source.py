@@ -19,8 +19,8 @@ from controller.edge.gateway.source import Bucket
 from controller.edge.historian.series import samples
 from controller.edge.historian.trends import Bucket as Row
 from controller.records import Decision, Intent, Mode, Ruling, Suggestion
-from twin.forecast import Step
 from twin.model import Model
+from twin.records import Step
 from twin.signals import Assay, Plant, Quality
 
 OVER = "the recording is over: this was its last sample; answers are still judged"

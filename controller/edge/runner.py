@@ -32,7 +32,7 @@ from controller.records import Decision, Intent, Mode, Ruling, Situation
 from controller.sessions import RELEARNED, STARTED, TRACK_SPAN, Session, began, configured, resumed, versions
 from controller.settings import Settings
 from controller.supervisor import Ladder, demoted
-from twin.forecast import Step
+from twin.records import Step
 from twin.signals import Assay, Reading
 
 log = structlog.get_logger()

@@ -18,7 +18,6 @@ from controller.edge.gateway.reporting import Report
 from controller.edge.gateway.source import Source
 from controller.edge.historian import Historian
 from controller.edge.historian.nightly import Nightly
-from controller.edge.influx import Forwarder
 from controller.edge.notification import notifying
 from controller.edge.opcua import PlantLink
 from controller.edge.reports import Reports
@@ -54,6 +53,8 @@ async def control(
         opened.callback(historian.close)
         opened.enter_context(Nightly(historian.path, settings.historian.raw_days))
         if settings.influx is not None:
+            from controller.edge.influx import Forwarder  # a second's import, for those who have the table only
+
             forwarder = Forwarder.of(settings, historian)
             opened.callback(forwarder.close, FORWARDER_PATIENCE_S)
         assembly = await asyncio.to_thread(assemble, settings)

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.correction import Population, fields
+from twin.correction import fields
+from twin.records import Population
 
 PER_STATE = 10  # receptive fields along each state (design)
 CONJUNCTIONS = 104  # units that look at two or three states at once (design)

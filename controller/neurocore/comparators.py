@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from controller.neurocore import rates
 from controller.neurocore.lessons import Lesson
-from twin.correction import Population
+from twin.records import Population
 
 Floats = NDArray[np.float64]
 

@@ -18,9 +18,9 @@ from controller.neurocore.cross import CrossPredictor, Scores
 from controller.neurocore.design import Coding, Design, Rule
 from controller.neurocore.lessons import Glimpse, Lesson, Teacher
 from controller.records import Insight
-from twin.correction import Population, evaluate
-from twin.estimate import Estimate
+from twin.correction import evaluate
 from twin.model import Model
+from twin.records import Estimate, Population
 from twin.signals import Plant, Role, Snapshot, Variable
 
 WEIGHTS_EVERY = 6  # scans: Lava hands out weights one by one (10 ms), so a Correction is up to this many scans old

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincc
 
-from twin.estimate import Innovation
+from twin.records import Innovation
 
 SMOOTHING = 0.2
 LARGEST_Z = 8.0  # one wild reading must not be remembered for tens of scans (design)

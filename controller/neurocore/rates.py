@@ -25,9 +25,8 @@ from numpy.typing import NDArray
 from controller.neurocore.coding import PAYLOAD_FULL, overlap
 from controller.neurocore.lessons import Lesson
 from twin import evidence
-from twin.correction import Correction, Population
-from twin.estimate import Estimate
 from twin.model import Model, Multiplier
+from twin.records import Correction, Estimate, Population
 from twin.signals import Role, Snapshot, Variable
 
 Integers = NDArray[np.integer[Any]]

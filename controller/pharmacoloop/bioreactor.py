@@ -18,9 +18,7 @@ from controller.effect import effect_of
 from controller.envelope import Bound, Envelope, Limit, beyond
 from controller.pharmacoloop.planning import Course, Planner, crossing
 from controller.records import Abstention, Effect, Insight, Move, Situation, Suggestion
-from twin.correction import Correction
-from twin.estimate import Estimate
-from twin.forecast import Forecast, Latch, Plan, Step
+from twin.records import Correction, Estimate, Forecast, Latch, Plan, Step
 from twin.signals import Plant
 
 AHEAD = 0.05  # of the range: a smaller change is not told beforehand (design)

@@ -16,10 +16,8 @@ from controller.pharmacoloop.case import Advice, Picture, Treatment
 from controller.pharmacoloop.constraints import ABOUT_DOSE, PLATEAU, RELEVANT_GAIN
 from controller.pharmacoloop.reviews import expected_mg, first_passing, red_flag, silence
 from controller.records import Abstention, Effect, Insight, Situation, Suggestion
-from twin.correction import Correction
-from twin.estimate import Estimate
-from twin.forecast import Forecast, Plan, Step
 from twin.models.patient import MOOD_GAIN, RESPONSE, concentration_ng_per_ml
+from twin.records import Correction, Estimate, Forecast, Plan, Step
 
 DISCLAIMER = "Research use only. Advisory. Not a medical device. Never act on it without a clinician."
 

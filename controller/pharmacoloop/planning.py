@@ -16,12 +16,12 @@ from controller.envelope import Bound, Envelope
 from controller.records import Situation
 from twin.collocation import Control, Problem
 from twin.conditioned import conditioned
-from twin.correction import Correction, evaluate
-from twin.estimate import Estimate
-from twin.forecast import Forecast, Latch, Outlook, Plan, Step
+from twin.correction import evaluate
+from twin.forecast import Outlook
 from twin.integrate import course
 from twin.model import Array, Model
 from twin.optimise import Optimiser, Optimum, Start, later
+from twin.records import Correction, Estimate, Forecast, Latch, Plan, Step
 
 INTERVALS = 40
 MARGIN_MOST = 0.4  # of the width between two bounds, that a margin may take from either side (design)

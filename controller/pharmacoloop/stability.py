@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from twin.estimate import Estimate
+from twin.records import Estimate
 from twin.signals import Snapshot
 
 CHANNELS = ("stress", "sleep", "mood")

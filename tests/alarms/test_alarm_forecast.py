@@ -9,7 +9,7 @@ import pytest
 
 from controller.alarm_records import AlarmBook, Priority
 from controller.alarms import Definition, Kind, Sight, judged
-from twin.forecast import Band, Forecast, Plan, Step
+from twin.records import Band, Forecast, Plan, Step
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
 HOUR = timedelta(hours=1)

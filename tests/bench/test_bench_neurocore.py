@@ -20,8 +20,8 @@ from controller.neurocore.lessons import Lesson
 from plant_sim.penicillin import Parameters
 from twin.correction import evaluate
 from twin.engine import TwinEngine
-from twin.forecast import Plan, Step
 from twin.models.penicillin import MODEL
+from twin.records import Plan, Step
 
 ROOT = Path(__file__).parents[2]
 

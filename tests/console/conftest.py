@@ -28,9 +28,7 @@ from controller.edge.advice import AdviceLog, Followed, Past
 from controller.edge.gateway import application, hang_up
 from controller.edge.gateway.source import Bucket
 from controller.records import Decision, Intent, Mode, Move, Ruling, Suggestion
-from twin.correction import Correction, Population
-from twin.estimate import Estimate, Innovation
-from twin.forecast import Band, Forecast, Plan, Step
+from twin.records import Band, Correction, Estimate, Forecast, Innovation, Plan, Population, Step
 from twin.signals import Assay, Quality, Reading, Snapshot
 
 CHROMIUM = "/usr/bin/chromium"

@@ -12,8 +12,7 @@ from controller.by_hand import Present, consider, objection, replanned
 from controller.cycle import Cadence, Memory, Parts, turn, what_if
 from controller.records import Abstention, Intent, Mode
 from controller.supervisor import Gates, Ladder
-from twin.estimate import Track
-from twin.forecast import Plan, Step
+from twin.records import Plan, Step, Track
 
 HOUR = timedelta(hours=1)
 

@@ -17,7 +17,7 @@ from controller.batch_records import BatchState, Sample
 from controller.cycle import Cadence, Memory, Parts, turn
 from controller.records import Abstention, Command, Decision, Intent, Mode, Move
 from controller.supervisor import Gates, Ladder
-from twin.estimate import Track
+from twin.records import Track
 from twin.signals import Assay, Quality, Role, Variable
 
 HOUR, SCAN = timedelta(hours=1), timedelta(minutes=5)

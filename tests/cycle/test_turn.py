@@ -13,7 +13,7 @@ from controller.cycle import Cadence, Memory, Parts, turn
 from controller.edge.advice import AdviceLog
 from controller.records import Abstention, Decision, Intent, Mode, Move
 from controller.supervisor import Gates, Ladder
-from twin.estimate import Track
+from twin.records import Track
 from twin.signals import Quality
 
 HOUR = timedelta(hours=1)

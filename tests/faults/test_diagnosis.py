@@ -10,7 +10,7 @@ import pytest
 
 from controller.diagnosis import ASSAY, DELIVERY, NO_TRACES, RATES, Checks, conditions, diagnose
 from controller.records import Situation
-from twin.estimate import Estimate, Track
+from twin.records import Estimate, Track
 from twin.signals import Assay, Quality, Reading, Role, Snapshot, Variable
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

@@ -27,9 +27,7 @@ import pytest
 
 from controller.edge.historian import Historian
 from controller.records import Abstention, Decision, Effect, Insight, Mode, Move, Situation, Suggestion, Verdict
-from twin.correction import Correction, Population
-from twin.estimate import Estimate, Innovation
-from twin.forecast import Band, Forecast, Plan, Step
+from twin.records import Band, Correction, Estimate, Forecast, Innovation, Plan, Population, Step
 from twin.signals import Quality, Reading, Snapshot
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

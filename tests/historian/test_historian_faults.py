@@ -16,7 +16,7 @@ import pytest
 from controller.edge.historian import Historian, HistorianFault
 from controller.edge.historian.wire import encode
 from controller.records import Decision
-from twin.forecast import Forecast
+from twin.records import Forecast
 
 Make = Callable[..., Decision]
 ROOT = Path(__file__).parents[2]

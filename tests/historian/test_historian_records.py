@@ -12,7 +12,7 @@ import pytest
 
 from controller.edge.historian import Event, Historian
 from controller.records import Decision
-from twin.forecast import Forecast
+from twin.records import Forecast
 from twin.signals import Assay, Quality, Reading
 
 Make = Callable[..., Decision]

@@ -14,9 +14,9 @@ from controller.settings import Settings, default_config, load
 from plant_sim.batch import Batch
 from plant_sim.processes import MAB
 from twin.engine import TwinEngine
-from twin.estimate import Track
 from twin.model import numeric, parameter_values
 from twin.models.mab import CODED, LEARNED, MODEL
+from twin.records import Track
 from twin.signals import Assay, Quality, Reading, Role, Snapshot
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from twin.estimate import Estimate, Innovation
 from twin.model import Model
 from twin.models.penicillin import MODEL
+from twin.records import Estimate, Innovation
 from twin.signals import Quality, Reading, Snapshot
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from controller.neurocore.novelty import NOTHING_SEEN, from_json, level, observe, to_json
-from twin.estimate import Innovation
+from twin.records import Innovation
 
 SIGNALS = ("dissolved_oxygen", "oxygen_uptake_rate", "carbon_dioxide_evolution_rate", "weight")
 

@@ -20,7 +20,7 @@ from controller.pharmacoloop.patient import Pending
 from controller.pharmacoloop.reviews import first_passing, red_flag, silence
 from controller.records import Intent, Situation, Suggestion
 from controller.scenario import START, run
-from twin.forecast import Plan
+from twin.records import Plan
 from twin.studies import F2, L1, RECORDS
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from controller.records import Abstention, Command, Move, Verdict
 from controller.safety import admit
-from twin.forecast import Band, Forecast
+from twin.records import Band, Forecast
 from twin.signals import Quality
 
 

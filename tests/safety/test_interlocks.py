@@ -14,7 +14,7 @@ import pytest
 from controller.envelope import Interlock
 from controller.records import Command, Move, Verdict
 from controller.safety import admit, held, largest_step, missing_evidence, tripped, within_allowance
-from twin.forecast import Band
+from twin.records import Band
 from twin.signals import Quality
 
 RAISE = Interlock("precursor_feed", "up", "dissolved_oxygen", "%", 30.0, 90.0)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from twin.conditioned import conditioned, observed, supports
-from twin.correction import Correction, Population, activities, none
+from twin.correction import activities, none
 from twin.models.penicillin import MODEL
+from twin.records import Correction, Population
 
 NAMES = tuple(m.name for m in MODEL.multipliers)
 

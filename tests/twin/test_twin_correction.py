@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.correction import Correction, Population, evaluate, log_multipliers, none, surface
+from twin.correction import evaluate, log_multipliers, none, surface
+from twin.records import Correction, Population
 
 NAN = math.nan
 POPULATION = Population(

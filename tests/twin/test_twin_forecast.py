@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from twin.correction import Correction, Population, none
+from twin.correction import none
 from twin.engine import TwinEngine
-from twin.estimate import Estimate
-from twin.forecast import Outlook, Plan, Step, forecast, objectives
+from twin.forecast import Outlook, forecast, objectives
 from twin.model import Input, Model, Multiplier, Output, Parameter, State
 from twin.models.penicillin import FEED_LATCH, MODEL
+from twin.records import Correction, Estimate, Plan, Population, Step
 from twin.signals import Variable
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -27,9 +27,9 @@ from typing import Any
 
 from twin import studies
 from twin.drugs import DRUGS
-from twin.estimate import Estimate
 from twin.model import Input, Model, Multiplier, Output, Parameter, State, Vector, fmax
 from twin.pharmacokinetics import Pharmacokinetics
+from twin.records import Estimate
 
 # The typical person of each; E1 fits Asian patients whose CYP2C19 is known, E2 others.
 E1, E2 = studies.E1.typical, studies.E2.typical

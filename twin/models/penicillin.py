@@ -14,8 +14,8 @@ from __future__ import annotations
 from math import exp, log, sqrt, tanh
 from typing import Any
 
-from twin.forecast import Latch
 from twin.model import Input, Model, Multiplier, Output, Parameter, State, Vector, fmax
+from twin.records import Latch
 
 BAJPAI = "Bajpai & Reuss 1980"
 BIROL = "Birol 2002"

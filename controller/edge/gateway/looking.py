@@ -24,9 +24,9 @@ from controller.edge.gateway.views import (
     View,
     forecast_view,
 )
-from twin.correction import Correction, log_multipliers
+from twin.correction import log_multipliers
 from twin.correction import surface as learned_surface
-from twin.forecast import Step
+from twin.records import Correction, Step
 
 router = APIRouter(prefix="/api/v1")
 NO_SCAN: dict[int | str, dict[str, Any]] = {

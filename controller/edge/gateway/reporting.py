@@ -17,8 +17,8 @@ from controller.edge.historian.history import History
 from controller.edge.reports import Reports
 from controller.edge.runner import Runner
 from controller.records import Decision, Intent, Ledger, Ruling
-from twin.forecast import Step
 from twin.model import Model
+from twin.records import Step
 from twin.signals import Assay
 
 ALARMING = {

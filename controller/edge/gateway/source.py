@@ -14,7 +14,7 @@ from controller.by_hand import Considered
 from controller.edge.advice import Followed, Past
 from controller.edge.gateway.views import Number, QualityName, SuggestionView, View
 from controller.records import Decision, Intent, Mode, Ruling
-from twin.forecast import Step
+from twin.records import Step
 from twin.signals import Assay, Role
 
 Bucket = tuple[int, float | None, float | None, float | None, int]

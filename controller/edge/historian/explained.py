@@ -18,7 +18,7 @@ import numpy as np
 from controller.alarm_records import AlarmState
 from controller.records import Decision
 from twin.correction import activities
-from twin.forecast import Forecast
+from twin.records import Forecast
 from twin.signals import Assay
 
 AHEAD = timedelta(hours=12)  # half a day: one interval between assays of the plants served (design)

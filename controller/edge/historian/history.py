@@ -29,7 +29,7 @@ from controller.edge.historian.trends import Bucket
 from controller.edge.historian.wire import decode, decode_as, decode_snapshot, expand
 from controller.records import Decision
 from controller.sessions import Session
-from twin.forecast import Forecast
+from twin.records import Forecast
 from twin.signals import Assay, Quality, Snapshot
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controller.records import Decision, Insight
-from twin.estimate import Estimate
+from twin.records import Estimate
 from twin.signals import Quality
 
 

@@ -33,7 +33,7 @@ from controller.edge.historian.times import to_us
 from controller.edge.historian.wire import encode, shrink
 from controller.records import Decision
 from controller.sessions import Session
-from twin.forecast import Forecast
+from twin.records import Forecast
 from twin.signals import Assay, Reading
 
 OUTBOX_LIMIT = 2_000_000  # rows, about 1 GB: three days at one scan a second (design)
