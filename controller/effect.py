@@ -14,11 +14,12 @@ def effect_of(baseline: Forecast, proposed: Forecast) -> Effect:
     """What the proposed plan changes of the objective by its end; the members of the two are paired."""
     gains = np.subtract(proposed.objective, baseline.objective)
     low, middle, high = (float(x) for x in np.quantile(gains, GAIN_QUANTILES))
+    without = float(np.median(baseline.objective))
     return Effect(
         quantity=baseline.objective_name,
         unit=baseline.objective_unit,
-        baseline=float(np.median(baseline.objective)),
-        proposed=float(np.median(proposed.objective)),
+        baseline=without,
+        proposed=without + middle,
         gain=middle,
         gain_low=low,
         gain_high=high,

@@ -49,13 +49,13 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a plan is predicted to change by its end: medians, and the 80 % interval of the paired gain."""
+    """What a plan is predicted to change by its end, with the 80 % interval of the paired gain."""
 
     quantity: str
     unit: str
-    baseline: float
-    proposed: float
-    gain: float
+    baseline: float  # the median
+    proposed: float  # the baseline and the gain
+    gain: float  # the median of the paired differences, which the difference of the two medians is not
     gain_low: float
     gain_high: float
 

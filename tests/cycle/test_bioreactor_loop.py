@@ -54,6 +54,7 @@ def test_a_recipe_that_runs_out_of_precursor_is_seen_and_mended(bench: Any, worl
     assert suggestion.moves[0].value > suggestion.moves[0].previous == 0.00045
     assert suggestion.effect.gain > 0.0
     assert suggestion.effect.gain_low < suggestion.effect.gain < suggestion.effect.gain_high
+    assert suggestion.effect.proposed == pytest.approx(suggestion.effect.baseline + suggestion.effect.gain)
     assert suggestion.reason.startswith("Raise precursor feed from 0.00045 to 0.0006")
     assert "product at the end of the batch" in suggestion.reason
     assert "if the plan is followed" in suggestion.reason
