@@ -34,11 +34,12 @@ class Served:
     latch: Latch | None
     learned: tuple[str, ...]
     coded: Mapping[str, tuple[float, float]]
+    sloped: tuple[str, ...] = ()  # of the coded states, those by which a plan knows the multipliers to change
 
 
 SERVED = {
     "penicillin": Served(penicillin.MODEL, penicillin.FEED_LATCH, BIOREACTOR_LEARNED, BIOREACTOR_RANGES),
-    "mab": Served(mab.MODEL, None, mab.LEARNED, mab.CODED),
+    "mab": Served(mab.MODEL, None, mab.LEARNED, mab.CODED, mab.SLOPED),
 }
 
 
@@ -68,7 +69,7 @@ def assemble(settings: Settings) -> Assembly:
 
     core = rebuild()
     envelope = envelope_of(settings)
-    planner = Planner(model, envelope, settings.recipe, served.latch, engine.outlook)
+    planner = Planner(model, envelope, settings.recipe, served.latch, engine.outlook, sloped=served.sloped)
     loop = BioreactorLoop(
         plant=plant,
         engine=engine,

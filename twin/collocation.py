@@ -19,6 +19,7 @@ from twin.model import Array, Model, parameter_values, symbolic
 
 DEGREE = 3  # Radau IIA of fifth order: stiff decay, and its last point is the end of the interval
 SLACK_PRICE = 20.0  # of the objective's scale, for a bound exceeded by its own scale all along (design)
+TRUST = 0.3  # of the logarithm, that a slope may add to a rate multiplier or take from it (design)
 MU_TARGET = (
     1e-5  # of the barrier: costs less than a thousandth, and spares the search of kinks at empty substrate (design)
 )
@@ -47,12 +48,13 @@ class Problem:
     prices: Mapping[str, float] = field(default_factory=dict)  # by control, objective's unit per unit fed
     smoothness: float = 1e-3  # of the objective's scale, for a move over the whole range (design)
     wall_s: float = 30.0  # given up after this; long, since what depends on the clock is not repeatable (design)
+    sloped: tuple[str, ...] = ()  # states by which the rate multipliers change
 
     def __post_init__(self) -> None:
         """ValueError names what the model does not have."""
         names = [state.name for state in self.model.states]
-        if unknown := [name for name in self.bounded if name not in names]:
-            raise ValueError(f"{self.model.name} has no state {unknown[0]!r} to bound; there are {', '.join(names)}")
+        if unknown := [name for name in self.bounded + self.sloped if name not in names]:
+            raise ValueError(f"{self.model.name} has no state {unknown[0]!r}; there are {', '.join(names)}")
         inputs = [item.name for item in self.model.inputs]
         if unknown := [c.name for c in self.controls if c.name not in inputs]:
             raise ValueError(f"{self.model.name} has no input {unknown[0]!r}; there are {', '.join(inputs)}")
@@ -67,6 +69,7 @@ class Sizes:
     multipliers: int
     controls: int
     bounded: int
+    sloped: int
     intervals: int
 
     @property
@@ -105,6 +108,11 @@ def _matrix() -> Array:
     return matrix
 
 
+def weights() -> Array:
+    """What each point of an interval counts for in the mean over it."""
+    return np.asarray(np.linalg.inv(_matrix()[:, 1:])[-1])
+
+
 def build(problem: Problem) -> Programme:
     """Write the programme down and make its solvers; this takes about a second."""
     model = problem.model
@@ -114,6 +122,7 @@ def build(problem: Problem) -> Programme:
         multipliers=len(model.multipliers),
         controls=len(problem.controls),
         bounded=len(problem.bounded),
+        sloped=len(problem.sloped),
         intervals=problem.intervals,
     )
     scale, worth = _scales(problem)
@@ -180,7 +189,12 @@ def _written(problem: Problem, sizes: Sizes, scale: Array, span: Array, worth: f
     before = casadi.SX.sym("before", sizes.controls)
     lengths = casadi.SX.sym("lengths", n)
     factors = casadi.SX.sym("factors", sizes.multipliers, n)
-    parameters = casadi.vertcat(start, held, before, lengths, casadi.vec(factors))
+    slopes = [casadi.SX.sym("slopes", sizes.multipliers, sizes.sloped) for _ in range(n)]
+    expected = casadi.SX.sym("expected", sizes.sloped, n)
+    parameters = casadi.vertcat(start, held, before, lengths, casadi.vec(factors), *map(casadi.vec, slopes))
+    parameters = casadi.vertcat(parameters, casadi.vec(expected))
+    names = [state.name for state in problem.model.states]
+    sloped = [names.index(name) for name in problem.sloped]
     controls = casadi.diag(casadi.DM(span)) @ v
     defects, moves, kept = [], [], []
     cost = casadi.SX(0)
@@ -191,7 +205,10 @@ def _written(problem: Problem, sizes: Sizes, scale: Array, span: Array, worth: f
         inside = x[:, k * DEGREE : (k + 1) * DEGREE]
         values = casadi.horzcat(at, inside)
         for j in range(DEGREE):
-            slope = rhs(inside[:, j] * scale, u, p, factors[:, k]) / scale
+            x_j, m = inside[:, j] * scale, factors[:, k]
+            if sloped:
+                m = m * casadi.exp(TRUST * casadi.tanh(slopes[k] @ (x_j[sloped] - expected[:, k]) / TRUST))
+            slope = rhs(x_j, u, p, m) / scale
             defects.append(values @ casadi.DM(_matrix()[j]) - stretch * lengths[k] * slope)
         at = inside[:, DEGREE - 1]
         last = before / span if k == 0 else v[:, k - 1]

@@ -68,6 +68,21 @@ def read_out(correction: Correction, active: Array) -> dict[str, float]:
     return {name: float(v) for name, v in zip(correction.multiplier_names, value, strict=True)}
 
 
+def slopes(correction: Correction, x: Mapping[str, float] | Sequence[float]) -> Array:
+    """How the log multipliers change with the coded states, (multipliers, coded states); none where one is clipped."""
+    population = correction.population
+    if isinstance(x, Mapping):
+        x = [x[name] for name in population.states]
+    low, high, centres = fields(population)
+    z = (np.asarray(x, dtype=np.float64) - low) / (high - low)
+    away = np.where(np.isnan(centres), 0.0, (z - centres) / population.width)
+    active = activities(population, x)
+    weights = correction.scale * np.asarray(correction.weights, dtype=np.float64)
+    free = np.abs(weights @ active) < np.asarray(correction.bounds)
+    steep: Array = (weights * active) @ (-away / (population.width * (high - low)))
+    return np.where(free[:, None], steep, 0.0)
+
+
 def surface(correction: Correction, states: Sequence[str], multipliers: Sequence[str]) -> Surface:
     """The correction over these states and multipliers, ready for `log_multipliers`."""
     population = correction.population

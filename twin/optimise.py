@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from twin.collocation import Problem, Programme, build, points
+from twin.collocation import DEGREE, TRUST, Problem, Programme, build, points, weights
 from twin.integrate import course
 from twin.model import Array, numeric
 
@@ -25,7 +25,8 @@ class Start:
     """One question: from this state on, over these hours, what should the controls be?
 
     `low` and `high` are (intervals, controls); `least` and `most` (intervals, bounded states), infinite where there is
-    none; `factors` (intervals, multipliers) are the rate multipliers, 1 for the model's own rates.
+    none; `factors` (intervals, multipliers) are the rate multipliers, 1 for the model's own rates. Where a sloped state
+    is not as `expected`, their logarithms change by `slopes` for each unit of it, but by no more than TRUST.
     """
 
     state: Array
@@ -38,6 +39,8 @@ class Start:
     most: Array
     factors: Array
     first_step: Array  # how far each control may move at once
+    slopes: Array | None = None  # of the factors' logarithms, (intervals, multipliers, sloped states)
+    expected: Array | None = None  # the sloped states that the factors belong to, (intervals, sloped states)
     stretch: tuple[float, float] = (1.0, 1.0)  # the horizon may be stretched by a factor between these
 
 
@@ -86,22 +89,26 @@ class Optimiser:
             found = self._fallback(start, last, found)
         return replace(found, seconds=time.perf_counter() - started)
 
-    def replay(self, start: Start, controls: Array, hours: Array) -> Array:
+    def replay(self, start: Start, controls: Array, hours: Array, factors: Array | None = None) -> Array:
         """States at `hours` under these controls, by the integrator: (intervals + 1, states)."""
         model = self.problem.model
         inputs = np.tile(start.held, (len(controls), 1))
         names = [item.name for item in model.inputs]
         for i, control in enumerate(self.problem.controls):
             inputs[:, names.index(control.name)] = controls[:, i]
-        return course(model, start.state, hours, inputs, start.factors)
+        return course(model, start.state, hours, inputs, start.factors if factors is None else factors)
 
     def _attempt(self, start: Start, last: Optimum | None) -> Optimum:
         programme, sizes = self.programme, self.programme.sizes
         guess = self._guess(start, last)
         low, high, least, most = self._limits(start)
         given: dict[str, Any] = {"x0": guess, "lbx": low, "ubx": high, "lbg": least, "ubg": most}
+        slopes, expected = self._slopes(start)
         given["p"] = np.concatenate(
-            (start.state, start.held, start.before, np.diff(start.hours), start.factors.reshape(-1))
+            (
+                *(start.state, start.held, start.before, np.diff(start.hours), start.factors.reshape(-1)),
+                *(slopes.transpose(0, 2, 1).reshape(-1), expected.reshape(-1)),
+            )
         )
         solver = programme.cold
         if last is not None and last.raw is not None:
@@ -113,8 +120,9 @@ class Optimiser:
         controls = w[ends : ends + sizes.controls * sizes.intervals].reshape(sizes.intervals, -1) * programme.span
         controls = np.clip(controls, start.low, start.high)
         hours = start.hours * w[-1]
-        states = self.replay(start, controls, hours)
-        promised = self._worth(w[:ends].reshape(sizes.points, -1)[-1] * programme.scale)
+        inside = w[:ends].reshape(sizes.points, -1) * programme.scale
+        states = self.replay(start, controls, hours, self._acted(start, inside))
+        promised = self._worth(inside[-1])
         objective = self._worth(states[-1])
         agrees = abs(objective - promised) <= REPLAY_TOLERANCE * max(abs(promised), 1e-3 * programme.worth)
         return Optimum(
@@ -129,6 +137,21 @@ class Optimiser:
             seconds=0.0,
             raw=(w, np.array(answer["lam_x"]).ravel(), np.array(answer["lam_g"]).ravel()),
         )
+
+    def _slopes(self, start: Start) -> tuple[Array, Array]:
+        """Slopes, and the states at which the factors are as given; zeros where the question has none."""
+        sizes = self.programme.sizes
+        slopes = np.zeros((sizes.intervals, sizes.multipliers, sizes.sloped))
+        expected = np.zeros((sizes.intervals, sizes.sloped))
+        return slopes if start.slopes is None else start.slopes, expected if start.expected is None else start.expected
+
+    def _acted(self, start: Start, inside: Array) -> Array:
+        """The factors that the programme saw in each interval: their mean over its points."""
+        slopes, expected = self._slopes(start)
+        names = [state.name for state in self.problem.model.states]
+        at = inside[:, [names.index(name) for name in self.problem.sloped]].reshape(len(expected), DEGREE, -1)
+        further = np.einsum("kms,kds->kdm", slopes, at - expected[:, None])
+        return np.asarray(start.factors * (np.exp(TRUST * np.tanh(further / TRUST)) * weights()[:, None]).sum(axis=1))
 
     def _fallback(self, start: Start, last: Optimum | None, failed: Optimum) -> Optimum:
         controls = np.tile(start.before, (self.problem.intervals, 1))

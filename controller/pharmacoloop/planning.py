@@ -16,7 +16,7 @@ from controller.envelope import Bound, Envelope
 from controller.records import Situation
 from twin.collocation import Control, Problem
 from twin.conditioned import conditioned
-from twin.correction import evaluate
+from twin.correction import evaluate, slopes
 from twin.forecast import Outlook
 from twin.integrate import course
 from twin.model import Array, Model
@@ -60,6 +60,7 @@ class Planner:
         latch: Latch | None,
         outlook: Outlook | None = None,
         prices: Mapping[str, float] | None = None,
+        sloped: tuple[str, ...] = (),
     ) -> None:
         names = [state.name for state in model.states]
         inputs = [item.name for item in model.inputs]
@@ -75,6 +76,7 @@ class Planner:
                 controls=tuple(Control(x.variable, x.low, x.high, x.max_rate_per_h) for x in self.limits),
                 bounded=tuple(bound.variable for bound in self.bounds),
                 soft=tuple(bound.variable for bound in self.bounds),
+                sloped=sloped,
                 intervals=INTERVALS,
                 prices=prices or {},
             )
@@ -134,6 +136,7 @@ class Planner:
         before = np.array([present[x.variable] for x in self.limits])
         least, most = self._margined(baseline, hours)
         low, high = self._ranges(situation, before, hours, release_h)
+        factors, slopes, expected = self._factors(believed, correction, baseline, hours, last)
         return Start(
             state=np.array(believed.mean),
             held=np.array([estimate.inputs[item.name] for item in self.model.inputs]),
@@ -143,7 +146,9 @@ class Planner:
             high=high,
             least=least,
             most=most,
-            factors=self._factors(believed, correction, baseline, hours, last),
+            factors=factors,
+            slopes=slopes,
+            expected=expected,
             first_step=np.array([x.max_step for x in self.limits]),
         )
 
@@ -192,23 +197,32 @@ class Planner:
 
     def _factors(
         self, believed: Estimate, correction: Correction, baseline: Forecast, hours: Array, last: Optimum | None
-    ) -> Array:
-        """The rate multipliers along the course that is expected: as a forecast takes them, from what was learned."""
+    ) -> tuple[Array, Array | None, Array | None]:
+        """The rate multipliers along the course that is expected: as a forecast takes them, from what was learned.
+
+        With them their logarithms' slopes in the problem's sloped states, and those states as they are expected.
+        """
         names, own = believed.multiplier_names, np.array(believed.log_multipliers)
         middle = 0.5 * (hours[:-1] + hours[1:])
         bounds = np.array([m.bound for m in self.model.multipliers])
         if not correction.population.states:
-            return np.tile(np.exp(np.clip(own, -bounds, bounds)), (len(middle), 1))
+            return np.tile(np.exp(np.clip(own, -bounds, bounds)), (len(middle), 1)), None, None
+        sloped = self.optimiser.problem.sloped
+        rows = [names.index(name) for name in correction.multiplier_names]
+        columns = [correction.population.states.index(name) for name in sloped]
         expected = self._expected(baseline, middle, last)
         here = evaluate(correction, dict(zip(believed.names, believed.mean, strict=True)))
-        logs = np.empty((len(middle), len(names)))
+        logs, steep = np.empty((len(middle), len(names))), np.zeros((len(middle), len(names), len(sloped)))
         for k, state in enumerate(expected):
-            there = evaluate(correction, dict(zip(believed.names, state, strict=True)))
+            at = dict(zip(believed.names, state, strict=True))
+            there = evaluate(correction, at)
             fade = float(np.exp(-middle[k] / self._outlook.fade_h))
             logs[k] = [
                 there[name] + (own[i] - here[name]) * fade if name in here else own[i] for i, name in enumerate(names)
             ]
-        return np.exp(np.clip(logs, -bounds, bounds))
+            steep[k, rows] = slopes(correction, at)[:, columns]
+        where = [believed.names.index(name) for name in sloped]
+        return np.exp(np.clip(logs, -bounds, bounds)), steep, expected[:, where]
 
     def _expected(self, baseline: Forecast, hours: Array, last: Optimum | None) -> Array:
         """States at these hours: along the last plan, or without one in the median of the forecast."""

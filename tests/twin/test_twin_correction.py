@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.correction import evaluate, log_multipliers, none, surface
+from twin.correction import evaluate, log_multipliers, none, slopes, surface
 from twin.records import Correction, Population
 
 NAN = math.nan
@@ -69,6 +69,22 @@ def test_the_compiled_form_says_the_same_and_nothing_of_what_is_not_learned(biom
     said, fast = evaluate(CORRECTION, x), _fast(CORRECTION, x)
     assert fast["uptake"] == 0.0
     assert {name: fast[name] for name in said} == pytest.approx(said, abs=1e-12)
+
+
+@given(st.floats(0.0, 20.0), st.floats(0.0, 1.0))
+def test_its_slope_is_that_of_what_it_says(biomass, substrate):
+    steep = slopes(CORRECTION, (biomass, substrate))
+    for column, small in enumerate((1e-4, 1e-6)):
+        step = small * np.eye(2)[column]
+        ahead, behind = (evaluate(CORRECTION, (biomass, substrate) + sign * step) for sign in (1.0, -1.0))
+        found = [(ahead[name] - behind[name]) / (2.0 * small) for name in CORRECTION.multiplier_names]
+        clipped = [abs(ahead[n]) >= b or abs(behind[n]) >= b for n, b in zip(ahead, CORRECTION.bounds, strict=True)]
+        expected = np.where(clipped, found, steep[:, column])
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-7)
+
+
+def test_where_it_is_clipped_it_has_no_slope():
+    assert slopes(CORRECTION, (9.9, 1.0))[0] == pytest.approx([0.0, 0.0])
 
 
 def test_no_correction_is_zero_for_every_name():

@@ -87,6 +87,64 @@ def test_the_published_optimum_of_the_penicillin_benchmark_is_found_within_one_p
     assert found.states[:, 0].max() <= 40.0
 
 
+def thinned(x: Any, u: Any, p: Any, m: Any) -> tuple[Any, ...]:
+    P, V = x
+    return m[0] * p[0] / V - u[0] / V * P, u[0]
+
+
+def observe_product(x: Any, u: Any, p: Any, m: Any) -> tuple[Any, ...]:
+    return (x[0],)
+
+
+def amount(x: Any) -> Any:
+    return x[0] * x[1]
+
+
+DILUTED = Model(  # what it makes, ten an hour in the whole vessel, inhibits it; feeding only dilutes
+    name="diluted",
+    states=(State("product", "g/L", 0.0, 0.1, 0.1), State("volume", "L", 7.0, 0.1, 0.1)),
+    multipliers=(Multiplier("production", 0.1, 0.1, 1.0),),
+    inputs=(Input("water", "L/h", 0.0),),
+    outputs=(Output("product", "g/L", 0.1),),
+    parameters=(Parameter("rate", 10.0, "g/h", "made up"),),
+    rhs=thinned,
+    observe=observe_product,
+    objective=amount,
+    objective_name="product",
+    objective_unit="g",
+)
+
+
+def test_a_plan_knows_the_slope_of_a_rate_and_its_replay_agrees() -> None:
+    hours, rise = 40.0, -0.03  # of the logarithm of the rate, per g/L
+    problem = Problem(DILUTED, (Control("water", 0.0, 0.2, 0.1),), sloped=("product",), prices={"water": 5.0})
+    optimiser = Optimiser(problem)
+    start = Start(
+        state=np.array([20.0, 7.0]),
+        held=np.zeros(1),
+        before=np.array([0.1]),
+        hours=optimiser.edges(hours),
+        low=np.zeros((N, 1)),
+        high=np.full((N, 1), 0.2),
+        least=np.empty((N, 0)),
+        most=np.empty((N, 0)),
+        factors=np.ones((N, 1)),
+        first_step=np.array([0.2]),
+    )
+    unknowing = optimiser.solve(start)
+    assert unknowing.solved
+    assert unknowing.controls.mean() < 0.02  # water costs, and gains nothing
+    expected = 0.5 * (unknowing.states[:-1, :1] + unknowing.states[1:, :1])
+    factors = np.exp(rise * (expected - 20.0))
+    knowing = optimiser.solve(replace(start, factors=factors, slopes=np.full((N, 1, 1), rise), expected=expected))
+    assert knowing.solved
+    assert knowing.controls[:8].min() > 0.1  # thinned while there is time for it to tell
+    assert knowing.controls[-8:].max() < 0.02
+    assert knowing.objective == pytest.approx(knowing.promised, rel=5e-3)
+    blind = optimiser.replay(start, unknowing.controls, start.hours, factors)[-1]
+    assert knowing.objective - 5.0 * hours * knowing.controls.mean() > blind[0] * blind[1] - 5.0 * hours * 0.02
+
+
 @pytest.fixture(scope="module")
 def reactor() -> Optimiser:
     controls = (Control("feed", 0.035, 0.045, 0.002), Control("precursor_feed", 0.0, 0.002, 0.0004))

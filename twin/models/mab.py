@@ -155,11 +155,10 @@ MODEL = Model(
 )
 
 LEARNED = ("growth", "uptake", "production", "overflow")  # the multipliers whose dependence on the state is learned
-# The states they depend on, and where they are coded (design): past 10 mmol/L ammonium grows no further here, and the
-# product stands for all that has been excreted, the inhibitor among it.
+# The states they depend on, and where they are coded (design). The product stands for all that has been excreted, the
+# inhibitor among it, and is thinned by a feed as that is; cells and ammonium rise with it, and would take the blame.
 CODED = {
-    "viable_cells": (0.0, 6.0),
     "product": (0.0, 400.0),
     "lactate": (0.0, 25.0),
-    "ammonia": (0.0, 10.0),
 }
+SLOPED = ("product",)  # of these, what a plan changes: how the multipliers change with it is part of the programme
