@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from controller.bench import product_limit
 from controller.campaign import campaign, closed_loop
 from controller.records import Situation
 from plant_sim.faults import Fault, FaultKind
@@ -40,6 +41,7 @@ class Seen:
     held: list[float] = field(default_factory=list)  # the last product assay that had arrived
     inside: dict[str, list[tuple[bool, bool]]] = field(default_factory=lambda: {name: [] for name in BANDED})
     step_us: list[float] = field(default_factory=list)
+    limit: list[float] = field(default_factory=list)  # product as one believes who is told all but its rate
 
 
 def accuracy(seeds: Sequence[int], told: Callable[[str], None]) -> dict[str, Any]:
@@ -57,6 +59,7 @@ def accuracy(seeds: Sequence[int], told: Callable[[str], None]) -> dict[str, Any
         "estimate_nrmse": {name: _nrmse(normal.truth[name], normal.believed[name]) for name in JUDGED},
         "product_percent_of_range": {"normal": _of_range(normal), "fault": _of_range(faulty)},
         "product_last_assay_held_nrmse": _nrmse(normal.truth["product"], normal.held),
+        "product_limit_nrmse": _nrmse(normal.truth["product"], normal.limit),
         "coverage": covered,
         "filter_step_us_p50": float(np.median(normal.step_us)),
         "estimation_seeds": list(seeds),
@@ -71,7 +74,7 @@ def _follow(seed: int, into: Seen, fault: Fault | None) -> None:
     if fault is not None:
         batch.break_(fault)
     pending: list[tuple[float, dict[str, Any]]] = []
-    track, last = None, 0.0
+    track, last, told = None, 0.0, product_limit.Told(settings.connection.scan_s)
     for k in range(round(settings.batch.length_h * 3600.0 / settings.connection.scan_s)):
         hours = k * settings.connection.scan_s / 3600.0
         snapshot, situation = reader.read()
@@ -80,6 +83,10 @@ def _follow(seed: int, into: Seen, fault: Fault | None) -> None:
         into.step_us.append(1e6 * (time.perf_counter() - began))
         last = next((a.value for a in snapshot.assays if a.variable == "product"), last)
         truth = batch.truth()
+        told.see(batch)
+        for assay in snapshot.assays:
+            if assay.variable == "product":
+                told.assays[round((assay.sampled_at - closed_loop.START).total_seconds() / told.scan_s)] = assay.value
         if hours > FROM_H:
             for name in JUDGED:
                 into.truth[name].append(truth[name])
@@ -90,6 +97,7 @@ def _follow(seed: int, into: Seen, fault: Fault | None) -> None:
             if abs(hours % EVERY_H) < 1e-9 and hours + max(AHEAD_H) < settings.batch.length_h:
                 pending += _foreseen(made, track.now, situation, hours)
         batch.advance(settings.connection.scan_s)
+    into.limit += told.estimates()[1 + round(FROM_H * 3600.0 / told.scan_s) :].tolist()
 
 
 def _foreseen(made: Any, estimate: Estimate, situation: Situation, hours: float) -> list[tuple[float, dict[str, Any]]]:
