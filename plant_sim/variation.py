@@ -24,6 +24,7 @@ OXYGEN_IN_AIR = 0.21  # mol/mol
 # of 100. Without it the recipe's is 17 %. Batches with ample precursor vary by some 9 % in any case, which is what
 # controlled batches do there (8.9 %).
 PRECURSOR_DEMAND_SD = 0.065
+PRODUCTION_SD = 0.06  # share of the rate of production; Goldrick 2015: 0.041 +- 0.0025 1/h
 
 
 def vary(q: Parameters, initial: Initial, rng: np.random.Generator) -> tuple[Parameters, Initial]:
@@ -34,7 +35,7 @@ def vary(q: Parameters, initial: Initial, rng: np.random.Generator) -> tuple[Par
 
     batch = q._replace(
         mu_x=normal(q.mu_x, 0.06 * q.mu_x),  # Goldrick 2015: 0.41 +- 0.025 1/h
-        mu_p=normal(q.mu_p, 0.06 * q.mu_p),  # Goldrick 2015: 0.041 +- 0.0025 1/h
+        mu_p=normal(q.mu_p, PRODUCTION_SD * q.mu_p),
         alpha=normal(q.alpha, 0.12 * q.alpha),  # Goldrick 2015: 85 +- 10
         c_PAA=normal(q.c_PAA, 20_000.0),  # mg/L; Goldrick 2015
         sf=normal(q.sf, 0.025 * q.sf),  # design

@@ -21,15 +21,14 @@ from controller.campaign.truth_penicillin import factors
 from plant_sim.batch import Batch
 from plant_sim.laboratory import CV, DELAY_S
 from plant_sim.penicillin import Parameters, hydrolysis
-from plant_sim.variation import PER_SD, Strength
+from plant_sim.regulators import KELVIN
+from plant_sim.variation import PER_SD, PRODUCTION_SD, Strength
 from plant_sim.walk import KEEP, STEP_H
 from twin.model import Array
 
 NOMINAL = Parameters()
-SPREAD = 0.06  # of production from batch to batch; as `plant_sim.variation.vary` draws it
 WANDER = Strength().mu_p / PER_SD / NOMINAL.mu_p  # stationary SD of its disturbance
 FADE_H = -STEP_H / math.log(KEEP)
-KELVIN = 273.15
 
 
 @dataclass
@@ -68,7 +67,7 @@ class Told:
 
     def _at_samples(self) -> dict[int, Array]:
         """What is believed of P, b and d at each sample, once its result is known."""
-        belief, covariance = np.zeros(3), np.diag([0.0, SPREAD**2, 0.0])
+        belief, covariance = np.zeros(3), np.diag([0.0, PRODUCTION_SD**2, 0.0])
         drawn: dict[int, Array] = {}
         for k in range(1, len(self.product)):
             step = self._step(k)

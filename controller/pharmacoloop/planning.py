@@ -220,7 +220,8 @@ class Planner:
             logs[k] = [
                 there[name] + (own[i] - here[name]) * fade if name in here else own[i] for i, name in enumerate(names)
             ]
-            steep[k, rows] = slopes(correction, at)[:, columns]
+            if sloped:
+                steep[k, rows] = slopes(correction, at)[:, columns]
         where = [believed.names.index(name) for name in sloped]
         return np.exp(np.clip(logs, -bounds, bounds)), steep, expected[:, where]
 
