@@ -50,6 +50,7 @@ class Plant:
         content["access"] = {"users": "users.json"}
         content["neurocore"]["backend"] = "reference"
         content["alarm"] = [WARM, OXYGEN]
+        content["loop"]["suggestion_valid_s"] = 10800.0  # 36 s by the wall: so long no rejected one returns
         self.endpoint = content["connection"]["endpoint"]
         self.config = folder / "penicillin.toml"
         self.config.write_text(tomli_w.dumps(content))
