@@ -223,4 +223,4 @@ def _further(new: Sequence[float], old: Sequence[float], edge: float) -> bool:
     deeper = max(new) - max(old)
     if deeper <= 0.0:
         return False
-    return max(old) == 0.0 or deeper > UNNOTICED * abs(edge) or fmean(new) >= fmean(old)
+    return deeper > UNNOTICED * abs(edge) or fmean(new) >= fmean(old)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from controller.envelope import Bound
 from controller.records import Abstention, Command, Move, Verdict
 from controller.safety import admit
 from twin.records import Band, Forecast
@@ -238,6 +239,21 @@ def test_a_forecast_that_is_missing_or_not_finite_refuses(world: SimpleNamespace
     assert judged(world, proposed=broken).refusals == ("the forecast of dissolved_oxygen is not finite",)
     empty = replace(world.proposed, bands={"dissolved_oxygen": Band((), (), (), (), ())})
     assert judged(world, proposed=empty).refusals == ("the forecast of dissolved_oxygen is not finite",)
+
+
+@pytest.mark.parametrize(
+    ("oxygen", "told"),
+    [
+        ({}, "no forecast of dissolved_oxygen, which has bounds"),
+        ({"dissolved_oxygen": Band(*[(math.nan,)] * 5)}, "the forecast of dissolved_oxygen is not finite"),
+    ],
+)
+def test_one_faulty_forecast_hides_no_other_bound(world: SimpleNamespace, oxygen: dict[str, Band], told: str) -> None:
+    envelope = replace(world.envelope, bounds=(*world.envelope.bounds, Bound("volume", "L", 0.0, 120.0)))
+    half, over = ({"volume": Band(*[(volume,)] * 5)} for volume in (60.0, 130.0))
+    baseline = replace(world.baseline, bands={**world.baseline.bands, **half})
+    verdict = judged(world, envelope=envelope, baseline=baseline, proposed=replace(world.proposed, bands=oxygen | over))
+    assert verdict.refusals == (told, "volume would rise to 130 L, above 120")
 
 
 @settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
