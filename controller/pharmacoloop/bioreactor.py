@@ -95,14 +95,14 @@ class BioreactorLoop:
         self.planner.note(proposed)
         effect = effect_of(baseline, proposed)
         percent = 100.0 * effect.gain / max(effect.baseline, 1e-9)
-        needed = any(self._eased(bound, baseline, proposed) for bound in self.envelope.bounds)
-        if percent < self.minimum_gain_percent and not needed:
+        eased = [bound for bound in self.envelope.bounds if self._eased(bound, baseline, proposed)]
+        if percent < self.minimum_gain_percent and not eased:
             return Abstention(
                 now,
                 f"the best plan found gains {percent:.2f} % {effect.quantity}, less than the"
                 f" {self.minimum_gain_percent:g} % that a move must promise",
             )
-        if effect.gain_low <= 0.0 and not needed:
+        if effect.gain_low <= 0.0 and not eased:
             return Abstention(
                 now,
                 f"the best plan found may lose: {effect.gain_low:+.3g} to {effect.gain_high:+.3g} {effect.unit} (80 %)",
@@ -120,7 +120,7 @@ class BioreactorLoop:
             kind="setpoints",
             moves=moves,
             plan=course.plan,
-            reason=self._reason(moves, effect, percent, baseline, proposed, course),
+            reason=self._reason(moves, effect, percent, baseline, proposed, course, eased),
             effect=effect,
             bounded_by=(
                 *(f"{self._text(m.variable)}: {b}" for m in moves for b in _bounding(m, limits[m.variable])),
@@ -136,6 +136,7 @@ class BioreactorLoop:
         baseline: Forecast,
         proposed: Forecast,
         course: Course,
+        eased: Sequence[Bound],
     ) -> str:
         verbs = ", ".join(
             f"{'raise' if move.value > move.previous else 'lower'} {self._text(move.variable)}"
@@ -148,9 +149,18 @@ class BioreactorLoop:
         return (
             f"{verbs[0].upper()}{verbs[1:]}: {effect.quantity} at the end of the batch {effect.baseline:.4g} →"
             f" {effect.proposed:.4g} {effect.unit} ({percent:+.1f} %; 80 % interval {effect.gain_low:+.3g} to"
-            f" {effect.gain_high:+.3g} {effect.unit}) if the plan is followed.{why}{self._ahead(course, proposed)}"
+            f" {effect.gain_high:+.3g} {effect.unit}) if the plan is followed."
+            f"{self._purpose(effect, percent, eased)}{why}{self._ahead(course, proposed)}"
             + (f" Note: {course.source}." if course.source else "")
         )
+
+    def _purpose(self, effect: Effect, percent: float, eased: Sequence[Bound]) -> str:
+        """Say what a move is for that promises no gain."""
+        if percent >= self.minimum_gain_percent and effect.gain_low > 0.0:
+            return ""
+        names = [self._text(bound.variable) for bound in eased]
+        kept = " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+        return f" This is to keep {kept} within bounds, not to gain {effect.quantity}."
 
     def _patience(self, course: Course, baseline: Forecast) -> str:
         """Why nothing is moved now, and what the plan intends."""

@@ -58,6 +58,7 @@ def test_a_recipe_that_runs_out_of_precursor_is_seen_and_mended(bench: Any, worl
     assert suggestion.reason.startswith("Raise precursor feed from 0.00045 to 0.0006")
     assert "product at the end of the batch" in suggestion.reason
     assert "if the plan is followed" in suggestion.reason
+    assert "not to gain" not in suggestion.reason
     assert "Planned: sugar feed" in suggestion.reason
     assert "Harvest at the planned end." in suggestion.reason
 

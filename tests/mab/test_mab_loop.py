@@ -91,6 +91,8 @@ def test_an_overfed_culture_gets_less_glucose_and_safety_lets_it(settings: Setti
     glucose = next(move for move in answer.moves if move.variable == "glucose_feed")
     assert glucose.value < glucose.previous
     assert "Unchanged, glucose would rise above 40 mmol/L" in answer.reason
+    assert answer.effect.gain < 0.0
+    assert "This is to keep glucose and osmolality within bounds, not to gain product." in answer.reason
     assert verdict.admitted
 
 
