@@ -26,6 +26,12 @@ def context(browser):
     context.close()
 
 
+def settle(page):
+    """Wait until fonts are there and what arrives with the first data has its place."""
+    page.evaluate("document.fonts.ready.then(() => true)")
+    time.sleep(0.7)
+
+
 def grave(page):
     """What axe calls serious or critical, as rule and element."""
     found = Axe().run(page).response["violations"]
@@ -40,7 +46,7 @@ def test_a_display_reads_well_and_fits_both_screens(context, gateway, console_ur
     page.goto(f"{console_url}/reactor/R1{display}")
     page.get_by_text("PEN-0042").first.wait_for()
     page.locator("nav .here").wait_for()
-    time.sleep(0.7)
+    settle(page)
     for width, height in ((1366, 768), (1920, 1080)):
         page.set_viewport_size({"width": width, "height": height})
         time.sleep(0.3)
@@ -61,6 +67,7 @@ def test_overview_and_sign_in_read_well_too(context, gateway, console_url):
     for path, text in (("/", "Nothing abnormal"), ("/sign-in", "Sign in to NeuroTwin")):
         page.goto(f"{console_url}{path}")
         page.get_by_text(text).first.wait_for()
+        settle(page)
         assert page.evaluate(CUT) == []
         assert grave(page) == []
     page.close()
