@@ -191,8 +191,8 @@ def _written(problem: Problem, sizes: Sizes, scale: Array, span: Array, worth: f
     factors = casadi.SX.sym("factors", sizes.multipliers, n)
     slopes = [casadi.SX.sym("slopes", sizes.multipliers, sizes.sloped) for _ in range(n)]
     expected = casadi.SX.sym("expected", sizes.sloped, n)
-    parameters = casadi.vertcat(start, held, before, lengths, casadi.vec(factors), *map(casadi.vec, slopes))
-    parameters = casadi.vertcat(parameters, casadi.vec(expected))
+    changing = (factors, *slopes, expected)  # from one interval to the next
+    parameters = casadi.vertcat(start, held, before, lengths, *map(casadi.vec, changing))
     names = [state.name for state in problem.model.states]
     sloped = [names.index(name) for name in problem.sloped]
     controls = casadi.diag(casadi.DM(span)) @ v

@@ -136,7 +136,7 @@ class Planner:
         before = np.array([present[x.variable] for x in self.limits])
         least, most = self._margined(baseline, hours)
         low, high = self._ranges(situation, before, hours, release_h)
-        factors, slopes, expected = self._factors(believed, correction, baseline, hours, last)
+        factors, steep, expected = self._factors(believed, correction, baseline, hours, last)
         return Start(
             state=np.array(believed.mean),
             held=np.array([estimate.inputs[item.name] for item in self.model.inputs]),
@@ -147,7 +147,7 @@ class Planner:
             least=least,
             most=most,
             factors=factors,
-            slopes=slopes,
+            slopes=steep,
             expected=expected,
             first_step=np.array([x.max_step for x in self.limits]),
         )
