@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from controller.alarms import AlarmRules, Definition
-from controller.batch import Phase, Range, Recipe
-from controller.cycle import Cadence, Parts
-from controller.diagnosis import Checks
-from controller.envelope import Bound, Envelope, Interlock, Limit
-from controller.faults import Fault
-from controller.fitted import with_fitted
-from controller.neurocore.core import BIOREACTOR_LEARNED, BIOREACTOR_RANGES, NeuroCore, bioreactor_core
+from controller.fitting.parameters_file import with_fitted
+from controller.loop.alarms import AlarmRules, Definition
+from controller.loop.batch import Phase, Range, Recipe
+from controller.loop.envelope import Bound, Envelope, Interlock, Limit
+from controller.loop.mode_ladder import Gates
+from controller.loop.plausibility import Checks
+from controller.loop.turn import Cadence, Parts
+from controller.neurocore.core import NeuroCore, bioreactor_core
 from controller.pharmacoloop.bioreactor import BioreactorLoop
 from controller.pharmacoloop.planning import Planner
-from controller.settings import Settings
-from controller.supervisor import Gates
+from controller.settings import Settings, process_of
 from controller.tables import AlarmTable
 from twin.engine import TwinEngine
 from twin.model import Model
-from twin.models import mab, penicillin
-from twin.records import Latch
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A bioreactor model, what forecasts must know of its recipe, and what NeuroCore learns over which states."""
-
-    model: Model
-    latch: Latch | None
-    learned: tuple[str, ...]
-    coded: Mapping[str, tuple[float, float]]
-    sloped: tuple[str, ...] = ()  # of the coded states, those by which a plan knows the multipliers to change
-
-
-SERVED = {
-    "penicillin": Served(penicillin.MODEL, penicillin.FEED_LATCH, BIOREACTOR_LEARNED, BIOREACTOR_RANGES),
-    "mab": Served(mab.MODEL, None, mab.LEARNED, mab.CODED, mab.SLOPED),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +37,24 @@ class Assembly:
 def assemble(settings: Settings) -> Assembly:
     """Build and warm up everything that serves the configured reactor; compiling takes some seconds."""
     plant = settings.plant_record()
-    served = served_by(settings)
-    model = served.model if settings.model.parameters is None else with_fitted(served.model, settings.model.parameters)
+    process, model = process_of(settings), model_of(settings)
     engine = TwinEngine(plant, model)
     engine.warm_up()
 
     def rebuild() -> NeuroCore:
         return bioreactor_core(
-            settings.neurocore.backend, model, settings.neurocore.seed, plant, served.learned, served.coded
+            settings.neurocore.backend, model, process.learned, process.coded, settings.neurocore.seed, plant
         )
 
     core = rebuild()
     envelope = envelope_of(settings)
-    planner = Planner(model, envelope, settings.recipe, served.latch, engine.outlook, sloped=served.sloped)
+    planner = Planner(model, envelope, settings.recipe, process.latch, engine.outlook, sloped=process.sloped)
     loop = BioreactorLoop(
         plant=plant,
         engine=engine,
         envelope=envelope,
         recipe=settings.recipe,
-        latch=served.latch,
+        latch=process.latch,
         suggestion_valid=timedelta(seconds=settings.loop.suggestion_valid_s),
         minimum_gain_percent=settings.loop.minimum_gain_percent,
         planner=planner,
@@ -87,6 +66,12 @@ def assemble(settings: Settings) -> Assembly:
         plant, engine, core, loop, envelope, gates, cadence, recipe_of(settings), alarms, rules, checks_of(settings)
     )
     return Assembly(model, parts, core, rebuild, planner)
+
+
+def model_of(settings: Settings) -> Model:
+    """The twin's equations for this plant, with the fitted parameters that its configuration includes."""
+    model = process_of(settings).model()
+    return model if settings.model.parameters is None else with_fitted(model, settings.model.parameters)
 
 
 def checks_of(settings: Settings) -> Checks:
@@ -147,13 +132,6 @@ def _definition(a: AlarmTable) -> Definition:
         probability=a.probability,
         horizon=timedelta(hours=a.horizon_h),
     )
-
-
-def served_by(settings: Settings) -> Served:
-    """The model that the configuration names; Fault when it is no bioreactor's."""
-    if settings.plant.model not in SERVED:
-        raise Fault(f"[plant] model {settings.plant.model!r} is no bioreactor; valid are {', '.join(SERVED)}")
-    return SERVED[settings.plant.model]
 
 
 def envelope_of(settings: Settings) -> Envelope:

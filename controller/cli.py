@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -20,22 +19,24 @@ from controller.bench.command import app as bench
 from controller.commands.audit import app as audit
 from controller.commands.campaign import campaign
 from controller.commands.certs import app as certs
+from controller.commands.choice import Json, Process, TrustCode, process_named
 from controller.commands.export import export
 from controller.commands.fit import fit
 from controller.commands.grafana import grafana
 from controller.commands.historian import historian
 from controller.commands.influx import influx
+from controller.commands.initial import write_configuration
 from controller.commands.patient import patient
 from controller.commands.plant import checked, plant, speed_of
 from controller.commands.replay import replay
 from controller.commands.report import report
 from controller.commands.tags import tags
 from controller.commands.users import app as users
-from controller.faults import Fault
-from controller.lifeline import die_with_parent, until_stopped
-from controller.records import Mode
-from controller.settings import default_config, load
-from controller.telling import shown, told
+from controller.loop.records import Mode
+from controller.settings import load
+from controller.support.child_process import die_with_parent, until_stopped
+from controller.support.printing import shown, told
+from controller.support.user_error import UserError
 
 app = typer.Typer(
     help="Bioprocess control with a digital twin and a neuromorphic learner, over OPC UA.",
@@ -61,7 +62,6 @@ app.add_typer(users, name="users")
 app.command("report")(report)
 
 Config = Annotated[Path, typer.Argument(help="The configuration (TOML); `neurotwin init DIR` writes one.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
 
 
 def main() -> None:
@@ -78,14 +78,15 @@ def main() -> None:
     die_with_parent()
     try:
         app()
-    except Fault as fault:
+    except UserError as fault:
         print(f"neurotwin: {fault}", file=sys.stderr)
         raise SystemExit(2) from None
 
 
 @app.command()
 def demo(
-    plant: Annotated[str, typer.Option(help="Which plant to simulate: penicillin or mab.")] = "penicillin",
+    process: Process = None,
+    trust_code: TrustCode = False,
     speed: Annotated[str, typer.Option(help="Process seconds per second, or max (lockstep).")] = "300",
     hours: Annotated[float | None, typer.Option(help="Stop at this age of the batch.")] = None,
     headless: Annotated[bool, typer.Option(help="No console; the loop runs in auto.")] = False,
@@ -95,18 +96,19 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run a simulated plant, its controller and the console together; Ctrl-C ends all of them."""
-    longest, pace, script = load(default_config(plant)).batch.length_h, speed_of(speed), checked(faults)
+    shown_process, pace, script = process_named(process, trust_code), speed_of(speed), checked(faults)
+    longest = load(shown_process.configuration).batch.length_h
     if hours is not None and not 0 < hours <= longest:
-        raise Fault(f"--hours {hours:g}: give a batch age between 0 and {longest:g} h")
+        raise UserError(f"--hours {hours:g}: give a batch age between 0 and {longest:g} h")
     if as_json and not headless:
-        raise Fault("--json belongs to --headless")
-    from controller import demo as demonstration
+        raise UserError("--json belongs to --headless")
+    from controller.demo import demo as demonstration
 
     if headless:
-        report = demonstration.headless(plant, pace, hours or 24.0, seed, out, script)
+        report = demonstration.headless(shown_process, pace, hours or 24.0, seed, out, script)
         print(json.dumps(report) if as_json else told(report))
     else:
-        demonstration.interactive(plant, pace, hours, seed, out, script)
+        demonstration.interactive(shown_process, pace, hours, seed, out, script)
 
 
 @app.command()
@@ -158,19 +160,11 @@ def check(
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to put it; nothing is overwritten.")],
-    plant: Annotated[str, typer.Option(help="Which process: penicillin or mab.")] = "penicillin",
+    process: Process = None,
+    trust_code: TrustCode = False,
 ) -> None:
     """Write a configuration to start from."""
-    source = default_config(plant)
-    target = folder / source.name
-    if target.exists():
-        raise Fault(f"{target} exists already; choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-    parameters = load(source).model.parameters
-    if parameters is not None:
-        (folder / parameters.parent.name).mkdir(exist_ok=True)
-        shutil.copyfile(parameters, folder / parameters.parent.name / parameters.name)
+    target = write_configuration(process_named(process, trust_code), folder)
     print(f"wrote {target}; next: neurotwin check {target} --connect")
 
 

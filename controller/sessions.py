@@ -17,10 +17,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from controller.cycle import Memory
-from controller.records import Decision, Mode
+from controller.loop.mode_ladder import Ladder
+from controller.loop.records import Decision, Mode
+from controller.loop.turn import Memory
 from controller.settings import Settings
-from controller.supervisor import Ladder
 from twin.records import Track
 
 TRACK_SPAN = timedelta(hours=16)  # what a restart needs, so that an assay of before it can still be rewound to

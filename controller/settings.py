@@ -1,6 +1,6 @@
 """Settings are read here and nowhere else: a TOML file becomes frozen, validated objects, or one clear sentence.
 
-A file that cannot be used raises SettingsFault, whose text names the file, the table, the key and the mend.
+A file that cannot be used raises SettingsError, whose text names the file, the table, the key and the mend.
 Relative paths in the file are taken from the folder of the file; a historian path that is not given lies in
 `var` under the working directory.
 """
@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from controller.faults import Fault
+from controller.processes import Process, find, is_folder
+from controller.support.user_error import UserError
+from controller.support.words import instead
 from controller.tables import (
     TABLES,
     AccessTable,
@@ -42,11 +43,11 @@ from controller.tables import (
     SupervisorTable,
     VariableTable,
 )
-from controller.tables.values import STRICT, Name, Number, instead, require
+from controller.tables.values import STRICT, Name, Number, require
 from twin.signals import Plant, Role, Variable
 
 
-class SettingsFault(Fault):
+class SettingsError(UserError):
     """The configuration cannot be used; the text is one sentence that says what to mend."""
 
 
@@ -96,7 +97,7 @@ class Settings:
         """The plant as the loop knows it; without a max_age_s of its own, a reading is stale after three scans."""
         return Plant(
             self.plant.name,
-            self.plant.model,
+            process_of(self).name,
             tuple(Variable(v.name, v.unit, v.low, v.high, v.role, v.text, self._max_age_s(v)) for v in self.variable),
             self.plant.advisory_only,
         )
@@ -242,23 +243,19 @@ _WANTED = {
 
 
 def load(path: Path) -> Settings:
-    """The settings of this file; SettingsFault says in one sentence why it cannot be used."""
+    """The settings of this file; SettingsError says in one sentence why it cannot be used."""
     data = _parse(path)
     _take_paths_from(path.resolve().parent, data)
+    _take_alarms(data)
     try:
         return TypeAdapter(Settings).validate_python(data)
     except ValidationError as fault:
-        raise SettingsFault(f"{path}: {_sentence(fault, data)}") from None
+        raise SettingsError(f"{path}: {_sentence(fault, data)}") from None
 
 
-def default_config(name: str) -> Path:
-    """The configuration that ships for this plant, such as "penicillin"."""
-    folder = Path(str(files("controller"))) / "plants"
-    path = folder / f"{name}.toml"
-    if not path.is_file():
-        known = sorted(p.stem for p in folder.glob("*.toml"))
-        raise SettingsFault(f"no configuration {name!r} ships with NeuroTwin{instead(name, known)}")
-    return path
+def process_of(settings: Settings) -> Process:
+    """The process that the configuration names."""
+    return find(settings.plant.process, settings.plant.trust_code)
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -266,11 +263,11 @@ def _parse(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as fault:
         reason = (fault.strerror or "unknown error").lower()
-        raise SettingsFault(f"{path}: cannot be read ({reason}); give the path of a configuration file") from None
+        raise SettingsError(f"{path}: cannot be read ({reason}); give the path of a configuration file") from None
     except UnicodeDecodeError:
-        raise SettingsFault(f"{path}: is not UTF-8 text; save it as UTF-8") from None
+        raise SettingsError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
     except tomllib.TOMLDecodeError as fault:
-        raise SettingsFault(
+        raise SettingsError(
             f"{path}: is not valid TOML, {str(fault)[0].lower()}{str(fault)[1:]}; mend it there"
         ) from None
 
@@ -280,19 +277,40 @@ def _take_paths_from(folder: Path, data: dict[str, Any]) -> None:
     if isinstance(data.get("connection"), dict):
         data["connection"].setdefault("certificates", "certificates")
     secrets = ("password_file", "user_certificate", "user_key", "certificates")
-    others = (("influx", "token_file"), ("historian", "path"), ("notification", "url_file"), ("model", "parameters"))
+    others = (
+        ("influx", "token_file"),
+        ("historian", "path"),
+        ("notification", "url_file"),
+        ("model", "parameters"),
+        ("alarms", "file"),
+    )
     for table, key in (*(("connection", key) for key in secrets), *others, *ACCESS):
         section = data.get(table)
         if isinstance(section, dict) and isinstance(section.get(key), str):
             section[key] = str(folder / section[key])
     historian = data.setdefault("historian", {})
     plant = data.get("plant")
+    if isinstance(plant, dict) and isinstance(own := plant.get("process"), str) and is_folder(own):
+        plant["process"] = str((folder / Path(own).expanduser()).resolve())
     name = str(plant.get("name")) if isinstance(plant, dict) else ""
     if isinstance(historian, dict) and isinstance(historian.setdefault("path", "var/{plant}.sqlite"), str):
         historian["path"] = historian["path"].replace("{plant}", name)
     console = data.setdefault("console", {})
     if isinstance(console, dict):
         console.setdefault("port", 8421)
+
+
+def _take_alarms(data: dict[str, Any]) -> None:
+    """Add the alarms of the file that [alarms] names."""
+    common = data.get("alarms")
+    if not isinstance(common, dict) or not isinstance(common.get("file"), str):
+        return
+    path = Path(common["file"])
+    more = _parse(path)
+    if set(more) != {"alarm"} or not isinstance(more["alarm"], list):
+        raise SettingsError(f"{path}: holds [[alarm]] tables and nothing else; move the rest to the configuration")
+    if isinstance(data.setdefault("alarm", []), list):
+        data["alarm"] += more["alarm"]
 
 
 def _sentence(fault: ValidationError, data: dict[str, Any]) -> str:

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from plant_sim.design import Harm, PlantDesign, Procedure, Vulnerable
 from plant_sim.faults import VESSEL_KINDS, Fault, FaultKind, Parts, Schedule
 from plant_sim.instruments import Panel, Signal, Status
 from plant_sim.laboratory import Laboratory
-from plant_sim.process import Harm, Procedure, Process, Vulnerable
-from plant_sim.processes import PENICILLIN
 from plant_sim.recipe import Lease, Phase
 from plant_sim.regulators import Loops
 
@@ -22,36 +21,36 @@ class Batch:
 
     def __init__(
         self,
+        design: PlantDesign,
         seed: int | None,
         lease_s: float = 3600.0,
         nominal: bool = False,
         recipe: Procedure | None = None,
         vessel: Any = None,
         scan_s: float = SCAN_S,
-        process: Process = PENICILLIN,
     ) -> None:
         """Inoculate; without a seed, or nominal, nothing varies but the instruments' noise.
 
-        `vessel` holds the process's constants, which the batches of one reactor and strain have in common: a batch
+        `vessel` holds the vessel's constants, which the batches of one reactor and strain have in common: a batch
         varies about them.
         """
         self.seed, self.nominal = seed, nominal or seed is None
         # A stream for each use, so that one more draw here changes nothing there.
         streams = [np.random.default_rng([seed or 0, use]) for use in range(6)]
-        self._scan_s, self.process = scan_s, process
-        self.recipe = recipe or process.recipe
-        remote = dict.fromkeys(process.pumps, 0.0) | process.loops
+        self._scan_s, self.design = scan_s, design
+        self.recipe = recipe or design.recipe
+        remote = dict.fromkeys(design.pumps, 0.0) | design.loops
         self.lease = Lease(lease_s, remote, dict.fromkeys(remote))
         self.elapsed_s = 0.0
         self.phase = Phase.GROWTH
         variation, disturbance = (None, None) if self.nominal else streams[:2]
-        self.culture = process.inoculate(vessel, variation, disturbance)
+        self.culture = design.inoculate(vessel, variation, disturbance)
         self._vulnerable = self.culture if isinstance(self.culture, Vulnerable) else None
-        self._loops = Loops(process.tunings)
+        self._loops = Loops(design.tunings)
         self.faults = Schedule()
-        self._panels = (Panel(streams[2], process.instruments, streams[4]), Panel(streams[5], process.services))
+        self._panels = (Panel(streams[2], design.instruments, streams[4]), Panel(streams[5], design.services))
         self.laboratory = Laboratory(
-            streams[3], process.analyses, process.sample_every_s, process.result_after_s, process.first_sample_s
+            streams[3], design.analyses, design.sample_every_s, design.result_after_s, design.first_sample_s
         )
         self.signals: dict[str, Signal] = self._read(self.culture.visible(), 0.0)
 
@@ -68,7 +67,7 @@ class Batch:
 
     def local_setpoints(self) -> dict[str, float]:
         """What the recipe would feed, and where the local loops would stand."""
-        return self.recipe.local(self.phase, self.elapsed_s / 3600.0) | self.process.loops
+        return self.recipe.local(self.phase, self.elapsed_s / 3600.0) | self.design.loops
 
     def active_setpoints(self) -> dict[str, float]:
         """What pumps and local loops follow; a complete batch is fed by nobody."""
@@ -102,15 +101,15 @@ class Batch:
     def _moved(self, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
         """What pumps and loops really do in this scan, by pump and by output."""
         active, now_s = self.active_setpoints(), self.elapsed_s
-        shifts = {owner: active[owner] - local for owner, local in self.process.loops.items()}
-        moved = {p: active[p] for p in self.process.pumps} | self._loops.step(self.signals, seconds / 3600.0, shifts)
+        shifts = {owner: active[owner] - local for owner, local in self.design.loops.items()}
+        moved = {p: active[p] for p in self.design.pumps} | self._loops.step(self.signals, seconds / 3600.0, shifts)
         for fault in self.faults.of(FaultKind.UNDER_DELIVERY, now_s):
             moved[fault.tag] *= 1.0 - fault.value
         for fault in self.faults.of(FaultKind.STUCK_VALVE, now_s):
             moved[fault.tag] = fault.value
         for fault in self.faults.of(FaultKind.UTILITY_FAILURE, now_s):
-            moved |= dict.fromkeys(self.process.utilities[fault.tag], 0.0)
-        pumps = {p: moved.pop(p) for p in self.process.pumps}
+            moved |= dict.fromkeys(self.design.utilities[fault.tag], 0.0)
+        pumps = {p: moved.pop(p) for p in self.design.pumps}
         return pumps, moved
 
     def _harm(self, seconds: float) -> Harm:
@@ -140,13 +139,13 @@ class Batch:
     @property
     def parts(self) -> Parts:
         """What can fail here."""
-        process = self.process
+        design = self.design
         return Parts(
-            instruments=frozenset(i.point.tag for i in process.online),
-            assays=frozenset(p.tag for p in process.assays),
-            pumps=frozenset(process.pumps),
-            outputs=process.outputs,
-            utilities=frozenset(process.utilities),
+            instruments=frozenset(i.point.tag for i in design.online),
+            assays=frozenset(p.tag for p in design.assays),
+            pumps=frozenset(design.pumps),
+            outputs=design.outputs,
+            utilities=frozenset(design.utilities),
             vessel=VESSEL_KINDS if self._vulnerable is not None else frozenset(),
         )
 
@@ -159,7 +158,7 @@ class Batch:
     def memory(self) -> dict[str, Any]:
         """Everything a restart needs to go on as if nothing had happened."""
         return {
-            "process": self.process.name,
+            "process": self.design.name,
             "seed": self.seed,
             "nominal": self.nominal,
             "elapsed_s": self.elapsed_s,
@@ -175,9 +174,9 @@ class Batch:
 
     def recall(self, memory: dict[str, Any]) -> None:
         """Go on from a memory of the same batch; ValueError says which batch it is of when it is another."""
-        process = memory.get("process", self.process.name)
-        if process != self.process.name:
-            raise ValueError(f"the checkpoint is of a {process} batch, and this plant makes {self.process.name}")
+        process = memory.get("process", self.design.name)
+        if process != self.design.name:
+            raise ValueError(f"the checkpoint is of a {process} batch, and this plant makes {self.design.name}")
         if (memory["seed"], memory["nominal"]) != (self.seed, self.nominal):
             theirs = "nominal" if memory["nominal"] else f"seed {memory['seed']}"
             raise ValueError(f"the checkpoint is of another batch ({theirs}), not of {self.name}")

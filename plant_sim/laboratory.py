@@ -9,11 +9,7 @@ from typing import Any
 import numpy as np
 
 from plant_sim.faults import Fault, FaultKind
-from plant_sim.instruments import ASSAYS, Point, Signal, Status, spoiled
-
-EVERY_S = 12 * 3600.0  # Goldrick 2015: off-line assays every 12 h
-DELAY_S = 4 * 3600.0  # Goldrick 2015: the result takes 4 h
-CV = 0.05  # design: a careful assay of a filamentous broth
+from plant_sim.instruments import Point, Signal, Status, spoiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +19,6 @@ class Analysis:
     point: Point
     noise: float
     relative: float
-
-
-ANALYSES = tuple(Analysis(point, 0.0, CV) for point in ASSAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +36,10 @@ class Laboratory:
     def __init__(
         self,
         rng: np.random.Generator,
-        analyses: tuple[Analysis, ...] = ANALYSES,
-        every_s: float = EVERY_S,
-        delay_s: float = DELAY_S,
-        first_s: float = EVERY_S,
+        analyses: tuple[Analysis, ...],
+        every_s: float,
+        delay_s: float,
+        first_s: float,
     ) -> None:
         """Open before the first sample."""
         self._rng, self._analyses, self._every_s, self._delay_s = rng, analyses, every_s, delay_s

@@ -1,12 +1,10 @@
-"""The local recipe and the lease: what the plant feeds by itself, and when a remote setpoint may replace it."""
+"""Phases of a batch, and the lease: when a remote setpoint may replace what the plant feeds by itself."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
-
-PUMPS = ("FIC201", "FIC202")  # sugar, precursor
 
 
 class Phase(StrEnum):
@@ -17,38 +15,13 @@ class Phase(StrEnum):
     COMPLETE = "complete"
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Sugar once the first charge is eaten, precursor from the start, until the end."""
-
-    sugar_l_per_h: float = 0.042  # Birol 2002
-    switch_g_per_l: float = 0.3  # Birol 2002; stands for the vessel's own sugar probe
-    precursor_l_per_h: float = 0.00045  # design: not adapted to growth, and short of precursor near the end
-    end_h: float = 230.0  # design, after the nominal batch of Goldrick 2015
-
-    def next(self, phase: Phase, hours: float, sugar_g_per_l: float) -> Phase:
-        """The phase now; the recipe never goes back."""
-        if phase is Phase.COMPLETE or hours >= self.end_h:
-            return Phase.COMPLETE
-        if phase is Phase.PRODUCTION or sugar_g_per_l < self.switch_g_per_l:
-            return Phase.PRODUCTION
-        return Phase.GROWTH
-
-    def local(self, phase: Phase, hours: float) -> dict[str, float]:
-        """Each pump's setpoint when nobody else says one."""
-        if phase is Phase.COMPLETE:
-            return dict.fromkeys(PUMPS, 0.0)
-        sugar = self.sugar_l_per_h if phase is Phase.PRODUCTION else 0.0
-        return {"FIC201": sugar, "FIC202": self.precursor_l_per_h}
-
-
 @dataclass(slots=True)
 class Lease:
     """Remote setpoints, each in force only while a heartbeat beats and its own time has not passed."""
 
     lease_s: float
-    remote: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PUMPS, 0.0))
-    valid_until_s: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(PUMPS))
+    remote: dict[str, float]
+    valid_until_s: dict[str, float | None]
     heartbeat: int = 0
     beaten_s: float | None = None  # when the heartbeat last changed; None: not since the start or a lapse
     lapses: int = 0

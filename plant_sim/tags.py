@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from plant_sim.design import PlantDesign
 from plant_sim.instruments import Point
-from plant_sim.process import Process
 
 _KINDS = {"SP": "setpoint", "SP_ACTIVE": "setpoint in force", "SP_LOCAL": "setpoint of the local recipe"}
 
@@ -19,11 +19,11 @@ class Tags:
     writable: frozenset[str]
 
 
-def tags_of(process: Process) -> Tags:
+def tags_of(design: PlantDesign) -> Tags:
     """The names of one process on the wire."""
-    remote = (*process.pumps, *process.loops)
+    remote = (*design.pumps, *design.loops)
     return Tags(
-        points=_points(process),
+        points=_points(design),
         plain={
             **{f"{pump}.VALID_UNTIL": "DateTime" for pump in remote},
             "SUPERVISOR.HEARTBEAT": "UInt32",
@@ -42,11 +42,11 @@ def tags_of(process: Process) -> Tags:
     )
 
 
-def _points(process: Process) -> dict[str, Point]:
-    points = {p.tag: p for p in (*(i.point for i in process.online), *process.assays)}
-    for owner in (*process.pumps, *process.loops):
+def _points(design: PlantDesign) -> dict[str, Point]:
+    points = {p.tag: p for p in (*(i.point for i in design.online), *design.assays)}
+    for owner in (*design.pumps, *design.loops):
         measured = points[f"{owner}.PV"]
-        low, high = process.setpoint_limits.get(owner, (measured.low, measured.high))
+        low, high = design.setpoint_limits.get(owner, (measured.low, measured.high))
         for kind, text in _KINDS.items():
             tag = f"{owner}.{kind}"
             points[tag] = Point(tag, measured.unit, low, high, f"{measured.text}: {text}")

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,10 +20,11 @@ from hypothesis import settings
 
 from controller.assembly import Assembly, assemble
 from controller.edge import serve
-from controller.envelope import Bound, Envelope, Limit
+from controller.loop.envelope import Bound, Envelope, Limit
+from controller.loop.records import Effect, Insight, Mode, Move, Situation, Suggestion
 from controller.neurocore.backend import NeuroCoreLost
-from controller.records import Effect, Insight, Mode, Move, Situation, Suggestion
-from controller.settings import Settings, default_config, load
+from controller.processes import find
+from controller.settings import Settings, load
 from twin.records import Band, Correction, Estimate, Forecast, Plan, Population, Step
 from twin.signals import Plant, Quality, Reading, Role, Snapshot, Variable
 
@@ -164,7 +164,7 @@ def _free_port() -> int:
 
 
 def _recorded_config(folder: Path) -> Path:
-    content: dict[str, Any] = tomllib.loads(default_config("penicillin").read_text())
+    content: dict[str, Any] = find("penicillin").content()
     endpoint = f"opc.tcp://127.0.0.1:{_free_port()}/neurotwin"
     content["connection"] |= {"endpoint": endpoint, "lockstep": True, "scan_s": RECORDED_SCAN_S}
     content["historian"] = {"path": "historian.sqlite"}

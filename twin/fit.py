@@ -16,6 +16,7 @@ from scipy.optimize import least_squares
 
 from twin.integrate import LANES, kernels, pack, simulate
 from twin.model import Array, Model, parameter_values
+from twin.records import Prior
 
 BATCH_SD = 0.06  # of a batch's log multiplier: the 6 % by which rates vary in Goldrick et al. 2015
 MISFIT = 0.03  # share of a value that no model of this kind explains, added to the measurement's error (design)
@@ -42,14 +43,6 @@ class Record:
     hours: tuple[float, ...]
     inputs: tuple[tuple[float, ...], ...]  # (len(hours) - 1, inputs)
     seen: tuple[Seen, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """How far a parameter may be from its literature value: SD of the logarithm."""
-
-    name: str
-    sd: float
 
 
 @dataclass(frozen=True, slots=True)

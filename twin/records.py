@@ -99,6 +99,14 @@ class Latch:
 
 
 @dataclass(frozen=True, slots=True)
+class Prior:
+    """How far a parameter may be from its literature value: SD of the logarithm."""
+
+    name: str
+    sd: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What will be done until `end`: steps in time order, the first at or before the estimate's time."""
 

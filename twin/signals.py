@@ -80,7 +80,7 @@ class Plant:
     """What the loop serves, a bioreactor and a patient alike."""
 
     name: str
-    model: str  # a module of twin.models
+    model: str  # whose equations describe it
     variables: tuple[Variable, ...]
     advisory_only: bool = False  # no command is ever written; research use
 

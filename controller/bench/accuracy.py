@@ -22,16 +22,17 @@ from controller.bench.streams import JUDGED, SCAN_H, Scan
 from controller.neurocore import coding, core, rates
 from controller.neurocore.comparators import FloatLMS, QuadraticRLS, activities
 from controller.neurocore.lessons import Glimpse, Lesson, Teacher
-from plant_sim.penicillin import Parameters
+from controller.processes import find, reference
+from controller.processes.penicillin.model import MODEL
+from controller.processes.penicillin.vessel import Parameters
 from twin.conditioned import LAG_LONG_H, TRUST_SD, conditioned, observed
 from twin.engine import TwinEngine
 from twin.forecast import Outlook
 from twin.integrate import simulate
-from twin.models.penicillin import MODEL
 from twin.records import Correction, Estimate
 
 Floats = NDArray[np.float64]
-Law = Callable[[Floats], Floats]  # states of the population to log multipliers of core.BIOREACTOR_LEARNED
+Law = Callable[[Floats], Floats]  # states of the population to log multipliers of PROCESS.learned
 
 AHEAD_H = 12.0
 HOLD_H = 1.0  # between two looks at the surface
@@ -42,9 +43,10 @@ RULES = ("fade", "conditioned")
 LEARNERS = ("rls", "rls_present", "lms", "neurocore")
 FORECASTS = ("zero", "persistence", "random_walk", *LEARNERS)
 QUANTITIES = ("product", "biomass")
-CODED = tuple(core.BIOREACTOR_RANGES)
+PROCESS = find(reference())
+CODED = tuple(PROCESS.coded)
 _BOUNDS = np.array([m.bound for m in MODEL.multipliers])
-_LEARNED = [[m.name for m in MODEL.multipliers].index(name) for name in core.BIOREACTOR_LEARNED]
+_LEARNED = [[m.name for m in MODEL.multipliers].index(name) for name in PROCESS.learned]
 _CODED_AT = [[s.name for s in MODEL.states].index(name) for name in CODED]
 
 
@@ -97,15 +99,15 @@ class Pupils:
 
 def pupils() -> Pupils:
     """A set that knows nothing yet."""
-    population = coding.population(core.BIOREACTOR_RANGES)
+    population = coding.population(PROCESS.coded)
     multipliers = [MODEL.multipliers[i] for i in _LEARNED]
     learner = rates.design(population, multipliers, MODEL, streams.plant().variables)
     return Pupils(
-        neurocore=core.bioreactor_core("reference", MODEL, plant=streams.plant()),
+        neurocore=core.bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, plant=streams.plant()),
         teacher=Teacher(learner.walks_sd, learner.bounds),
         learner=learner,
-        rls=QuadraticRLS(core.BIOREACTOR_RANGES, learner.bounds),
-        rls_present=QuadraticRLS(core.BIOREACTOR_RANGES, learner.bounds),
+        rls=QuadraticRLS(PROCESS.coded, learner.bounds),
+        rls_present=QuadraticRLS(PROCESS.coded, learner.bounds),
         lms=FloatLMS(population, learner.bounds),
     )
 
@@ -213,7 +215,7 @@ def _next(errors: Errors, estimate: Estimate, following: Scan, laws: Mapping[str
     """The rates at the next scan: by surface, and by holding the estimate."""
     state = np.array([[following.estimate[name] for name in CODED]])
     held = dict(zip(estimate.multiplier_names, estimate.log_multipliers, strict=True))
-    said = {name: dict(zip(core.BIOREACTOR_LEARNED, law(state)[0].tolist(), strict=True)) for name, law in laws.items()}
+    said = {name: dict(zip(PROCESS.learned, law(state)[0].tolist(), strict=True)) for name, law in laws.items()}
     said |= {"zero": dict.fromkeys(JUDGED, 0.0), "persistence": held, "random_walk": held}
     for name, rates_said in said.items():
         for rate in JUDGED:

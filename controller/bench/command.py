@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.telling import told
+from controller.support.printing import told
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
 Quick = Annotated[bool, typer.Option(help="A rehearsal in seconds, whose figures mean little.")]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from controller.bench.faults import CONNECTION, Outcome
 from controller.edge.opcua import PlantLink, PlantLost, Scan
-from controller.records import Move
-from controller.settings import Settings
+from controller.loop.records import Move
+from controller.settings import Settings, process_of
 from plant_sim.server import Options, serve
 
 AT_S = 3600.0
@@ -40,7 +40,9 @@ async def _lost(of: Settings, seed: int) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "faults.toml"
         script.write_text(SCRIPT)
-        serving = asyncio.create_task(serve(Options(endpoint=endpoint, seed=seed, faults=script), ready))
+        serving = asyncio.create_task(
+            serve(Options(process_of(of).design(), endpoint=endpoint, seed=seed, faults=script), ready)
+        )
         try:
             await asyncio.wait_for(ready.wait(), BACK_WITHIN_S)
             return await _watched(here, link, seed)

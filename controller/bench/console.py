@@ -24,8 +24,8 @@ import numpy as np
 from controller.bench import steady
 from controller.bench.pages import SIZE, TrendPage, chromium, heap_mb, watch
 from controller.bench.soak import resident_mb
-from controller.lifeline import end
-from controller.rehearsal import await_line, free_port
+from controller.demo.child_plant import await_line, free_port
+from controller.support.child_process import end
 
 OPEN_S, ZOOM_S, CPU_PERCENT = 1.0, 0.5, 30.0  # what is aimed at
 GROWTH_MB_H = 5.0  # steady growth that is called none, if its doubt does not exclude it (design)

@@ -10,8 +10,9 @@ from typing import Any
 
 from controller.assembly import Assembly, assemble
 from controller.bench.rig import Rig, Turned
-from controller.records import Mode
-from controller.settings import Settings, default_config, load
+from controller.loop.records import Mode
+from controller.processes import find, reference
+from controller.settings import Settings, load
 from plant_sim.faults import LINK, VESSEL, Fault, FaultKind
 from twin.signals import Quality
 
@@ -56,7 +57,7 @@ class Outcome:
 
 def settings() -> Settings:
     """The shipped configuration with the reference network, and a look ahead as often as a bench can afford."""
-    shipped = load(default_config("penicillin"))
+    shipped = load(find(reference()).configuration)
     loop = replace(shipped.loop, plan_every_s=PLAN_EVERY_S)
     return replace(shipped, neurocore=replace(shipped.neurocore, backend="reference"), loop=loop)
 

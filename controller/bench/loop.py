@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from controller.assembly import Assembly, assemble
-from controller.cycle import Memory, turn
+from controller.demo.child_plant import plant_in_lockstep
 from controller.edge.historian import Historian
 from controller.edge.opcua import PlantLink, Scan
-from controller.records import Decision, Mode, Situation
-from controller.rehearsal import plant_in_lockstep
-from controller.settings import Settings
-from controller.supervisor import Ladder
+from controller.loop.mode_ladder import Ladder
+from controller.loop.records import Decision, Mode, Situation
+from controller.loop.turn import Memory, turn
+from controller.processes import find, reference
+from controller.settings import Settings, process_of
 from controller.tables import NeuroCoreTable, VariableTable
-from plant_sim.processes import PENICILLIN
 from plant_sim.server import lads
 from plant_sim.tags import tags_of
 from twin.signals import Role
@@ -33,7 +33,7 @@ Backend = Literal["lava-fixed", "lava-float", "reference"]
 
 def measured(tell: Callable[[str], None], scans: int = 240, backend: Backend | None = None) -> dict[str, Any]:
     """Times in milliseconds. `scan` is read, turn and record together; `planning` is a turn that looks ahead."""
-    with tempfile.TemporaryDirectory() as folder, plant_in_lockstep(Path(folder)) as settings:
+    with tempfile.TemporaryDirectory() as folder, plant_in_lockstep(Path(folder), find(reference())) as settings:
         if backend:
             settings = replace(settings, neurocore=NeuroCoreTable(backend, settings.neurocore.seed))
         settings = _watching(settings)
@@ -47,13 +47,14 @@ def measured(tell: Callable[[str], None], scans: int = 240, backend: Backend | N
 
 def _watching(settings: Settings) -> Settings:
     """With so many tags: besides those of the loop, what its instruments and its regulators show in other places."""
-    moved = {*PENICILLIN.pumps, *PENICILLIN.loops}
+    design = process_of(settings).design()
+    moved = {*design.pumps, *design.loops}
     shown = [
         (point, f"{lads.name_of(point)}.{'CurrentValue' if point.tag.partition('.')[0] in moved else 'SensorValue'}")
-        for point in (instrument.point for instrument in PENICILLIN.online)
+        for point in (instrument.point for instrument in design.online)
     ]
-    points = tags_of(PENICILLIN).points
-    shown += [(points[tag], tag) for tag in (f"{loop}.SP_ACTIVE" for loop in PENICILLIN.loops)]
+    points = tags_of(design).points
+    shown += [(points[tag], tag) for tag in (f"{loop}.SP_ACTIVE" for loop in design.loops)]
     more = [
         VariableTable(f"watched_{k}", point.unit, point.low, point.high, Role.MEASURED, node)
         for k, (point, node) in enumerate(shown)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from controller.neurocore import coding, cross, loihi
 from controller.neurocore.backend import Backend, LavaBackend
-from controller.neurocore.core import BIOREACTOR_LEARNED, BIOREACTOR_RANGES
 from controller.neurocore.design import CODINGS, ERROR_FULL, PAYLOAD_FULL, RULES, WEIGHT_HIGH, WEIGHT_LOW, Design
 from controller.neurocore.reference import ReferenceBackend
+from controller.processes import find, reference
 
 SEED = 3
 CROSS_SIGNALS = 6
@@ -30,8 +30,8 @@ CYCLES = 10
 
 def rate_learner(coding_name: str, rule: str) -> Design:
     """The bioreactor's rate learner with this coding and rule."""
-    units = len(coding.population(BIOREACTOR_RANGES).centres)
-    return Design(units, len(BIOREACTOR_LEARNED), coding_name, rule)  # type: ignore[arg-type]
+    units = len(coding.population(find(reference()).coded).centres)
+    return Design(units, len(find(reference()).learned), coding_name, rule)  # type: ignore[arg-type]
 
 
 def networks() -> dict[str, Design]:

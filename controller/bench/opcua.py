@@ -20,11 +20,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from controller.demo.child_plant import free_port
 from controller.edge.opcua import PlantLink
 from controller.edge.opcua.tags import KINDS, WRITTEN, Kind, Tag, tags_of
-from controller.records import Move
-from controller.rehearsal import free_port
-from controller.settings import Settings, default_config, load
+from controller.loop.records import Move
+from controller.processes import find, reference
+from controller.settings import Settings, load
 from controller.tables import LimitTable, SupervisorTable, VariableTable
 from twin.signals import Role
 
@@ -132,7 +133,7 @@ def _writing(size: int) -> Settings:
 
 
 def _with(variables: tuple[VariableTable, ...], limits: dict[str, LimitTable]) -> Settings:
-    shipped = load(default_config("penicillin"))
+    shipped = load(find(reference()).configuration)
     at = replace(shipped.connection, advance_node=None, scan_s=1.0, timeout_s=30.0)
     gates = replace(shipped.gates, evidence=tuple(v.name for v in variables[:1]))
     return Settings(

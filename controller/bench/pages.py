@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from controller.faults import Fault
+from controller.support.user_error import UserError
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run"]
 SIZE = {"width": 1920, "height": 1080}
@@ -49,10 +49,12 @@ def chromium() -> Iterator[Any]:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        raise Fault("the Python package playwright is not installed; install the development dependencies") from None
+        raise UserError(
+            "the Python package playwright is not installed; install the development dependencies"
+        ) from None
     binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if binary is None:
-        raise Fault("no Chromium was found; install it (apt-get install chromium)")
+        raise UserError("no Chromium was found; install it (apt-get install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=binary, headless=True, args=FLAGS)
         try:

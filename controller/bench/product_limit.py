@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from controller.campaign.truth_penicillin import factors
+from controller.processes.penicillin.instruments import CV, DELAY_S
+from controller.processes.penicillin.loops import KELVIN
+from controller.processes.penicillin.truth import factors
+from controller.processes.penicillin.variation import PER_SD, PRODUCTION_SD, Strength
+from controller.processes.penicillin.vessel import Parameters, hydrolysis
 from plant_sim.batch import Batch
-from plant_sim.laboratory import CV, DELAY_S
-from plant_sim.penicillin import Parameters, hydrolysis
-from plant_sim.regulators import KELVIN
-from plant_sim.variation import PER_SD, PRODUCTION_SD, Strength
-from plant_sim.walk import KEEP, STEP_H
+from plant_sim.random_walk import KEEP, STEP_H
 from twin.model import Array
 
 NOMINAL = Parameters()

@@ -17,8 +17,8 @@ from controller.bench import accuracy, networks, novelty, streams
 from controller.bench.accuracy import FORECASTS, LEARNERS, QUANTITIES, RULES, Errors
 from controller.neurocore.backend import LavaBackend
 from controller.neurocore.reference import ReferenceBackend
+from controller.processes.penicillin.model import MODEL
 from twin.engine import TwinEngine
-from twin.models.penicillin import MODEL
 
 PARTS = ("networks", "accuracy", "novelty")
 REACTORS = (506, 507, 508)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from controller.assembly import Assembly
-from controller.cycle import Memory, turn
 from controller.edge.opcua.scanning import Raw, Scan, Scanner
-from controller.records import Decision, Intent, Mode, Situation
-from controller.settings import Settings
-from controller.supervisor import Ladder
+from controller.loop.mode_ladder import Ladder
+from controller.loop.records import Decision, Intent, Mode, Situation
+from controller.loop.turn import Memory, turn
+from controller.settings import Settings, process_of
 from plant_sim.batch import Batch
 from plant_sim.faults import Fault
 from plant_sim.instruments import Status
@@ -39,7 +39,7 @@ class Rig:
     def __init__(self, settings: Settings, assembly: Assembly, seed: int, step_s: float = 60.0) -> None:
         """Inoculate; `step_s` is the plant's own scan (design: twice the usual, which its loops do not notice)."""
         self.settings, self.parts = settings, assembly.parts
-        self.batch = Batch(seed, settings.supervisor.lease_s, scan_s=step_s)
+        self.batch = Batch(process_of(settings).design(), seed, settings.supervisor.lease_s, scan_s=step_s)
         self.scanner = Scanner(settings)
         self._memory = Memory(Ladder(Mode.SHADOW, "started"))
         self._pumps = {v.name: (v.setpoint or "").partition(".")[0] for v in settings.manipulated()}
@@ -113,7 +113,7 @@ def raws(batch: Batch, settings: Settings) -> dict[str, Raw]:
     found = {tag: Raw(value, Quality.GOOD, "Good", now) for tag, value in plain.items()}
     for tag, seen in batch.signals.items():
         found[tag] = Raw(seen.value, QUALITY[seen.status], NAMES[seen.status], now)
-    for point in batch.process.assays:
+    for point in batch.design.assays:
         found[point.tag] = Raw(None, Quality.BAD, "BadWaitingForInitialData", now)
     for tag, result in batch.laboratory.results.items():
         sampled, status = START + timedelta(seconds=result.sampled_s), result.signal.status

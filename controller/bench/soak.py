@@ -20,12 +20,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from controller.edge.catching_up import MISSED_SCANS
+from controller.demo.child_plant import READY_WITHIN_S, await_line, configure, start_plant
 from controller.edge.historian import Gap, Historian, HistorianFault, History
-from controller.lifeline import end, spawn
-from controller.rehearsal import READY_WITHIN_S, await_line, configure, start_plant
+from controller.edge.outage_backfill import MISSED_SCANS
+from controller.processes import find, reference
 from controller.settings import Settings, load
-from plant_sim import meddling
+from controller.support.child_process import end, spawn
+from plant_sim import intervention as meddling
 
 FAULTS = ("bad", "uncertain", "freeze", "nan", "bias")
 TAGS = ("AIC102.PV", "AIC101.PV", "WI101.PV", "AI301.PV")
@@ -166,7 +167,7 @@ def measured(
     """Run the soak and account for it."""
     with TemporaryDirectory(prefix="neurotwin-soak-") as place:
         folder = Path(place)
-        config = configure("penicillin", folder, lockstep=False, backend=backend, anywhere=True)
+        config = configure(find(reference()), folder, lockstep=False, backend=backend, anywhere=True)
         plant = start_plant(config, folder, speed, 7, None)
         chance = random.Random(seed)
         soak = Soak(load(config), config, folder, speed, chance, plant, stretch=stretch, long_life=long_life)

@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 import uvicorn
 
-from controller.alarms import AlarmRules, Definition
-from controller.batch import Recipe
 from controller.bench.turns import decision
-from controller.by_hand import Considered
 from controller.edge.advice import Followed, Past
 from controller.edge.gateway import application, hang_up
 from controller.edge.gateway.source import Bucket
 from controller.edge.historian import Historian
-from controller.records import Decision, Intent, Mode, Ruling
+from controller.loop.alarms import AlarmRules, Definition
+from controller.loop.batch import Recipe
+from controller.loop.records import Decision, Intent, Mode, Ruling
+from controller.loop.what_if import Considered
 from twin.records import Band, Forecast, Plan, Step
 from twin.signals import Assay
 

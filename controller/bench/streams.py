@@ -15,14 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from plant_sim import penicillin as vessel_model
+from controller.processes.penicillin import vessel as vessel_model
+from controller.processes.penicillin.instruments import INSTRUMENTS
+from controller.processes.penicillin.model import MODEL
+from controller.processes.penicillin.plant import DESIGN
+from controller.processes.penicillin.variation import Wander
+from controller.processes.penicillin.vessel import Inputs, Parameters
 from plant_sim.batch import Batch
-from plant_sim.instruments import INSTRUMENTS
-from plant_sim.penicillin import Inputs, Parameters
-from plant_sim.variation import Wander
 from twin.engine import TwinEngine
 from twin.model import numeric, parameter_values
-from twin.models.penicillin import MODEL
 from twin.records import Estimate
 from twin.signals import Assay, Plant, Quality, Reading, Role, Snapshot, Variable
 
@@ -133,7 +134,7 @@ def plant() -> Plant:
 
 def batch(engine: TwinEngine, vessel: Parameters, seed: int, moves: Script, until_h: float = BATCH_H) -> Iterator[Scan]:
     """One batch, scan by scan, as the filter follows it."""
-    simulated = Batch(seed, vessel=vessel, scan_s=PLANT_SCAN_S)
+    simulated = Batch(DESIGN, seed, vessel=vessel, scan_s=PLANT_SCAN_S)
     known: dict[str, float] = {}
     track = None
     for k in range(round(until_h / SCAN_H) + 1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from controller.records import Abstention, Decision, Insight, Mode, Situation, Verdict
+from controller.loop.records import Abstention, Decision, Insight, Mode, Situation, Verdict
 from twin.records import Correction, Estimate, Innovation, Population
 from twin.signals import Quality, Reading, Snapshot
 

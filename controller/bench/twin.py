@@ -13,10 +13,11 @@ from scipy.integrate import solve_ivp
 
 from controller.bench import twin_accuracy
 from controller.campaign import campaign
+from controller.processes import find, reference
+from controller.processes.penicillin.model import MODEL
 from twin.collocation import Control, Problem
 from twin.integrate import simulate
 from twin.model import Array, Model, compiled, numeric, parameter_values, symbolic
-from twin.models.penicillin import MODEL
 from twin.optimise import Optimiser, Start, later
 
 PARTS = ("ensemble", "mpc", "bindings", "estimation", "closed_loop")
@@ -190,8 +191,8 @@ def bindings(model: Model = MODEL) -> dict[str, Any]:
 
 def closed_loop(seed: int = 7) -> dict[str, Any]:
     """One whole batch in the closed loop with NeuroCore on the reference backend, seconds; compiling not counted."""
-    campaign.run(campaign.Task("penicillin", "recipe", seed))
-    campaign.assembled("penicillin")
+    campaign.run(campaign.Task(find(reference()), "recipe", seed))
+    campaign.assembled(find(reference()))
     began = time.perf_counter()
-    done = campaign.run(campaign.Task("penicillin", "neuro", seed))
+    done = campaign.run(campaign.Task(find(reference()), "neuro", seed))
     return {"closed_loop_batch_s": time.perf_counter() - began, "closed_loop_product_g": done.amount}

@@ -12,7 +12,8 @@ import numpy as np
 
 from controller.bench import product_limit
 from controller.campaign import campaign, closed_loop
-from controller.records import Situation
+from controller.loop.records import Situation
+from controller.processes import find, reference
 from plant_sim.faults import Fault, FaultKind
 from twin.correction import none
 from twin.records import Estimate
@@ -68,7 +69,7 @@ def accuracy(seeds: Sequence[int], told: Callable[[str], None]) -> dict[str, Any
 
 def _follow(seed: int, into: Seen, fault: Fault | None) -> None:
     """One recipe batch through the filter; its forecasts are checked when their time has come."""
-    settings, made = campaign.assembled("penicillin")
+    settings, made = campaign.assembled(find(reference()))
     batch = closed_loop.simulated(settings, seed)
     reader = closed_loop.Reader(settings, batch)
     if fault is not None:

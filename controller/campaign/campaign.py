@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from distributed import Client, as_completed
 
-from controller.assembly import Assembly, assemble, served_by
+from controller.assembly import Assembly, assemble
 from controller.campaign import closed_loop, oracle, statistics, tuned
 from controller.campaign.closed_loop import Scan
 from controller.campaign.learners import Learner, Neuro, Nobody, Quadratic
-from controller.cluster import client_of
-from controller.faults import Fault
-from controller.settings import Settings, default_config, load
+from controller.processes import Process
+from controller.settings import Settings, load, process_of
+from controller.support.cluster import client_of
+from controller.support.user_error import UserError
 
 STRATEGIES = ("recipe", "tuned", "twin", "rls", "neuro", "oracle")
 LEARNING = ("rls", "neuro")
@@ -28,7 +29,7 @@ Table = tuple[list[float], list[dict[str, float]]]
 class Task:
     """One batch; `knows` is what its learner has learned before."""
 
-    plant: str
+    process: Process
     strategy: str
     seed: int
     table: Table | None = None
@@ -49,10 +50,18 @@ class Outcome:
     seconds: float
 
 
-@lru_cache(maxsize=2)
-def assembled(plant: str) -> tuple[Settings, Assembly]:
-    """Everything that serves a plant, on the reference backend; made once a process."""
-    settings = load(default_config(plant))
+_ASSEMBLED: dict[Path, tuple[Settings, Assembly]] = {}
+
+
+def assembled(process: Process) -> tuple[Settings, Assembly]:
+    """Everything that serves the plant that ships with it, on the reference backend; made once in each worker."""
+    if process.folder not in _ASSEMBLED:
+        _ASSEMBLED[process.folder] = _assembled(process)
+    return _ASSEMBLED[process.folder]
+
+
+def _assembled(process: Process) -> tuple[Settings, Assembly]:
+    settings = load(process.configuration)
     settings = replace(settings, neurocore=replace(settings.neurocore, backend="reference"))
     return settings, assemble(settings)
 
@@ -60,13 +69,13 @@ def assembled(plant: str) -> tuple[Settings, Assembly]:
 def run(task: Task) -> Outcome:
     """One batch."""
     began = time.perf_counter()
-    settings, made = assembled(task.plant)
+    settings, made = assembled(task.process)
     scans = _scans(task, settings, made, None)
     return _outcome(task, settings, made, scans, time.perf_counter() - began)
 
 
 def _scans(task: Task, settings: Settings, made: Assembly, learner: Learner | None) -> list[Scan]:
-    latched = served_by(settings).latch
+    latched = task.process.latch
     if task.strategy == "recipe":
         return list(closed_loop.alone(settings, closed_loop.simulated(settings, task.seed)))
     if task.strategy == "tuned":
@@ -87,8 +96,8 @@ def _learner(task: Task, settings: Settings, made: Assembly) -> Learner:
     if task.strategy == "neuro":
         learner = Neuro(made.rebuild_core())
     elif task.strategy == "rls":
-        served = served_by(settings)
-        learner = Quadratic(made.model, made.parts.plant, served.learned, served.coded)
+        process = process_of(settings)
+        learner = Quadratic(made.model, made.parts.plant, process.learned, process.coded)
     else:
         return Nobody(made.model)
     if task.knows is not None:
@@ -96,23 +105,23 @@ def _learner(task: Task, settings: Settings, made: Assembly) -> Learner:
     return learner
 
 
-def taught(plant: str, strategy: str, seeds: Sequence[int], told: Callable[[str], None]) -> Any:
+def taught(process: Process, strategy: str, seeds: Sequence[int], told: Callable[[str], None]) -> Any:
     """What a learner knows after these batches of the reactor, one after the other, itself in the loop."""
-    settings, made = assembled(plant)
-    learner = _learner(Task(plant, strategy, 0), settings, made)
+    settings, made = assembled(process)
+    learner = _learner(Task(process, strategy, 0), settings, made)
     for seed in seeds:
         told(f"{strategy} learns from batch {seed}")
-        _scans(Task(plant, strategy, seed), settings, made, learner)
+        _scans(Task(process, strategy, seed), settings, made, learner)
     return learner.learned()
 
 
-def _lesson(plant: str, strategy: str, seeds: Sequence[int]) -> tuple[str, Any]:
-    return strategy, taught(plant, strategy, seeds, lambda _: None)
+def _lesson(process: Process, strategy: str, seeds: Sequence[int]) -> tuple[str, Any]:
+    return strategy, taught(process, strategy, seeds, lambda _: None)
 
 
 def _outcome(task: Task, settings: Settings, made: Assembly, scans: list[Scan], seconds: float) -> Outcome:
     names = [state.name for state in made.model.states]
-    worth = tuple(_worth(made, scan, names) for scan in scans)
+    worth = tuple(_worth(task.process, made, scan, names) for scan in scans)
     broken = []
     for name, bound in settings.envelope.items():
         values = [scan.truth[name] for scan in scans if name in scan.truth]
@@ -125,16 +134,16 @@ def _outcome(task: Task, settings: Settings, made: Assembly, scans: list[Scan], 
     return Outcome(task.strategy, task.seed, worth[-1], tuple(broken), hours, worth, moved, seconds)
 
 
-def _worth(made: Assembly, scan: Scan, names: Sequence[str]) -> float:
+def _worth(process: Process, made: Assembly, scan: Scan, names: Sequence[str]) -> float:
     missing = [name for name in names if name not in scan.truth]
     state = tuple(scan.truth.get(name, 0.0) for name in names)
-    if missing and "product" in missing:
-        raise Fault(f"the simulated plant does not tell its {missing[0]}; it cannot be judged")
+    if process.product in missing:
+        raise UserError(f"the simulated plant does not tell its {process.product}; it cannot be judged")
     return float(made.model.objective(state))
 
 
 def campaign(
-    plant: str = "penicillin",
+    process: Process,
     seeds: Sequence[int] = (0, 1),
     strategies: Sequence[str] = STRATEGIES,
     scheduler: str | None = None,
@@ -145,47 +154,49 @@ def campaign(
     """Run it; the summary as plain data, and every batch. `progress` hears (batches done, of)."""
     unknown = [name for name in strategies if name not in STRATEGIES]
     if unknown:
-        raise Fault(f"no strategy is called {unknown[0]!r}; there are {', '.join(STRATEGIES)}")
+        raise UserError(f"no strategy is called {unknown[0]!r}; there are {', '.join(STRATEGIES)}")
     if set(seeds) & set(history):
-        raise Fault(f"seeds {sorted(set(seeds) & set(history))} are those the learners were taught on; choose others")
+        raise UserError(
+            f"seeds {sorted(set(seeds) & set(history))} are those the learners were taught on; choose others"
+        )
     began = time.perf_counter()
     outcomes = []
     with client_of(scheduler, workers) as client:
-        tasks = _tasks(client, plant, seeds, strategies, history)
+        tasks = _tasks(client, process, seeds, strategies, history)
         for done, (_, outcome) in enumerate(as_completed(client.map(run, tasks, pure=False), with_results=True), 1):
             outcomes.append(outcome)
             if progress is not None:
                 progress(done, len(tasks))
     outcomes.sort(key=lambda o: (STRATEGIES.index(o.strategy), o.seed))
-    return _summary(plant, seeds, strategies, outcomes, time.perf_counter() - began), outcomes
+    return _summary(process, seeds, strategies, outcomes, time.perf_counter() - began), outcomes
 
 
 def _tasks(
-    client: Client, plant: str, seeds: Sequence[int], strategies: Sequence[str], history: Sequence[int]
+    client: Client, process: Process, seeds: Sequence[int], strategies: Sequence[str], history: Sequence[int]
 ) -> list[Task]:
     """All batches, the longest first; before them the learners' earlier batches and the offline optimum."""
     learning = [s for s in strategies if s in LEARNING] if history else []
-    lessons = client.map(_lesson, [plant] * len(learning), learning, [tuple(history)] * len(learning), pure=False)
-    table = client.submit(_table, plant, pure=False).result() if "tuned" in strategies else None
+    lessons = client.map(_lesson, [process] * len(learning), learning, [tuple(history)] * len(learning), pure=False)
+    table = client.submit(_table, process, pure=False).result() if "tuned" in strategies else None
     knows = dict(client.gather(lessons))
     order = sorted(strategies, key=STRATEGIES.index, reverse=True)
-    return [Task(plant, name, seed, table, knows.get(name)) for name in order for seed in seeds]
+    return [Task(process, name, seed, table, knows.get(name)) for name in order for seed in seeds]
 
 
-def _table(plant: str) -> Table:
-    settings, made = assembled(plant)
+def _table(process: Process) -> Table:
+    settings, made = assembled(process)
     made.planner.forget()
     return tuned.timetable(settings, made)
 
 
 def _summary(
-    plant: str, seeds: Sequence[int], strategies: Sequence[str], outcomes: Sequence[Outcome], seconds: float
+    process: Process, seeds: Sequence[int], strategies: Sequence[str], outcomes: Sequence[Outcome], seconds: float
 ) -> dict[str, Any]:
-    model = served_by(load(default_config(plant))).model
+    model = process.model()
     amounts = {name: [o.amount for o in outcomes if o.strategy == name] for name in strategies}
     broken = {name: [v for o in outcomes if o.strategy == name for v in o.violations] for name in strategies}
     found: dict[str, Any] = {
-        "plant": plant,
+        "plant": process.name,
         "seeds": list(seeds),
         "quantity": model.objective_name,
         "strategies": {

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from controller.cycle import Memory, turn
-from controller.parts import Parts
-from controller.records import Command, Intent, Mode, Situation
-from controller.settings import Settings
-from controller.supervisor import Ladder
+from controller.loop.mode_ladder import Ladder
+from controller.loop.parts import Parts
+from controller.loop.records import Command, Intent, Mode, Situation
+from controller.loop.turn import Memory, turn
+from controller.settings import Settings, process_of
 from plant_sim.batch import Batch
 from plant_sim.instruments import Signal, Status
-from plant_sim.processes import PROCESSES
 from twin.records import Estimate
 from twin.signals import Assay, Quality, Reading, Role, Snapshot
 
@@ -34,9 +33,9 @@ class Scan:
 
 def simulated(settings: Settings, seed: int, recipe: object | None = None) -> Batch:
     """A batch of the plant that these settings describe."""
-    process = PROCESSES[settings.plant.model]
+    design = process_of(settings).design()
     lease_s = settings.supervisor.lease_s
-    return Batch(seed, lease_s=lease_s, recipe=recipe or process.recipe, scan_s=PLANT_SCAN_S, process=process)  # type: ignore[arg-type]
+    return Batch(design, seed, lease_s=lease_s, recipe=recipe or design.recipe, scan_s=PLANT_SCAN_S)  # type: ignore[arg-type]
 
 
 def alone(settings: Settings, batch: Batch, every_h: float = 1.0) -> Iterator[Scan]:

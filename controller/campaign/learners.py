@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from controller.loop.records import Insight
 from controller.neurocore import rates
 from controller.neurocore.comparators import QuadraticRLS
 from controller.neurocore.core import NeuroCore
 from controller.neurocore.lessons import Glimpse, Teacher
-from controller.records import Insight
 from twin.correction import none
 from twin.model import Array, Model
 from twin.records import Correction, Estimate, Population

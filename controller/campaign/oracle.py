@@ -10,12 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from controller.assembly import served_by
-from controller.campaign import truth_mab, truth_penicillin
 from controller.campaign.closed_loop import Scan, setpoints
-from controller.campaign.truth import FADE_H, Truth
-from controller.envelope import Bound, Envelope
-from controller.settings import Settings
+from controller.loop.envelope import Bound, Envelope
+from controller.processes.truth import FADE_H, Truth
+from controller.settings import Settings, process_of
 from plant_sim.batch import Batch
 from plant_sim.recipe import Phase
 from twin.collocation import Control, Problem
@@ -24,13 +22,13 @@ from twin.model import Array, Model
 from twin.optimise import Optimiser, Optimum, Start, later
 from twin.records import Latch
 
-TRUTHS = {"penicillin": truth_penicillin.TRUTH, "mab": truth_mab.TRUTH}  # by the twin's model that serves each
 LEASE_H = 2.0  # of what it sets, which it sets anew every hour
 
 
 def steered(settings: Settings, batch: Batch, envelope: Envelope, every_h: float = 1.0) -> Iterator[Scan]:
     """The batch under the oracle, one scan an hour."""
-    truth, latch = TRUTHS[settings.plant.model], served_by(settings).latch
+    process = process_of(settings)
+    truth, latch = process.truth(), process.latch
     bounds = tuple(bound for bound in envelope.bounds if bound.variable in truth.bounded)
     optimiser = _optimiser(settings, batch, truth, bounds)
     last: Optimum | None = None

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from controller.assembly import Assembly
 from controller.campaign.closed_loop import START, Reader, simulated
-from controller.settings import Settings
+from controller.settings import Settings, process_of
 from plant_sim.batch import Batch
-from plant_sim.process import Procedure
-from plant_sim.processes import PROCESSES
+from plant_sim.design import Procedure
 from plant_sim.recipe import Phase
 from twin.correction import none
 
@@ -40,7 +39,7 @@ class Timed:
 
 def timetable(settings: Settings, made: Assembly) -> tuple[list[float], list[dict[str, float]]]:
     """Hours and pump setpoints of the plan that the same optimiser makes of the prior belief, margins and all."""
-    batch = Batch(None, process=PROCESSES[settings.plant.model])
+    batch = Batch(process_of(settings).design(), None)
     snapshot, situation = Reader(settings, batch).read()
     estimate = made.parts.engine.assimilate(None, snapshot).now
     nothing = none([m.name for m in made.model.multipliers])
@@ -59,5 +58,5 @@ def timetable(settings: Settings, made: Assembly) -> tuple[list[float], list[dic
 def batch_of(settings: Settings, seed: int, table: tuple[list[float], list[dict[str, float]]], latched: str) -> Batch:
     """A batch under that recipe."""
     tags = {v.name: (v.setpoint or "").partition(".")[0] for v in settings.variable}
-    own = PROCESSES[settings.plant.model].recipe
+    own = process_of(settings).design().recipe
     return simulated(settings, seed, Timed(own, table[0], table[1], tags.get(latched, "")))

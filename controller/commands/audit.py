@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from controller.commands.choice import Chosen, Json, chosen
-from controller.telling import shown
+from controller.support.printing import shown
 
 app = typer.Typer(
     help="Who did what, when and why; and whether the record is as it was recorded.", no_args_is_help=True

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.faults import Fault
-from controller.telling import progress
+from controller.commands.choice import Process, TrustCode, process_named
+from controller.support.printing import progress
+from controller.support.user_error import UserError
 
 
 def campaign(
-    plant: Annotated[str, typer.Option(help="Which plant: penicillin or mab.")] = "penicillin",
+    process: Process = None,
+    trust_code: TrustCode = False,
     batches: Annotated[int, typer.Option(help="How many batches of each strategy.")] = 4,
     seed: Annotated[int, typer.Option(help="The first batch's seed; the others follow.")] = 0,
     strategies: Annotated[str, typer.Option(help="Separated by commas; all by default.")] = "",
@@ -30,11 +32,13 @@ def campaign(
     from hmi import campaign_figure
 
     if batches < 1 or not 0 <= history <= 20 or seed < 0:
-        raise Fault(f"--batches {batches} --seed {seed} --history {history}: give at least one batch, and no negatives")
+        raise UserError(
+            f"--batches {batches} --seed {seed} --history {history}: give at least one batch, and no negatives"
+        )
     names = tuple(s.strip() for s in strategies.split(",") if s.strip())
     first = campaigns.HISTORY[0]
     found, outcomes = campaigns.campaign(
-        plant=plant,
+        process=process_named(process, trust_code),
         seeds=range(seed, seed + batches),
         strategies=names or campaigns.STRATEGIES,
         scheduler=scheduler,

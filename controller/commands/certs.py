@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.telling import shown
+from controller.support.printing import shown
 
 app = typer.Typer(help="Certificates for OPC UA: our own, and whom we trust.", no_args_is_help=True)
 

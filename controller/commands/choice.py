@@ -1,4 +1,4 @@
-"""Which configuration is meant when none is named: the one in this folder, or that of the newest demonstration."""
+"""Which configuration, and which process, is meant on the command line when none is named."""
 
 from __future__ import annotations
 
@@ -8,29 +8,41 @@ from typing import Annotated
 
 import typer
 
-from controller.faults import Fault
+from controller import processes
+from controller.support.user_error import UserError
 
 Chosen = Annotated[
     Path | None,
     typer.Option("--config", help="The configuration; by default the one in this folder, or the newest demo's."),
 ]
+Process = Annotated[
+    str | None,
+    typer.Option("--process", "--plant", help="A process that ships, or the folder of one; the first by default."),
+]
+TrustCode = Annotated[bool, typer.Option("--trust-code", help="Run the code in that folder: you trust its author.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
 
 
+def process_named(name: str | None, trust_code: bool) -> processes.Process:
+    """The process that was named, or the one that is shown where nobody names one."""
+    return processes.find(name or processes.reference(), trust_code)
+
+
 def chosen(config: Path | None) -> Path:
-    """The configuration that was named, or the one that is meant; a Fault says when that is not clear."""
+    """The configuration that was named, or the one that is meant; a UserError says when that is not clear."""
     if config is not None:
         return config
     here = [path for path in sorted(Path.cwd().glob("*.toml")) if _configures(path)]
     if len(here) == 1:
         return here[0]
     if here:
-        raise Fault(
+        raise UserError(
             f"there are {len(here)} configurations here ({', '.join(p.name for p in here)}); name one by --config"
         )
-    demos = sorted(Path("var").glob("demo-*/*.toml"), key=lambda path: path.stat().st_mtime)
+    written = sorted(Path("var").glob("demo-*/*.toml"), key=lambda path: path.stat().st_mtime)
+    demos = [path for path in written if _configures(path)]
     if not demos:
-        raise Fault("there is no configuration in this folder and no demonstration under var; name one by --config")
+        raise UserError("there is no configuration in this folder and no demonstration under var; name one by --config")
     return demos[-1]
 
 

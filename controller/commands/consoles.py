@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from controller.faults import Fault
 from controller.settings import Settings
+from controller.support.user_error import UserError
 
 
 def serve(all_settings: Sequence[Settings]) -> None:
@@ -16,7 +16,7 @@ def serve(all_settings: Sequence[Settings]) -> None:
 
     at = all_settings[0].console
     if not at.loopback and any(settings.access is None for settings in all_settings):
-        raise Fault("each of several reactors needs a table [access] when the console leaves this machine; add it")
+        raise UserError("each of several reactors needs a table [access] when the console leaves this machine; add it")
     gateways = [
         Gateway(
             settings.gateway.url,

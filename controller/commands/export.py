@@ -10,8 +10,8 @@ from typing import Annotated, Any, cast
 import typer
 
 from controller.commands.choice import Chosen, Json, chosen
-from controller.faults import Fault
-from controller.telling import told
+from controller.support.printing import told
+from controller.support.user_error import UserError
 
 
 def export(
@@ -22,12 +22,12 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a batch as files that other programs read, with a manifest."""
-    from controller import export as exporting
     from controller.edge.historian import Historian
+    from controller.review import export as exporting
     from controller.settings import load
 
     if kind not in ("parquet", "csv"):
-        raise Fault(f"--format {kind}: give parquet or csv")
+        raise UserError(f"--format {kind}: give parquet or csv")
     settings = load(chosen(config))
     folder = out or Path(f"{batch}-export")
     with Historian.reader(settings.historian_path()) as history:

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.faults import Fault
+from controller.commands.choice import Process, TrustCode, process_named
+from controller.support.user_error import UserError
 
 
 def fit(
     data: Annotated[Path, typer.Argument(help="A folder of CSV or Parquet files, one a batch.")],
-    plant: Annotated[str, typer.Option(help="Which model: penicillin or mab.")] = "penicillin",
+    process: Process = None,
+    trust_code: TrustCode = False,
     columns: Annotated[Path | None, typer.Option(help="TOML that maps columns to the twin's names.")] = None,
     out: Annotated[Path, typer.Option(help="The TOML to write; a figure is put beside it.")] = Path("fitted.toml"),
     parameters: Annotated[str, typer.Option(help="Only these, separated by commas; default: all with a prior.")] = "",
@@ -27,16 +29,16 @@ def fit(
     ] = False,
 ) -> None:
     """Fit the twin to historical batches: maximum a posteriori, with what the data do and do not identify."""
-    problem = _problem(data, plant, columns, parameters)
+    problem = _problem(data, process_named(process, trust_code), columns, parameters)
     if not 1 <= starts <= 64:
-        raise Fault(f"--starts {starts}: give a number from 1 to 64")
+        raise UserError(f"--starts {starts}: give a number from 1 to 64")
     if dry_run:
         _said(_content(problem), as_json)
         return
     if out.suffix != ".toml" or not out.parent.is_dir():
-        raise Fault(f"--out {out}: give a .toml file in a folder that exists")
-    from controller import fit_outputs as outputs
-    from controller import fitting
+        raise UserError(f"--out {out}: give a .toml file in a folder that exists")
+    from controller.fitting import outputs
+    from controller.fitting import run as fitting
 
     with _Bar() as progress:
         found = fitting.fit(problem, starts, seed, scheduler, profiles, progress)
@@ -49,21 +51,17 @@ def fit(
     _tell(found, out, figure)
 
 
-def _problem(data: Path, plant: str, columns: Path | None, parameters: str) -> Any:
-    from controller.assembly import SERVED
-    from controller.history_files import Columns, columns_from, records_from
+def _problem(data: Path, process: Any, columns: Path | None, parameters: str) -> Any:
+    from controller.fitting.history_files import Columns, columns_from, records_from
     from twin.fit import Problem
-    from twin.fit_priors import PRIORS
 
-    if plant not in SERVED:
-        raise Fault(f"--plant {plant}: there is no such model; valid are {', '.join(SERVED)}")
-    model, priors = SERVED[plant].model, PRIORS[plant]
+    model, priors = process.model(), process.priors
     if parameters:
         chosen = [name.strip() for name in parameters.split(",")]
         known = {prior.name: prior for prior in priors}
         for name in chosen:
             if name not in known:
-                raise Fault(f"--parameters {name}: has no prior; valid are {', '.join(known)}")
+                raise UserError(f"--parameters {name}: has no prior; valid are {', '.join(known)}")
         priors = tuple(known[name] for name in dict.fromkeys(chosen))
     mapping = columns_from(columns, model) if columns else Columns()
     return Problem(model, records_from(data, model, mapping), priors)
@@ -81,14 +79,14 @@ def _content(problem: Any) -> list[dict[str, Any]]:
 
 
 def _said(rows: list[dict[str, Any]], as_json: bool) -> None:
-    from controller.telling import shown
+    from controller.support.printing import shown
 
     shown(rows, as_json)
 
 
 def _tell(found: Any, out: Path, figure: Path) -> None:
-    from controller import fit_outputs as outputs
-    from controller.telling import shown
+    from controller.fitting import outputs
+    from controller.support.printing import shown
 
     numbers = ("value", "prior", "prior_sd", "posterior_sd")
     keys = ("name", *numbers, "unit", "identified")

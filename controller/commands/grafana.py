@@ -37,20 +37,19 @@ def grafana(
 
 def content_of(settings: Any) -> Mapping[str, Any]:
     """What the dashboards are made from: the plant's variables, and what the twin and NeuroCore know of it."""
-    from controller.assembly import served_by
+    from controller.settings import process_of
 
-    plant, served = settings.plant_record(), served_by(settings)
+    plant, process = settings.plant_record(), process_of(settings)
+    model = process.model()
     variables = [{"name": v.name, "text": v.text, "unit": v.unit, "role": str(v.role)} for v in plant.variables]
-    states = [{"name": s.name, "unit": s.unit} for s in served.model.states]
-    named = [s["name"] for s in states]
-    assayed = [v["name"] for v in variables if v["role"] == "assayed" and v["name"] in named]
+    states = [{"name": s.name, "unit": s.unit} for s in model.states]
     online = {v["name"] for v in variables if v["role"] != "assayed"}
     return {
         "variables": variables,
         "states": states,
-        "multipliers": [m.name for m in served.model.multipliers],
-        "learned": list(served.learned),
-        "signals": [o.name for o in served.model.outputs if o.name in online],
-        "objective": "product" if "product" in named else (assayed or named)[0],
+        "multipliers": [m.name for m in model.multipliers],
+        "learned": list(process.learned),
+        "signals": [o.name for o in model.outputs if o.name in online],
+        "objective": process.product,
         "patient": PATIENT,
     }

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from controller.faults import Fault
-from controller.telling import told
+from controller.support.printing import told
+from controller.support.user_error import UserError
 
 historian = typer.Typer(help="The embedded historian: state, archive, copies, check.", no_args_is_help=True)
 
@@ -59,7 +59,7 @@ def archive(
     from controller.edge.historian.archiving import RAW_DAYS, archive_days
 
     if days is not None and days < 1:
-        raise Fault(f"--days {days:g}: give at least 1, since the newest day is always live")
+        raise UserError(f"--days {days:g}: give at least 1, since the newest day is always live")
     file, configured = _file(of), _settings_raw_days(of)
     with _progress(f"archiving {file}") as telling:
         done = archive_days(file, days or configured or RAW_DAYS, telling)
@@ -92,7 +92,7 @@ def migrate(of: Of) -> None:
 
     file = _file(of)
     if not file.is_file():
-        raise Fault(f"{file} does not exist; give the historian's file or the configuration that names it")
+        raise UserError(f"{file} does not exist; give the historian's file or the configuration that names it")
     with _progress(f"bringing {file} up to date"):
         Historian(file).close()
     print(f"{file} is of version {schema.VERSION}")
@@ -106,7 +106,7 @@ def gaps(
 ) -> None:
     """List the intervals without data, each with its cause and what was fetched for it later."""
     from controller.edge.historian import History
-    from controller.telling import shown
+    from controller.support.printing import shown
 
     with History(_file(of)) as history:
         found = history.gaps(batch=batch)

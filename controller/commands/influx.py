@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from controller.faults import Fault
-from controller.telling import shown, told
+from controller.support.printing import shown, told
+from controller.support.user_error import UserError
 
 if TYPE_CHECKING:
     from controller.settings import Settings
@@ -61,5 +61,5 @@ def _settings(config: Path) -> tuple[Settings, InfluxTable]:
 
     settings = load(config)
     if settings.influx is None:
-        raise Fault(f"{config} has no [influx] table; add url, bucket, and token_file or token_env")
+        raise UserError(f"{config} has no [influx] table; add url, bucket, and token_file or token_env")
     return settings, settings.influx

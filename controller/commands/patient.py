@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.faults import Fault
-from controller.telling import progress, shown, told
+from controller.support.printing import progress, shown, told
+from controller.support.user_error import UserError
 
 
 def patient(
@@ -42,12 +42,12 @@ def patient(
 
 
 def _one(arm: str, seed: int, data: list[Path], out: Path | None, as_json: bool) -> None:
-    from controller import patient_outputs as outputs
-    from controller import scenario
-    from controller.patient_audit import audit
-    from controller.patient_data.reader import read
-    from controller.pharmacoloop.patient import DISCLAIMER
-    from hmi import patient_figure, patient_report
+    from controller.patient import outputs, scenario
+    from controller.patient.advice.loop import DISCLAIMER
+    from controller.patient.audit import audit
+    from controller.patient.data.reader import read
+    from hmi.patient import figure as patient_figure
+    from hmi.patient import report as patient_report
 
     recording = read(data) if data else None
     if recording is None:
@@ -73,8 +73,8 @@ def _one(arm: str, seed: int, data: list[Path], out: Path | None, as_json: bool)
 
 
 def _many(arms: list[str], seeds: range, text: str, as_json: bool) -> None:
-    from controller import scenario
-    from controller.pharmacoloop.patient import DISCLAIMER
+    from controller.patient import scenario
+    from controller.patient.advice.loop import DISCLAIMER
 
     found = scenario.run_seeds(arms, seeds, progress=progress)
     report = {"disclaimer": DISCLAIMER, "seeds": text, "arms": found}
@@ -82,18 +82,18 @@ def _many(arms: list[str], seeds: range, text: str, as_json: bool) -> None:
 
 
 def _cohort(patients: int, seed: int, scheduler: str | None, as_json: bool) -> None:
-    from controller.cohort import cohort
-    from controller.pharmacoloop.patient import DISCLAIMER
+    from controller.patient.advice.loop import DISCLAIMER
+    from controller.patient.cohort import cohort
 
     found = dataclasses.asdict(cohort(patients, seed, scheduler, progress=progress))
     print(json.dumps({"disclaimer": DISCLAIMER, **found}) if as_json else f"{told(found)}\n{DISCLAIMER}")
 
 
 def _in_console(arm: str, seed: int) -> None:
-    from controller import scenario
-    from controller.lifeline import until_stopped
-    from controller.patient_console import console_beside, serve_patient
-    from controller.pharmacoloop.patient import DISCLAIMER
+    from controller.patient import scenario
+    from controller.patient.advice.loop import DISCLAIMER
+    from controller.patient.console import console_beside, serve_patient
+    from controller.support.child_process import until_stopped
 
     samples = scenario.samples_of(arm, seed)
     print(f"Open http://127.0.0.1:8421 ; Ctrl-C ends it. {DISCLAIMER}", flush=True)
@@ -110,18 +110,18 @@ def _row(interval: dict[str, Any], suggestions: list[dict[str, Any]]) -> dict[st
 
 
 def _arms(text: str) -> list[str]:
-    from plant_sim.patient import Arm
+    from controller.patient.simulated import Arm
 
     known = [str(a) for a in Arm]
     chosen = known if text == "all" else [name.strip() for name in text.split(",")]
     for name in chosen:
         if name not in known:
-            raise Fault(f"no patient is called {name!r}; there are: {', '.join(known)}")
+            raise UserError(f"no patient is called {name!r}; there are: {', '.join(known)}")
     return chosen
 
 
 def _seeds(text: str) -> range:
     first, _, last = text.partition(":")
     if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
-        raise Fault(f"--seeds {text}: give A:B with A below B, such as 500:520")
+        raise UserError(f"--seeds {text}: give A:B with A below B, such as 500:520")
     return range(int(first), int(last))

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.faults import Fault
-from controller.lifeline import until_stopped
-from controller.settings import load
+from controller.settings import load, process_of
+from controller.support.child_process import until_stopped
+from controller.support.user_error import UserError
 
 
 def plant(
@@ -36,17 +36,18 @@ def plant(
 ) -> None:
     """Serve the simulated plant over OPC UA."""
     settings, pace, script = load(config), speed_of(speed), checked(faults)
+    design = process_of(settings).design()
     from plant_sim import server
     from plant_sim.server.security import Security
 
     options = server.Options(
+        design=design,
         endpoint=settings.connection.endpoint,
         seed=seed,
         speed=pace,
         checkpoint=checkpoint,
         truth=truth,
         lease_s=settings.supervisor.lease_s,
-        process=settings.plant.model,
         faults=script,
         security=Security(
             policies=tuple(security or ("None",)),
@@ -62,7 +63,7 @@ def plant(
     try:
         until_stopped(_announced(server.serve, options))
     except (OSError, ValueError) as fault:
-        raise Fault(f"the simulated plant cannot run at {options.endpoint}: {fault}") from fault
+        raise UserError(f"the simulated plant cannot run at {options.endpoint}: {fault}") from fault
 
 
 async def _announced(serve: Callable[[Any, asyncio.Event], Coroutine[Any, Any, None]], options: Any) -> None:
@@ -82,14 +83,14 @@ async def _announced(serve: Callable[[Any, asyncio.Event], Coroutine[Any, Any, N
 
 
 def checked(faults: Path | None) -> Path | None:
-    """The fault script as an absolute path; Fault says what is wrong with it."""
+    """The fault script as an absolute path; UserError says what is wrong with it."""
     from plant_sim.faults import load as script
 
     if faults is not None:
         try:
             script(faults)
         except ValueError as fault:
-            raise Fault(str(fault)) from None
+            raise UserError(str(fault)) from None
         return faults.resolve()
     return None
 
@@ -103,5 +104,5 @@ def speed_of(text: str) -> float | None:
     except ValueError:
         speed = 0.0
     if not 0.0 < speed <= 100_000.0:
-        raise Fault(f"--speed {text}: give a number above 0 (at most 100000), or max")
+        raise UserError(f"--speed {text}: give a number above 0 (at most 100000), or max")
     return speed

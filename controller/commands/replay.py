@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from controller.commands.choice import Chosen, Json, chosen
-from controller.telling import progress, told
+from controller.support.printing import progress, told
 
 
 def replay(
@@ -18,8 +18,8 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Recompute every decision of a batch from its record and compare bit for bit; exit code 1 when one differs."""
-    from controller import replay as replaying
     from controller.edge.historian import Historian
+    from controller.review import replay as replaying
     from controller.settings import load
 
     settings = load(chosen(config))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from controller.commands.choice import Chosen, chosen
-from controller.telling import progress
+from controller.support.printing import progress
 
 
 def report(
@@ -18,8 +18,8 @@ def report(
     pdf: Annotated[bool, typer.Option("--pdf", help="Also write it as PDF, beside the HTML.")] = False,
 ) -> None:
     """Write the report of a batch: phases, trends, estimates, suggestions, alarms, gaps, audit, checksums."""
-    from controller.batch_content import content
     from controller.edge.historian import Historian
+    from controller.review.report import content
     from controller.settings import load
     from hmi import batch_report
 

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from controller.faults import Fault
 from controller.settings import load
+from controller.support.printing import shown
+from controller.support.user_error import UserError
 from controller.tables import ConnectionTable
-from controller.telling import shown
 
 
 def tags(
@@ -28,7 +28,7 @@ def tags(
     from controller.edge.opcua.browsing import browse
 
     if out is not None and out.exists():
-        raise Fault(f"{out} exists already; choose another file")
+        raise UserError(f"{out} exists already; choose another file")
     at = _connection(server)
     found = asyncio.run(browse(at))
     if lint:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from controller.faults import Fault
 from controller.settings import load
-from controller.telling import shown
+from controller.support.printing import shown
+from controller.support.user_error import UserError
 
 if TYPE_CHECKING:
     from controller.edge.users import Users
@@ -33,9 +33,9 @@ def add(
     from controller.edge.users import Role
 
     if role not in ROLES:
-        raise Fault(f"--role {role}: give one of {', '.join(ROLES)}")
+        raise UserError(f"--role {role}: give one of {', '.join(ROLES)}")
     if not NAME.fullmatch(name):
-        raise Fault(f"{name!r} is no name to sign in with; use letters, digits, blanks and . @ ' -")
+        raise UserError(f"{name!r} is no name to sign in with; use letters, digits, blanks and . @ ' -")
     password = _users(config).add(name, Role(role))
     print(f"{name} may sign in as {role} with this password, which is shown only now:\n{password}")
 
@@ -66,5 +66,5 @@ def _users(config: Path) -> Users:
 
     settings = load(config)
     if settings.access is None:
-        raise Fault(f'{config} has no table [access]; add it: [access] and below it users = "users.json"')
+        raise UserError(f'{config} has no table [access]; add it: [access] and below it users = "users.json"')
     return Users(settings.access.users)

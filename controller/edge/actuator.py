@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from controller.edge.opcua import PlantLink, PlantLost, WriteOutcome
-from controller.records import Command, Decision, Mode, Ruling
+from controller.loop.records import Command, Decision, Mode, Ruling
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from controller.records import Decision, Suggestion
+from controller.loop.records import Decision, Suggestion
 from twin.model import Model
 from twin.records import Estimate, Forecast
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from controller.records import Decision, Ruling
+from controller.loop.records import Decision, Ruling
 from controller.sessions import Session, changes
 
 LOOP = "loop"  # who: the program by itself

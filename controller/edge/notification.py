@@ -15,9 +15,9 @@ from pathlib import Path
 import apprise
 import structlog
 
-from controller.alarm_records import Priority
-from controller.alarms import Definition
-from controller.faults import Fault
+from controller.loop.alarm_records import Priority
+from controller.loop.alarms import Definition
+from controller.support.user_error import UserError
 from controller.tables import NotificationTable
 
 log = structlog.get_logger()
@@ -25,7 +25,7 @@ WAITING = 100  # messages that may wait; beyond, the oldest is dropped and that 
 ORDER = tuple(Priority)
 
 
-class NotificationFault(Fault):
+class NotificationFault(UserError):
     """The addresses cannot be used; the text names the file and the line."""
 
 

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from controller.lifeline import command_of, tied
+from controller.support.child_process import command_of, tied
 
 MADE_WITHIN_S = 300.0  # wall seconds; ten days of a batch take a minute on a busy machine (design)
 

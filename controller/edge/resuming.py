@@ -6,7 +6,7 @@ from datetime import datetime
 
 from controller.edge.historian import Historian
 from controller.edge.opcua import Scan
-from controller.records import Decision
+from controller.loop.records import Decision
 
 
 def assays_seen(historian: Historian, plant: str) -> dict[str, datetime]:

@@ -14,24 +14,24 @@ from typing import Any, TypeVar
 
 import structlog
 
-from controller.by_hand import Considered
-from controller.cycle import Memory, Parts, turn, what_if
 from controller.edge import audit
-from controller.edge.absences import Absences
 from controller.edge.actuator import Actuator, Done, carried_out
 from controller.edge.advice import AdviceLog
-from controller.edge.announcing import Announcer
-from controller.edge.catching_up import CatchingUp
-from controller.edge.happenings import happened
+from controller.edge.alarm_dispatch import Announcer
+from controller.edge.event_log import happened
+from controller.edge.gap_ledger import Absences
 from controller.edge.historian import Historian
 from controller.edge.opcua import PlantLink, PlantLost, Scan
+from controller.edge.outage_backfill import CatchingUp
 from controller.edge.resuming import assays_seen, left_at
+from controller.loop.mode_ladder import Ladder, demoted
+from controller.loop.records import Decision, Intent, Mode, Ruling, Situation
+from controller.loop.turn import Memory, Parts, turn, what_if
+from controller.loop.what_if import Considered
 from controller.neurocore.backend import NeuroCoreLost
 from controller.neurocore.core import NeuroCore, SnapshotMismatch
-from controller.records import Decision, Intent, Mode, Ruling, Situation
 from controller.sessions import RELEARNED, STARTED, TRACK_SPAN, Session, began, configured, resumed, versions
 from controller.settings import Settings
-from controller.supervisor import Ladder, demoted
 from twin.records import Step
 from twin.signals import Assay, Reading
 

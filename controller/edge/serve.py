@@ -23,9 +23,9 @@ from controller.edge.opcua import PlantLink
 from controller.edge.reports import Reports
 from controller.edge.runner import Runner
 from controller.edge.users import Users, token_at
-from controller.faults import Fault
-from controller.records import Mode
+from controller.loop.records import Mode
 from controller.settings import Settings
+from controller.support.user_error import UserError
 from controller.tables import AccessTable, ServiceTable
 
 log = structlog.get_logger()
@@ -115,24 +115,24 @@ async def serving(
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A socket that listens there; Fault when that cannot be."""
+    """A socket that listens there; UserError when that cannot be."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
     except OSError as fault:
         reason = (fault.strerror or "unknown error").partition(" (")[0].lower()
-        raise Fault(
+        raise UserError(
             f"the gateway cannot listen at {host}:{port} ({reason}); end what is there, or give [gateway] another port"
         ) from None
 
 
 def _access(table: AccessTable | None) -> Access | None:
-    """The sessions that the configuration asks for; Fault when nobody could ever sign in."""
+    """The sessions that the configuration asks for; UserError when nobody could ever sign in."""
     if table is None:
         return None
     users = Users(table.users)
     if not users.known():
-        raise Fault(f"{table.users} knows no user yet; add one: neurotwin users add CONFIG NAME --role engineer")
+        raise UserError(f"{table.users} knows no user yet; add one: neurotwin users add CONFIG NAME --role engineer")
     return Access(users, token_at(table.token_path), table.session_h * 3600.0, table.idle_min * 60.0)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from controller.faults import Fault
+from controller.support.user_error import UserError
 
 PASSWORD_BYTES = 15  # 120 bits, 20 letters: nobody has to remember it, a password manager does (design)
 
@@ -48,7 +48,7 @@ class Users:
         self._nobody = self._hasher.hash(secrets.token_urlsafe(PASSWORD_BYTES))
 
     def known(self) -> dict[str, User]:
-        """Everybody, by name; Fault when the file is there and cannot be used."""
+        """Everybody, by name; UserError when the file is there and cannot be used."""
         try:
             told = self.path.stat()
         except FileNotFoundError:
@@ -66,10 +66,10 @@ class Users:
         return password
 
     def remove(self, name: str) -> None:
-        """Take a person out; Fault when there is none of this name."""
+        """Take a person out; UserError when there is none of this name."""
         known = dict(self.known())
         if known.pop(name, None) is None:
-            raise Fault(f"{self.path} knows no user {name!r}; there are: {', '.join(sorted(known)) or 'none'}")
+            raise UserError(f"{self.path} knows no user {name!r}; there are: {', '.join(sorted(known)) or 'none'}")
         self._write(known)
 
     def verify(self, name: str, password: str) -> User | None:
@@ -104,7 +104,7 @@ def token_at(path: Path) -> str:
         pass
     token = path.read_text(encoding="utf-8").strip()
     if not token:
-        raise Fault(f"{path} is empty; remove it, and a new token is made at the next start")
+        raise UserError(f"{path} is empty; remove it, and a new token is made at the next start")
     return token
 
 
@@ -113,4 +113,4 @@ def _read(path: Path) -> list[User]:
         rows = json.loads(path.read_text(encoding="utf-8"))["users"]
         return [User(row["name"], Role(row["role"]), row["hash"]) for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise Fault(f"{path}: the users cannot be read ({fault}); restore it, or add them anew") from None
+        raise UserError(f"{path}: the users cannot be read ({fault}); restore it, or add them anew") from None

@@ -22,10 +22,10 @@ from typing import IO, Any, Protocol, Self
 
 from numpy.typing import NDArray
 
-from controller.faults import Fault
 from controller.neurocore import wire
 from controller.neurocore.design import Design
 from controller.neurocore.reference import ReferenceBackend
+from controller.support.user_error import UserError
 
 WORKER = "controller.neurocore.lava.worker"
 BUILD_TIMEOUT_S = 60.0  # imports Lava and compiles the network; 2-3 s on an idle machine
@@ -38,7 +38,7 @@ BACKENDS = ("lava-fixed", "lava-float", "reference", "loihi2")
 Numbers = NDArray[Any]  # integers, except what lava-float gives
 
 
-class NeuroCoreLost(Fault):
+class NeuroCoreLost(UserError):
     """The learner's process is gone or no longer answers; what it had learned is in the last snapshot."""
 
 

@@ -12,12 +12,12 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
+from controller.loop.records import Insight
 from controller.neurocore import coding, novelty, rates
 from controller.neurocore.backend import Backend, open_backend
 from controller.neurocore.cross import CrossPredictor, Scores
 from controller.neurocore.design import Coding, Design, Rule
 from controller.neurocore.lessons import Glimpse, Lesson, Teacher
-from controller.records import Insight
 from twin.correction import evaluate
 from twin.model import Model
 from twin.records import Estimate, Population
@@ -32,16 +32,6 @@ CALM_MEMORY = 0.9  # weight of the past in the smoothed stability terms: about t
 CALM_WEIGHTS = (0.6, 0.4)  # of calm and consistency (design)
 NIS_RATIO_LOST = 8.0  # innovations this much larger than expected: no consistency left (design)
 STANDSTILL = "the estimate is that of the last scan"
-
-# The states that a bioreactor's corrections depend on, and where they are coded (design). Above 5 g/L of sugar the
-# rates no longer depend on it; 2500 mg/L of precursor is past the onset of inhibition at 2400.
-BIOREACTOR_RANGES = {
-    "biomass": (0.0, 20.0),
-    "product": (0.0, 2.0),
-    "substrate": (0.0, 5.0),
-    "precursor": (0.0, 2500.0),
-}
-BIOREACTOR_LEARNED = ("growth", "uptake", "production", "oxygen")
 
 # Given the snapshot, the estimate and the novelty: the score in [0, 1] and what it is made of.
 Stability = Callable[[Snapshot, Estimate, float], tuple[float, Mapping[str, float]]]
@@ -319,15 +309,15 @@ def neuro_core(
 def bioreactor_core(
     backend_name: str,
     model: Model,
+    learned: Sequence[str],
+    ranges: Mapping[str, tuple[float, float]],
     seed: int = 0,
     plant: Plant | None = None,
-    learned: Sequence[str] = BIOREACTOR_LEARNED,
-    ranges: Mapping[str, tuple[float, float]] = BIOREACTOR_RANGES,
     spikes: Coding = "graded",
     rule: Rule = "three-factor",
     hindsight: bool = True,
 ) -> NeuroCore:
-    """NeuroCore of a fed-batch; by default of penicillin's: four rates over biomass, product, substrate, precursor."""
+    """NeuroCore of a fed batch: the `learned` multipliers as functions of the states in `ranges`."""
     variables = plant.variables if plant is not None else ()
     return neuro_core(
         backend_name,

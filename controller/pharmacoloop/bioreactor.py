@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from statistics import fmean
 from typing import Protocol
 
-from controller.effect import effect_of
-from controller.envelope import Bound, Envelope, Limit, beyond
+from controller.loop.envelope import Bound, Envelope, Limit, beyond
+from controller.loop.gain import effect_of
+from controller.loop.records import Abstention, Effect, Insight, Move, Situation, Suggestion
 from controller.pharmacoloop.planning import Course, Planner, crossing
-from controller.records import Abstention, Effect, Insight, Move, Situation, Suggestion
 from twin.records import Correction, Estimate, Forecast, Latch, Plan, Step
 from twin.signals import Plant
 

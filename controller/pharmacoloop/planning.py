@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from controller.envelope import Bound, Envelope
-from controller.records import Situation
+from controller.loop.envelope import Bound, Envelope
+from controller.loop.records import Situation
 from twin.collocation import Control, Problem
 from twin.conditioned import conditioned
 from twin.correction import evaluate, slopes

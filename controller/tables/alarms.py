@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, Strict, model_validator
 from pydantic.dataclasses import dataclass
 
-from controller.alarm_records import Priority
-from controller.alarms import Kind
+from controller.loop.alarm_records import Priority
+from controller.loop.alarms import Kind
+from controller.support.words import instead
 from controller.tables.values import (
     STRICT,
     UNITS,
@@ -19,7 +20,6 @@ from controller.tables.values import (
     Number,
     Positive,
     Text,
-    instead,
     readable,
     require,
 )
@@ -81,8 +81,9 @@ class AlarmTable:
 
 @dataclass(frozen=True, config=STRICT)
 class AlarmsTable:
-    """[alarms]: what holds for all of them."""
+    """[alarms]: what holds for all of them; `file` holds more [[alarm]] tables beside those of the configuration."""
 
+    file: Path | None = None
     shelve_at_most_h: Positive = 8.0
     flood_per_10_min: Annotated[int, Strict(), Field(ge=1)] = 10
     chattering_per_hour: Annotated[int, Strict(), Field(ge=2)] = 3

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from controller.batch import COMPARE, Condition
+from controller.loop.batch import COMPARE, Condition
 from controller.tables.values import STRICT, Name, Number, Text, require
 
 _CONDITION = re.compile(r"^\s*([a-z][a-z_]*(?:\.[a-z][a-z0-9_]*)?)\s*(<=|>=|<|>|==)\s*(\S+)\s*$")

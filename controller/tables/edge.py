@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from controller.faults import Fault
+from controller.support.user_error import UserError
 from controller.tables.values import (
     STRICT,
     Flag,
@@ -122,5 +122,5 @@ class InfluxTable:
             return first_line(self.token_file)
         found = os.environ.get(self.token_env, "") if self.token_env else ""
         if self.token_env and not found:
-            raise Fault(f"[influx] token_env: the environment has no {self.token_env}; set it, or use token_file")
+            raise UserError(f"[influx] token_env: the environment has no {self.token_env}; set it, or use token_file")
         return found

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, Strict, model_validator
 from pydantic.dataclasses import dataclass
 
+from controller.support.words import instead
 from controller.tables.values import (
     STRICT,
     UNITS,
@@ -15,7 +16,6 @@ from controller.tables.values import (
     Positive,
     Text,
     Whole,
-    instead,
     require,
 )
 

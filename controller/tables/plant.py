@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
+from controller.processes import find
+from controller.support.user_error import UserError
+from controller.support.words import instead
 from controller.tables.values import (
     STRICT,
     UNITS,
@@ -17,7 +19,6 @@ from controller.tables.values import (
     Number,
     Positive,
     Text,
-    instead,
     require,
 )
 from twin.signals import Role
@@ -25,17 +26,29 @@ from twin.signals import Role
 
 @dataclass(frozen=True, config=STRICT)
 class PlantTable:
-    """[plant]: what is controlled; `model` is a module of twin.models."""
+    """[plant]: what is controlled. `process` is one that ships, or the folder of one's own; `model` is its old name."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-    model: Text
+    process: Text
     description: str = ""
     advisory_only: Flag = False
+    trust_code: Flag = False  # whether the code in a folder of one's own may run inside NeuroTwin
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, given: Any) -> Any:
+        """Files and recorded sessions from before processes were folders say `model`."""
+        content = given.kwargs if isinstance(given, ArgsKwargs) else given
+        if isinstance(content, dict) and "model" in content and "process" not in content:
+            return {("process" if key == "model" else key): value for key, value in content.items()}
+        return given
 
     @model_validator(mode="after")
     def _known(self) -> PlantTable:
-        known = model_names()
-        require(self.model in known, f"model {self.model!r} does not exist{instead(self.model, known)}")
+        try:
+            find(self.process)
+        except UserError as fault:
+            raise ValueError(str(fault)) from None
         return self
 
 
@@ -78,9 +91,3 @@ class BatchTable:
     id: Text | None = None
     start: Text | None = None
     phase: Text | None = None
-
-
-def model_names() -> tuple[str, ...]:
-    """The names of the models that the twin knows."""
-    folder = Path(str(files("twin"))) / "models"
-    return tuple(sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_")))

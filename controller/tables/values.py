@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -30,15 +28,6 @@ def require(holds: bool, sentence: str) -> None:
     """Refuse the value with this sentence unless the condition holds."""
     if not holds:
         raise ValueError(sentence)
-
-
-def instead(given: str, known: Iterable[str]) -> str:
-    """How to mend a name: the nearest valid one, or all of them."""
-    names = sorted(known)
-    near = get_close_matches(given, names, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; valid are {', '.join(names)}" if names else "; remove it"
 
 
 def readable(key: str, path: Path | None) -> None:

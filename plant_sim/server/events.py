@@ -12,8 +12,8 @@ from asyncua import ua
 from asyncua.server.event_generator import EventGenerator
 from asyncua.ua.object_ids import ObjectIds
 
+from plant_sim.design import PlantDesign
 from plant_sim.instruments import Point, Signal, Status
-from plant_sim.process import Process
 from plant_sim.server.space import Space
 
 SEVERITY = 700  # medium-high, OPC 40250-1
@@ -24,9 +24,9 @@ FOAM = ("LI102.PV", 0.0, 70.0)  # %; design
 class Events:
     """Watches what the plant shows, and tells of changes once."""
 
-    def __init__(self, process: Process) -> None:
-        self._points: Mapping[str, Point] = {i.point.tag: i.point for i in process.online}
-        limits = {f"{owner}.PV": pair for owner, pair in process.setpoint_limits.items()}
+    def __init__(self, design: PlantDesign) -> None:
+        self._points: Mapping[str, Point] = {i.point.tag: i.point for i in design.online}
+        limits = {f"{owner}.PV": pair for owner, pair in design.setpoint_limits.items()}
         tag, low, high = FOAM
         self._limits = limits | ({tag: (low, high)} if tag in self._points else {})
         self._active: dict[str, str] = {}

@@ -10,8 +10,8 @@ from __future__ import annotations
 from asyncua import ua
 from asyncua.common.node import Node
 
+from plant_sim.design import PlantDesign
 from plant_sim.instruments import Point
-from plant_sim.process import Process
 from plant_sim.server.space import Space, node_id
 from plant_sim.tags import Tags
 
@@ -45,7 +45,7 @@ class Lads:
     def __init__(self, space: Space, tags: Tags) -> None:
         self._space, self._tags = space, tags
 
-    async def build(self, process: Process) -> None:
+    async def build(self, design: PlantDesign) -> None:
         """DeviceSet/R1/FunctionalUnitSet/FermentationUnit/FunctionSet, with one function for each instrument."""
         device_set = await self._object(self._space.server.nodes.objects, "DeviceSet")
         device = await self._object(device_set, "DeviceSet.R1")
@@ -56,8 +56,8 @@ class Lads:
         unit = await self._object(units, f"LADS.{UNIT}")
         await self._space.mirror(unit, "FunctionalUnitState", "BATCH.PHASE", _V.String)
         functions = await self._object(unit, f"LADS.{UNIT}.FunctionSet")
-        moved = {*process.pumps, *process.loops}
-        for point in (i.point for i in process.online):
+        moved = {*design.pumps, *design.loops}
+        for point in (i.point for i in design.online):
             owner = point.tag.partition(".")[0]
             await self._function(functions, point, owner if owner in moved else "")
 

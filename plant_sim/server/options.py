@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from plant_sim.processes import PROCESSES
+from plant_sim.design import PlantDesign
 from plant_sim.server.security import POLICIES, Security
 
 ENDPOINT = "opc.tcp://127.0.0.1:4840/neurotwin"  # loopback: nobody else can reach it
@@ -19,6 +20,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 class Options:
     """How to run the plant."""
 
+    design: PlantDesign
     endpoint: str = ENDPOINT
     seed: int | None = None  # of what varies; None is the nominal plant
     speed: float | None = None  # process seconds per second; None: lockstep, a client advances it
@@ -28,7 +30,6 @@ class Options:
     scan_s: float = 60.0  # process seconds between published values when running by speed
     start: datetime = START
     nominal: bool = False  # no variation, with the seed's instrument noise
-    process: str = "penicillin"  # one of plant_sim.processes
     faults: Path | None = None  # a script of what goes wrong (TOML)
     security: Security = field(default_factory=Security)
 
@@ -37,7 +38,7 @@ def arguments(argv: list[str] | None) -> Options:
     """The options of a command line; SystemExit says what is wrong with it."""
     parser = argparse.ArgumentParser(prog="plant_sim.server", description="The simulated plant over OPC UA.")
     parser.add_argument("--endpoint", default=ENDPOINT, help="where to serve (default %(default)s)")
-    parser.add_argument("--process", choices=tuple(PROCESSES), default="penicillin", help="default %(default)s")
+    parser.add_argument("--design", type=_design, required=True, help="which plant to simulate, as MODULE:NAME")
     parser.add_argument("--seed", type=int, help="of what varies between batches (default: the nominal plant)")
     parser.add_argument("--nominal", action="store_true", help="the nominal plant with this seed's noise")
     parser.add_argument("--speed", type=_speed, help="process seconds per second; max (default): clients advance it")
@@ -73,6 +74,17 @@ def _add_security(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--user", help="the one who may log in; nobody is let in without")
     group.add_argument("--password-file", type=Path, help="whose first line is the password")
     group.add_argument("--user-certificates", action="store_true", help="let in who owns a trusted certificate")
+
+
+def _design(text: str) -> PlantDesign:
+    module, _, name = text.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as fault:
+        raise argparse.ArgumentTypeError(f"{text} names no plant design: {fault}") from None
+    if not isinstance(found, PlantDesign):
+        raise argparse.ArgumentTypeError(f"{text} is a {type(found).__name__}, not a PlantDesign")
+    return found
 
 
 def _positive(text: str) -> float:

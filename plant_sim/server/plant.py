@@ -13,7 +13,6 @@ from asyncua.ua.status_codes import StatusCodes
 from plant_sim import checkpoint
 from plant_sim.batch import Batch
 from plant_sim.faults import FaultKind, load
-from plant_sim.processes import PROCESSES
 from plant_sim.server.events import Events
 from plant_sim.server.lads import Lads
 from plant_sim.server.options import Options
@@ -34,11 +33,9 @@ class PlantServer:
     def __init__(self, options: Options, server: Server) -> None:
         """Inoculate, or go on from the checkpoint; ValueError says why that cannot be."""
         self._options, self._server = options, server
-        if options.process not in PROCESSES:
-            raise ValueError(f"no process is called {options.process!r}; there are {', '.join(PROCESSES)}")
-        self.process = PROCESSES[options.process]
-        self._tags = tags_of(self.process)
-        self.batch = Batch(options.seed, options.lease_s, options.nominal, process=self.process)
+        self.design = options.design
+        self._tags = tags_of(self.design)
+        self.batch = Batch(self.design, options.seed, options.lease_s, options.nominal)
         memory = checkpoint.load(options.checkpoint) if options.checkpoint else None
         if memory is not None:
             if memory["start"] != options.start.isoformat():
@@ -47,9 +44,9 @@ class PlantServer:
         elif options.faults is not None:  # a checkpoint knows its faults already
             for fault in load(options.faults):
                 self.batch.break_(fault)
-        self.process.warm()  # or the first client to advance the plant would wait for the compiler
+        self.design.warm()  # or the first client to advance the plant would wait for the compiler
         self._space = Space(server, 0)  # until `build`
-        self._events = Events(self.process)
+        self._events = Events(self.design)
         self._ownership = Ownership(cast(Sessions, server.iserver).lives)
         self.truth: checkpoint.TruthLog | None = None
 
@@ -68,8 +65,8 @@ class PlantServer:
             await space.add(reactor, tag, ua.VariantType[kind], tag in writable)
         await Simulation(self, lockstep=self._options.speed is None).build(space)
         await self._events.build(space)
-        await Lads(space, self._tags).build(self.process)
-        await space.keep_history(i.point.tag for i in self.process.online)
+        await Lads(space, self._tags).build(self.design)
+        await space.keep_history(i.point.tag for i in self.design.online)
         inner = self._server.iserver
         tags = {space.nodes[tag]: tag for tag in writable} | space.setpoints
         inner.attribute_service = ClientWrites(inner.aspace, tags, self._take, self.taken)
@@ -81,7 +78,7 @@ class PlantServer:
             await show(tag, seen.value, _V.Double, now, STATUS[seen.status])
         for pump, value in batch.local_setpoints().items():
             await show(f"{pump}.SP_LOCAL", value, _V.Double, now)
-        for point in self.process.assays:
+        for point in self.design.assays:
             await self._show_assay(point.tag, now)
         await show("BATCH.ID", batch.name, _V.String, now)
         await show("BATCH.START", self._options.start, _V.DateTime, now)

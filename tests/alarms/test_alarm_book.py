@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.alarm_records import AlarmBook, AlarmRecord, AlarmState, Priority
-from controller.alarms import AlarmRules, Definition, Kind, Sight, figures, watch
 from controller.edge.historian.wire import decode_as, encode
-from controller.records import ALARM_KINDS, Intent, Ruling
+from controller.loop.alarm_records import AlarmBook, AlarmRecord, AlarmState, Priority
+from controller.loop.alarms import AlarmRules, Definition, Kind, Sight, figures, watch
+from controller.loop.records import ALARM_KINDS, Intent, Ruling
 from twin.signals import Quality, Reading
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)

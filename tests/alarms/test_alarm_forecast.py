@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from controller.alarm_records import AlarmBook, Priority
-from controller.alarms import Definition, Kind, Sight, judged
+from controller.loop.alarm_records import AlarmBook, Priority
+from controller.loop.alarms import Definition, Kind, Sight, judged
 from twin.records import Band, Forecast, Plan, Step
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)

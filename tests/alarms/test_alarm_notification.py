@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from controller.alarm_records import Priority
-from controller.alarms import Definition, Kind
 from controller.edge.notification import NotificationFault, Notifier, notifying
+from controller.loop.alarm_records import Priority
+from controller.loop.alarms import Definition, Kind
 from controller.tables import NotificationTable
 
 SECRET = "hunter2"

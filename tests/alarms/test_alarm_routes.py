@@ -12,12 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-from controller.alarm_records import AlarmBook, Priority
-from controller.alarms import AlarmRules, Definition, Kind, Sight, watch
-from controller.batch import Condition, Phase, Recipe, advance
-from controller.batch_records import BatchRecord
 from controller.edge.gateway import application
-from controller.records import ALARM_KINDS, BATCH_KINDS, Decision, Intent, Ruling
+from controller.loop.alarm_records import AlarmBook, Priority
+from controller.loop.alarms import AlarmRules, Definition, Kind, Sight, watch
+from controller.loop.batch import Condition, Phase, Recipe, advance
+from controller.loop.batch_records import BatchRecord
+from controller.loop.records import ALARM_KINDS, BATCH_KINDS, Decision, Intent, Ruling
 from twin.signals import Plant
 
 LOW = Definition(

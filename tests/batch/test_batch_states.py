@@ -12,9 +12,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.batch import MOVES, Condition, Phase, Range, Recipe, advance, sampled, settled, volume_l, within_phase
-from controller.batch_records import BatchRecord, BatchState, Sample
-from controller.records import BATCH_KINDS, Intent, Ruling
+from controller.loop.batch import (
+    MOVES,
+    Condition,
+    Phase,
+    Range,
+    Recipe,
+    advance,
+    sampled,
+    settled,
+    volume_l,
+    within_phase,
+)
+from controller.loop.batch_records import BatchRecord, BatchState, Sample
+from controller.loop.records import BATCH_KINDS, Intent, Ruling
 from twin.signals import Quality, Reading
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,12 @@ import pytest
 import tomli_w
 
 from controller.assembly import alarms_of, recipe_of
-from controller.settings import SettingsFault, default_config, load
+from controller.processes import find
+from controller.settings import SettingsError, load
 
 
 def changed(tmp_path: Path, change: Any) -> Path:
-    content = tomllib.loads(default_config("penicillin").read_text())
+    content = find("penicillin").content()
     change(content)
     path = tmp_path / "R1.toml"
     path.write_text(tomli_w.dumps(content))
@@ -22,7 +22,7 @@ def changed(tmp_path: Path, change: Any) -> Path:
 
 
 def test_the_shipped_recipe_and_alarms_are_complete() -> None:
-    settings = load(default_config("penicillin"))
+    settings = load(find("penicillin").configuration)
     recipe = recipe_of(settings)
     assert [p.name for p in recipe.phases] == ["inoculation", "growth", "feed_start", "production", "harvest"]
     assert str(recipe.phases[1].ends_when[0]) == "plant.phase == production"
@@ -58,6 +58,6 @@ def test_the_shipped_recipe_and_alarms_are_complete() -> None:
 def test_what_cannot_be_meant_is_refused_with_the_place_and_the_mend(
     tmp_path: Path, change: Any, sentence: str
 ) -> None:
-    with pytest.raises(SettingsFault) as refused:
+    with pytest.raises(SettingsError) as refused:
         load(changed(tmp_path, change))
     assert sentence in str(refused.value)

@@ -15,13 +15,15 @@ import pytest
 from controller.bench import accuracy, novelty, streams
 from controller.neurocore import coding
 from controller.neurocore.comparators import FloatLMS, QuadraticRLS
-from controller.neurocore.core import BIOREACTOR_RANGES
 from controller.neurocore.lessons import Lesson
-from plant_sim.penicillin import Parameters
+from controller.processes import find
+from controller.processes.penicillin.model import MODEL
+from controller.processes.penicillin.vessel import Parameters
 from twin.correction import evaluate
 from twin.engine import TwinEngine
-from twin.models.penicillin import MODEL
 from twin.records import Plan, Step
+
+PROCESS = find("penicillin")
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,14 +81,14 @@ def test_a_plant_that_ages_faster_produces_less_than_the_twin_thinks(engine):
 
 def test_rls_finds_a_quadratic_and_float_lms_comes_near():
     rng = np.random.default_rng(1)
-    low, high = (np.array(side) for side in zip(*BIOREACTOR_RANGES.values(), strict=True))
+    low, high = (np.array(side) for side in zip(*PROCESS.coded.values(), strict=True))
 
     def truth(x):
         z = (x - low) / (high - low)
         return 0.4 * z[0] - 0.3 * z[1] * z[3]
 
-    rls = QuadraticRLS(BIOREACTOR_RANGES, [1.0])
-    lms = FloatLMS(coding.population(BIOREACTOR_RANGES), [1.0])
+    rls = QuadraticRLS(PROCESS.coded, [1.0])
+    lms = FloatLMS(coding.population(PROCESS.coded), [1.0])
     for _ in range(2000):
         x = low + (high - low) * rng.random(4)
         for pupil in (rls, lms):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from controller.bench.product_limit import Told
-from plant_sim.laboratory import DELAY_S
+from controller.processes.penicillin.instruments import DELAY_S
 
 SCAN_S = 300.0
 SCANS = 1200

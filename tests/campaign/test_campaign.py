@@ -13,23 +13,29 @@ from typer.testing import CliRunner
 
 from controller.assembly import assemble, envelope_of
 from controller.campaign import campaign as campaigns
-from controller.campaign import closed_loop, oracle, statistics, truth_mab, truth_penicillin, tuned
+from controller.campaign import closed_loop, oracle, statistics, tuned
 from controller.campaign.learners import Nobody, Quadratic, _wide
-from controller.faults import Fault
-from controller.neurocore.core import BIOREACTOR_LEARNED, BIOREACTOR_RANGES
-from controller.settings import default_config, load
+from controller.processes import find
+from controller.processes.mab import truth as truth_mab
+from controller.processes.mab import vessel as mab
+from controller.processes.penicillin import truth as truth_penicillin
+from controller.processes.penicillin import vessel as penicillin
+from controller.processes.penicillin.plant import DESIGN as PENICILLIN
+from controller.settings import load
+from controller.support.user_error import UserError
 from hmi import campaign_figure
-from plant_sim import mab, penicillin
 from plant_sim.batch import Batch
 from plant_sim.recipe import Phase
 from twin.integrate import course
 from twin.model import numeric
 
+PROCESS = find("penicillin")
+
 
 @pytest.fixture(scope="module")
 def plant() -> Any:
     """Settings on the reference backend, and everything assembled."""
-    settings = load(default_config("penicillin"))
+    settings = load(find("penicillin").configuration)
     settings = replace(settings, neurocore=replace(settings.neurocore, backend="reference"))
     return settings, assemble(settings)
 
@@ -66,11 +72,11 @@ def test_the_tuned_recipe_makes_more_than_the_plain_one_of_a_nominal_batch(plant
     hours, pumps = tuned.timetable(settings, made)
     assert hours[0] == 0.0
     assert all(0.035 <= p["FIC201"] <= 0.045 for p in pumps)
-    recipe = tuned.Timed(Batch(None).recipe, hours, pumps, "FIC201")
+    recipe = tuned.Timed(Batch(PENICILLIN, None).recipe, hours, pumps, "FIC201")
     assert recipe.local(Phase.GROWTH, 100.0)["FIC201"] == 0.0
     assert recipe.local(Phase.PRODUCTION, 100.0)["FIC201"] > 0.0
     amounts = []
-    for batch in (Batch(None, scan_s=100.0), Batch(None, recipe=recipe, scan_s=100.0)):
+    for batch in (Batch(PENICILLIN, None, scan_s=100.0), Batch(PENICILLIN, None, recipe=recipe, scan_s=100.0)):
         batch.advance(3600.0 * 230.0)
         amounts.append(batch.truth()["product"] * batch.truth()["volume"])
     assert amounts[1] > 1.1 * amounts[0]
@@ -111,7 +117,7 @@ def test_the_oracles_equations_are_those_of_the_simulated_antibody_vessel() -> N
 
 
 def test_the_oracle_keeps_the_bounds_of_an_antibody_batch_and_makes_more_than_its_recipe() -> None:
-    settings = load(default_config("mab"))
+    settings = load(find("mab").configuration)
     batches = [closed_loop.simulated(settings, 4) for _ in range(2)]
     alone = list(closed_loop.alone(settings, batches[0]))[-1].truth
     steered = list(oracle.steered(settings, batches[1], envelope_of(settings)))
@@ -120,11 +126,11 @@ def test_the_oracle_keeps_the_bounds_of_an_antibody_batch_and_makes_more_than_it
 
 
 def test_wide_units_write_a_quadratic_to_within_a_hundredth() -> None:
-    _, project, states = _wide(BIOREACTOR_RANGES)
-    low, high = (np.array(side) for side in zip(*BIOREACTOR_RANGES.values(), strict=True))
+    _, project, states = _wide(PROCESS.coded)
+    low, high = (np.array(side) for side in zip(*PROCESS.coded.values(), strict=True))
     z = 2.0 * (states - low) / (high - low) - 1.0
     values = (0.3 - 0.2 * z[:, 0] + 0.1 * z[:, 1] * z[:, 3] - 0.3 * z[:, 2] ** 2)[:, None]
-    population, _, _ = _wide(BIOREACTOR_RANGES)
+    population, _, _ = _wide(PROCESS.coded)
     centres = np.array(population.centres)
     activity = np.exp(
         -0.5 * np.sum((((states - low) / (high - low))[:, None] - centres) ** 2, axis=2) / population.width**2
@@ -134,12 +140,12 @@ def test_wide_units_write_a_quadratic_to_within_a_hundredth() -> None:
 
 def test_what_quadratic_rls_learned_can_be_handed_on(plant: Any) -> None:
     settings, made = plant
-    learners = [Quadratic(made.model, made.parts.plant, BIOREACTOR_LEARNED, dict(BIOREACTOR_RANGES)) for _ in range(2)]
+    learners = [Quadratic(made.model, made.parts.plant, PROCESS.learned, dict(PROCESS.coded)) for _ in range(2)]
     learners[1].begin(learners[0].learned())
     reader = closed_loop.Reader(settings, closed_loop.simulated(settings, 1))
     snapshot, _ = reader.read()
     estimate = made.parts.engine.assimilate(None, snapshot).now
-    assert learners[1].step(snapshot, estimate).correction.multiplier_names == BIOREACTOR_LEARNED
+    assert learners[1].step(snapshot, estimate).correction.multiplier_names == PROCESS.learned
 
 
 def test_pairs_are_compared_on_the_same_seeds() -> None:
@@ -150,9 +156,9 @@ def test_pairs_are_compared_on_the_same_seeds() -> None:
 
 
 def test_unknown_strategies_and_taught_seeds_are_refused_in_a_sentence() -> None:
-    with pytest.raises(Fault, match="no strategy is called 'magic'"):
+    with pytest.raises(UserError, match="no strategy is called 'magic'"):
         campaigns.campaign(strategies=("magic",))
-    with pytest.raises(Fault, match="taught on"):
+    with pytest.raises(UserError, match="taught on"):
         campaigns.campaign(seeds=(450,), strategies=("neuro",))
 
 

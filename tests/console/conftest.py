@@ -20,14 +20,14 @@ from typing import Any
 import pytest
 import uvicorn
 
-from controller import records
-from controller.alarms import AlarmRules, Definition
-from controller.batch import Recipe
-from controller.by_hand import Considered
 from controller.edge.advice import AdviceLog, Followed, Past
 from controller.edge.gateway import application, hang_up
 from controller.edge.gateway.source import Bucket
-from controller.records import Decision, Intent, Mode, Move, Ruling, Suggestion
+from controller.loop import records
+from controller.loop.alarms import AlarmRules, Definition
+from controller.loop.batch import Recipe
+from controller.loop.records import Decision, Intent, Mode, Move, Ruling, Suggestion
+from controller.loop.what_if import Considered
 from twin.records import Band, Correction, Estimate, Forecast, Innovation, Plan, Population, Step
 from twin.signals import Assay, Quality, Reading, Snapshot
 

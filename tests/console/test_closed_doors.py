@@ -8,7 +8,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import httpx
@@ -21,8 +20,9 @@ from cryptography.x509.oid import NameOID
 
 from controller.edge.serve import serving
 from controller.edge.users import Role, Users, token_at
-from controller.faults import Fault
-from controller.settings import SettingsFault, default_config, load
+from controller.processes import find
+from controller.settings import SettingsError, load
+from controller.support.user_error import UserError
 from controller.tables import AccessTable, ServiceTable
 
 
@@ -31,7 +31,7 @@ def config(tmp_path):
     """Writes a configuration with these tables changed, and gives its path."""
 
     def write(**tables):
-        content = tomllib.loads(default_config("penicillin").read_text())
+        content = find("penicillin").content()
         for name, table in tables.items():
             content[name] = {**content.get(name, {}), **table}
         path = tmp_path / "reactor.toml"
@@ -61,19 +61,19 @@ def certificate(folder):
 
 @pytest.mark.parametrize("table", ["gateway", "console"])
 def test_an_open_line_to_other_machines_is_refused(config, table):
-    with pytest.raises(SettingsFault, match="without encryption; give tls_certificate"):
+    with pytest.raises(SettingsError, match="without encryption; give tls_certificate"):
         load(config(**{table: {"host": "0.0.0.0"}, "access": {"users": "users.json"}}))
 
 
 def test_behind_a_proxy_it_may_be_reached_if_people_sign_in(config):
-    with pytest.raises(SettingsFault, match="nobody has to sign in; add a table \\[access\\]"):
+    with pytest.raises(SettingsError, match="nobody has to sign in; add a table \\[access\\]"):
         load(config(console={"host": "0.0.0.0", "behind_proxy": True}))
     settings = load(config(console={"host": "0.0.0.0", "behind_proxy": True}, access={"users": "users.json"}))
     assert settings.access.users.is_absolute()
 
 
 def test_a_key_that_is_not_there_is_told_with_its_name(config):
-    with pytest.raises(SettingsFault, match=r"tls_certificate '.*own.pem' does not exist"):
+    with pytest.raises(SettingsError, match=r"tls_certificate '.*own.pem' does not exist"):
         load(config(gateway={"tls_certificate": "own.pem", "tls_key": "own.key"}))
 
 
@@ -82,7 +82,7 @@ def test_a_gateway_whose_users_nobody_added_does_not_start(bench, tmp_path):
         async with serving(bench, "127.0.0.1", 1, access=AccessTable(users=tmp_path / "users.json")):
             pass
 
-    with pytest.raises(Fault, match="knows no user yet; add one: neurotwin users add"):
+    with pytest.raises(UserError, match="knows no user yet; add one: neurotwin users add"):
         asyncio.run(start())
 
 
@@ -93,7 +93,9 @@ def test_a_port_that_is_taken_is_told_in_one_sentence(bench):
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(Fault, match=rf"cannot listen at 127.0.0.1:{port} \(address already in use\); end what is"):
+        with pytest.raises(
+            UserError, match=rf"cannot listen at 127.0.0.1:{port} \(address already in use\); end what is"
+        ):
             asyncio.run(start(port))
 
 

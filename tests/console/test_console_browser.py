@@ -12,7 +12,7 @@ from itertools import pairwise
 import httpx
 import pytest
 
-from controller.records import Abstention, Mode
+from controller.loop.records import Abstention, Mode
 from twin.signals import Quality
 
 RULED_WITHIN_MS = 2000  # a second is wanted; shared machines are slow

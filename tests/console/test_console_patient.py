@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from controller.patient_console import console_beside, serve_patient
-from controller.scenario import samples_of, treatment_of
+from controller.patient.console import console_beside, serve_patient
+from controller.patient.scenario import samples_of, treatment_of
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,7 +16,7 @@ import tomli_w
 from asyncua import Client, ua
 
 from controller.edge.users import Role, Users
-from controller.settings import default_config
+from controller.processes import find
 
 OXYGEN = {  # as it ships
     "name": "oxygen_bad", "text": "Oxygen probe", "signal": "process.dissolved_oxygen", "kind": "bad",
@@ -43,7 +42,7 @@ class Plant:
 
     def __init__(self, folder):
         self.folder, self.processes = folder, {}
-        content = tomllib.loads(default_config("penicillin").read_text())
+        content = find("penicillin").content()
         content["connection"]["endpoint"] = f"opc.tcp://127.0.0.1:{free_port()}/neurotwin"
         content["historian"] = {"path": str(folder / "historian.sqlite")}
         content["gateway"], content["console"] = {"port": free_port()}, {"port": free_port()}

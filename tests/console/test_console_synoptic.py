@@ -6,7 +6,8 @@ from itertools import combinations
 
 import pytest
 
-from controller.settings import default_config, load
+from controller.processes import find
+from controller.settings import load
 from hmi.console.synoptic import HIGH, WIDE, places
 from twin.signals import Role
 
@@ -17,7 +18,7 @@ def overlap(one, other):
 
 @pytest.mark.parametrize("plant", ["penicillin", "mab"])
 def test_every_value_of_a_plant_has_a_place_and_covers_no_other(plant):
-    names = [v.name for v in load(default_config(plant)).variables if v.role is not Role.ASSAYED]
+    names = [v.name for v in load(find(plant).configuration).variables if v.role is not Role.ASSAYED]
     found = places(names)
     assert set(found) == set(names)
     assert not [pair for pair in combinations(found, 2) if overlap(found[pair[0]], found[pair[1]])]

@@ -13,7 +13,7 @@ import pytest
 
 from controller.edge.gateway import app as gateway_module
 from controller.edge.gateway import intents as intents_module
-from controller.records import Abstention, Mode
+from controller.loop.records import Abstention, Mode
 from twin.records import Correction, Population
 from twin.signals import Quality
 

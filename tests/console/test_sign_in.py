@@ -11,7 +11,7 @@ import pytest
 from controller.edge.gateway import application
 from controller.edge.gateway.access import Access, Refused
 from controller.edge.users import Role, Users
-from controller.faults import Fault
+from controller.support.user_error import UserError
 
 PROGRAM = "a-token-for-the-console"
 
@@ -145,7 +145,7 @@ def test_the_file_of_users_is_private_and_holds_no_password(people):
 def test_a_damaged_file_of_users_lets_nobody_in(tmp_path):
     path = tmp_path / "users.json"
     path.write_text("{}")
-    with pytest.raises(Fault, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         Users(path).known()
 
 

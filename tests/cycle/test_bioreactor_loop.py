@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from controller.assembly import envelope_of
+from controller.loop.records import Abstention, Situation, Suggestion
 from controller.pharmacoloop.bioreactor import BioreactorLoop
 from controller.pharmacoloop.planning import Planner
-from controller.records import Abstention, Situation, Suggestion
-from controller.settings import default_config, load
+from controller.processes import find
+from controller.processes.penicillin import model as penicillin
+from controller.settings import load
 from twin.correction import none
 from twin.engine import TwinEngine
-from twin.models import penicillin
 from twin.signals import Quality, Reading, Snapshot
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,10 +27,10 @@ def bench() -> Any:
     """The loop as it is shipped, and a belief of the first hour of a batch."""
     from types import SimpleNamespace
 
-    settings = load(default_config("penicillin"))
+    settings = load(find("penicillin").configuration)
     plant = settings.plant_record()
     engine = TwinEngine(plant, penicillin.MODEL)
-    envelope, latch = envelope_of(settings), penicillin.FEED_LATCH
+    envelope, latch = envelope_of(settings), find("penicillin").latch
     planner = Planner(penicillin.MODEL, envelope, settings.recipe, latch)
     loop = BioreactorLoop(plant, engine, envelope, settings.recipe, latch, timedelta(hours=8), 0.5, planner)
     values = {"dissolved_oxygen": 100.0, "weight": 100.0, "air_flow": 8.6, "agitator_power": 30.0}
@@ -81,7 +82,7 @@ def test_the_feed_is_not_moved_before_its_phase_and_is_planned_as_the_recipe_wil
     assert isinstance(suggestion, Suggestion)
     assert suggestion.plan.steps[0].inputs["feed"] == 0.042
     assert all(0.035 <= step.inputs["feed"] <= 0.045 for step in suggestion.plan.steps)
-    assert suggestion.plan.latch == penicillin.FEED_LATCH
+    assert suggestion.plan.latch == find("penicillin").latch
 
 
 @pytest.mark.parametrize("phase", ["complete", ""])

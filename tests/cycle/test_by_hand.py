@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from controller.by_hand import Present, consider, objection, replanned
-from controller.cycle import Cadence, Memory, Parts, turn, what_if
-from controller.records import Abstention, Intent, Mode
-from controller.supervisor import Gates, Ladder
+from controller.loop.mode_ladder import Gates, Ladder
+from controller.loop.records import Abstention, Intent, Mode
+from controller.loop.turn import Cadence, Memory, Parts, turn, what_if
+from controller.loop.what_if import Present, consider, objection, replanned
 from twin.records import Plan, Step, Track
 
 HOUR = timedelta(hours=1)

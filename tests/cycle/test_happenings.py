@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from controller.bench.turns import decision
-from controller.edge.happenings import happened
-from controller.records import Intent, Ruling, Sample
+from controller.edge.event_log import happened
+from controller.loop.records import Intent, Ruling, Sample
 from twin.signals import Assay
 
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from controller.alarm_records import AlarmState, Priority
-from controller.alarms import Definition, Kind
-from controller.batch import Condition, Phase, Recipe
-from controller.batch_records import BatchState, Sample
-from controller.cycle import Cadence, Memory, Parts, turn
-from controller.records import Abstention, Command, Decision, Intent, Mode, Move
-from controller.supervisor import Gates, Ladder
+from controller.loop.alarm_records import AlarmState, Priority
+from controller.loop.alarms import Definition, Kind
+from controller.loop.batch import Condition, Phase, Recipe
+from controller.loop.batch_records import BatchState, Sample
+from controller.loop.mode_ladder import Gates, Ladder
+from controller.loop.records import Abstention, Command, Decision, Intent, Mode, Move
+from controller.loop.turn import Cadence, Memory, Parts, turn
 from twin.records import Track
 from twin.signals import Assay, Quality, Role, Variable
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.records import Intent, Mode
-from controller.supervisor import Gates, Ladder, climb, watch
+from controller.loop.mode_ladder import Gates, Ladder, climb, watch
+from controller.loop.records import Intent, Mode
 
 GATES = Gates(novelty_max=0.99, nis_ratio_max=3.0, patience=3)
 

@@ -18,12 +18,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from controller.assembly import assemble
-from controller.cycle import Loop, Memory, turn
 from controller.edge.historian.wire import decode, encode
+from controller.loop.mode_ladder import Ladder
+from controller.loop.records import Decision, Intent, Mode, Move, Situation, Suggestion
+from controller.loop.turn import Loop, Memory, turn
 from controller.neurocore.core import NeuroCore
-from controller.records import Decision, Intent, Mode, Move, Situation, Suggestion
-from controller.settings import default_config, load
-from controller.supervisor import Ladder
+from controller.processes import find
+from controller.processes.penicillin.plant import DESIGN as PENICILLIN
+from controller.settings import load
 from plant_sim.batch import Batch
 from twin.signals import Assay, Quality, Reading, Role, Snapshot
 
@@ -80,11 +82,15 @@ class Healthy(SimpleNamespace):
 @pytest.fixture(scope="module")
 def healthy() -> Iterator[Healthy]:
     """The penicillin loop as it is shipped, in auto after an hour of a simulated batch, and what it saw last."""
-    shipped = load(default_config("penicillin"))
+    shipped = load(find("penicillin").configuration)
     parts = assemble(replace(shipped, neurocore=replace(shipped.neurocore, backend="reference"))).parts
     assert isinstance(parts.core, NeuroCore)
     nodes = {v.node: v for v in shipped.variables if v.role is not Role.ASSAYED}
-    batch, memory, snapshot = Batch(1, scan_s=SCAN.total_seconds()), Memory(Ladder(Mode.SHADOW, "test")), None
+    batch, memory, snapshot = (
+        Batch(PENICILLIN, 1, scan_s=SCAN.total_seconds()),
+        Memory(Ladder(Mode.SHADOW, "test")),
+        None,
+    )
     for k in range(13):
         batch.advance(SCAN.total_seconds())
         time = START + (k + 1) * SCAN

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from controller.cycle import Cadence, Memory, Parts, turn
 from controller.edge.advice import AdviceLog
-from controller.records import Abstention, Decision, Intent, Mode, Move
-from controller.supervisor import Gates, Ladder
+from controller.loop.mode_ladder import Gates, Ladder
+from controller.loop.records import Abstention, Decision, Intent, Mode, Move
+from controller.loop.turn import Cadence, Memory, Parts, turn
 from twin.records import Track
 from twin.signals import Quality
 

@@ -23,7 +23,8 @@ from asyncua.server.server import Server
 from asyncua.ua.attribute_ids import AttributeIds
 
 from controller.edge.opcua.tags import KINDS, WRITTEN, Kind, Tag, tags_of
-from controller.settings import Settings, default_config, load
+from controller.processes import find
+from controller.settings import Settings, load
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(hours=60)
@@ -227,7 +228,7 @@ class SmallPlant:
 
 def settings_at(port: int, **connection: Any) -> Settings:
     """The shipped configuration for a plant on this port, with less patience than in production."""
-    shipped = load(default_config("penicillin"))
+    shipped = load(find("penicillin").configuration)
     patience = {"timeout_s": 2.0, "reconnect_max_delay_s": 1.0, **connection}
     endpoint = f"opc.tcp://127.0.0.1:{port}/neurotwin"
     return replace(shipped, connection=replace(shipped.connection, endpoint=endpoint, **patience))
@@ -257,7 +258,17 @@ class Simulator:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "plant_sim.server", "--seed", "7", "--checkpoint", str(self._checkpoint)]
+        command = [
+            sys.executable,
+            "-m",
+            "plant_sim.server",
+            "--design",
+            "controller.processes.penicillin.plant:DESIGN",
+            "--seed",
+            "7",
+            "--checkpoint",
+            str(self._checkpoint),
+        ]
         endpoint = f"opc.tcp://127.0.0.1:{self.port}/neurotwin"
         self._process = subprocess.Popen(
             [*command, "--endpoint", endpoint], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from controller.edge.opcua import PlantLink, PlantLost, Scan
-from controller.records import Move
+from controller.loop.records import Move
 from controller.settings import Settings
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from typing import Any
 from controller.edge.actuator import Actuator
 from controller.edge.opcua import PlantLink
 from controller.edge.opcua.rivals import Heartbeat
-from controller.records import Command, Mode, Move
+from controller.loop.records import Command, Mode, Move
 from controller.settings import Settings
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)

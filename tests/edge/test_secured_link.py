@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 from asyncua import ua
 from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.server import Server
@@ -24,7 +25,8 @@ from typer.testing import CliRunner
 from controller.cli import app
 from controller.edge.opcua import PlantLink, PlantLost, PlantMismatch
 from controller.edge.opcua.certificates import Entry, Store, read, thumbprint, untrusted
-from controller.settings import Settings, default_config
+from controller.processes import find
+from controller.settings import Settings
 
 SERVER_URI = "urn:test:plant"
 NOW = datetime.now(UTC)
@@ -143,7 +145,7 @@ def test_an_untrusted_server_is_refused_with_its_thumbprint_and_trusted_by_the_c
     at: Callable[..., Settings], unused_port: int, tmp_path: Path
 ) -> None:
     config = tmp_path / "reactor.toml"
-    config.write_text(default_config("penicillin").read_text())
+    config.write_text(tomli_w.dumps(find("penicillin").content()))
     run_cli = CliRunner().invoke
     made = run_cli(app, ["certs", "create", str(config)])
     assert made.exit_code == 0, made.output

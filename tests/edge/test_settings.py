@@ -12,10 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.settings import Settings, SettingsFault, default_config, load
+from controller.processes import find
+from controller.settings import Settings, SettingsError, load
+from controller.support.user_error import UserError
 from twin.signals import Role
 
-TEXT = default_config("penicillin").read_text(encoding="utf-8")
+SHIPPED = find("penicillin")
+TEXT = SHIPPED.configuration.read_text(encoding="utf-8").replace("alarms.toml", str(SHIPPED.folder / "alarms.toml"))
 ASSIGNMENTS = [i for i, line in enumerate(TEXT.splitlines()) if re.match(r"^[a-z_]+ = [^\[]", line)]
 LITERALS = ["true", "-1", "0", "7", "1e400", "nan", "inf", "-inf", '""', '"x"', '"0.5"', "[]", "[1]", "{}", "{ a = 1 }"]
 
@@ -40,10 +43,10 @@ FAULTS = {
     "a number for a flag": ("lockstep = false", "lockstep = 0", "lockstep must be true or false", "it is 0"),
     "a number that is none": ("timeout_s = 5.0", "timeout_s = nan", "timeout_s must be a finite number", "it is nan"),
     "a time of zero": ("poll_s = 0.2", "poll_s = 0", "[connection] poll_s must be greater than 0", "it is 0"),
-    "an unknown model": (
-        'model = "penicillin"',
-        'model = "penicilin"',
-        "[plant] model 'penicilin'",
+    "an unknown process": (
+        'process = "penicillin"',
+        'process = "penicilin"',
+        "[plant] process 'penicilin'",
         "mean 'penicillin'?",
     ),
     "an unknown unit": (
@@ -149,7 +152,7 @@ def written(tmp_path: Path) -> Callable[[str], Path]:
 
 
 def test_the_shipped_configuration_describes_the_plant() -> None:
-    shipped = load(default_config("penicillin"))
+    shipped = load(find("penicillin").configuration)
     plant = shipped.plant_record()
     assert (plant.name, plant.model, len(plant.variables)) == ("R1", "penicillin", 18)
     assert [v.name for v in plant.having(Role.MANIPULATED)] == ["feed", "precursor_feed"]
@@ -162,8 +165,8 @@ def test_the_shipped_configuration_describes_the_plant() -> None:
 
 
 def test_a_configuration_that_does_not_ship_is_refused_with_those_that_do() -> None:
-    with pytest.raises(SettingsFault, match=r"no configuration 'penicilin' ships .*; did you mean 'penicillin'\?"):
-        default_config("penicilin")
+    with pytest.raises(UserError, match=r"process 'penicilin' does not exist; did you mean 'penicillin'\?"):
+        find("penicilin")
 
 
 @pytest.mark.parametrize("case", FAULTS, ids=list(FAULTS))
@@ -171,7 +174,7 @@ def test_a_fault_is_one_sentence_with_the_place_and_the_mend(case: str, written:
     old, new, place, mend = FAULTS[case]
     assert old in TEXT
     path = written(TEXT.replace(old, new, 1))
-    with pytest.raises(SettingsFault) as refused:
+    with pytest.raises(SettingsError) as refused:
         load(path)
     sentence = str(refused.value)
     assert sentence.startswith(f"{path}: ")
@@ -181,15 +184,15 @@ def test_a_fault_is_one_sentence_with_the_place_and_the_mend(case: str, written:
 
 
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsFault, match=r"absent\.toml: cannot be read \(no such file or directory\)"):
+    with pytest.raises(SettingsError, match=r"absent\.toml: cannot be read \(no such file or directory\)"):
         load(tmp_path / "absent.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SettingsFault, match="is not UTF-8 text; save it as UTF-8"):
+    with pytest.raises(SettingsError, match="is not UTF-8 text; save it as UTF-8"):
         load(tmp_path / "binary.toml")
 
 
 def test_an_empty_file_says_which_table_it_lacks(written: Callable[[str], Path]) -> None:
-    with pytest.raises(SettingsFault, match=r"the table \[plant\] is missing; add it"):
+    with pytest.raises(SettingsError, match=r"the table \[plant\] is missing; add it"):
         load(written(""))
 
 
@@ -209,7 +212,7 @@ def test_paths_in_the_file_are_taken_from_its_folder(written: Callable[[str], Pa
 
 
 def test_settings_cannot_be_changed_and_a_changed_copy_is_validated_again() -> None:
-    shipped = load(default_config("penicillin"))
+    shipped = load(find("penicillin").configuration)
     with pytest.raises(FrozenInstanceError):
         shipped.connection.timeout_s = 1.0  # type: ignore[misc]
     assert replace(shipped.connection, timeout_s=1.0).timeout_s == 1.0
@@ -228,7 +231,7 @@ def test_any_value_anywhere_gives_settings_or_a_sentence(
     path.write_text("\n".join(lines), encoding="utf-8")
     try:
         assert isinstance(load(path), Settings)
-    except SettingsFault as fault:
+    except SettingsError as fault:
         key = lines[line].split(" ")[0]
         assert str(fault).startswith(f"{path}: ")
         assert key in str(fault) or "[" in str(fault)

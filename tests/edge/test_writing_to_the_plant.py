@@ -13,7 +13,7 @@ import pytest
 from asyncua import ua
 
 from controller.edge.opcua import PlantLink, WriteOutcome
-from controller.records import Move
+from controller.loop.records import Move
 from controller.settings import Settings
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from controller.diagnosis import ASSAY, DELIVERY, NO_TRACES, RATES, Checks, conditions, diagnose
-from controller.records import Situation
+from controller.loop.plausibility import ASSAY, DELIVERY, NO_TRACES, RATES, Checks, conditions, diagnose
+from controller.loop.records import Situation
 from twin.records import Estimate, Track
 from twin.signals import Assay, Quality, Reading, Role, Snapshot, Variable
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from controller.settings import default_config, load
+from controller.processes import find
+from controller.settings import load
 from plant_sim.batch import Batch
-from plant_sim.processes import PROCESSES
 from twin.signals import Role
 
 HOURS = {"penicillin": 230.0, "mab": 145.0}
@@ -18,8 +18,8 @@ HOURS = {"penicillin": 230.0, "mab": 145.0}
 
 def batch_table(plant: str, seed: int, every_s: float = 1800.0) -> pd.DataFrame:
     """Online signals and assays of one batch as an engineer would export them: blank where nothing was measured."""
-    settings = load(default_config(plant))
-    batch = Batch(seed, process=PROCESSES[plant], scan_s=150.0)
+    settings = load(find(plant).configuration)
+    batch = Batch(find(plant).design(), seed, scan_s=150.0)
     rows, known = [], {}
     while batch.elapsed_s < HOURS[plant] * 3600.0:
         row = {"hours": batch.elapsed_s / 3600.0}

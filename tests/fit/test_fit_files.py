@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from controller.cli import app
-from controller.faults import Fault
-from controller.history_files import Columns, columns_from, record_from, records_from
-from twin.models.mab import MODEL
+from controller.fitting.history_files import Columns, columns_from, record_from, records_from
+from controller.processes.mab.model import MODEL
+from controller.support.user_error import UserError
 
 TABLE = pd.DataFrame(
     {
@@ -97,7 +97,7 @@ def broken(table: pd.DataFrame, **cells: object) -> pd.DataFrame:
 )
 def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, table: pd.DataFrame, sentence: str) -> None:
     table.to_csv(tmp_path / "b7.csv", index=False)
-    with pytest.raises(Fault, match=r"b7\.csv") as fault:
+    with pytest.raises(UserError, match=r"b7\.csv") as fault:
         records_from(tmp_path, MODEL, Columns())
     assert sentence in str(fault.value)
 
@@ -112,7 +112,7 @@ def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, table: pd.DataFr
 )
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(Fault, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         records_from(tmp_path, MODEL, Columns())
 
 
@@ -129,7 +129,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, name: str, content: 
 def test_a_mapping_that_cannot_be_used_is_refused(tmp_path: Path, content: str, sentence: str) -> None:
     path = tmp_path / "map.toml"
     path.write_text(content)
-    with pytest.raises(Fault, match=r"map\.toml") as fault:
+    with pytest.raises(UserError, match=r"map\.toml") as fault:
         columns_from(path, MODEL)
     assert sentence in str(fault.value)
 
@@ -146,7 +146,7 @@ def test_a_mapping_that_cannot_be_used_is_refused(tmp_path: Path, content: str, 
 )
 def test_the_command_says_what_to_mend(folder: Path, arguments: list[str], sentence: str) -> None:
     fault = CliRunner().invoke(app, ["fit", *arguments]).exception
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, UserError)
     assert sentence in str(fault)
 
 

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from controller.assembly import SERVED, assemble
+from controller.assembly import assemble
 from controller.cli import app
-from controller.faults import Fault
-from controller.fitted import with_fitted
-from controller.fitting import fit
-from controller.settings import default_config, load
+from controller.fitting.parameters_file import with_fitted
+from controller.fitting.run import fit
+from controller.processes import find
+from controller.processes.mab.model import MODEL
+from controller.settings import load
+from controller.support.user_error import UserError
 from twin.fit import Prior, Problem, Record, Seen, parameters, predicted, residuals, solve, spread
 from twin.fit_report import fisher, leave_out, profile
-from twin.models.mab import MODEL
 
 TRUE = {"q_mAb": math.log(1.3), "m_S": math.log(1.25), "mu_m": math.log(1.1)}
 ASSAYED = ("viable_cells", "product", "glucose", "glutamine", "lactate")
@@ -114,8 +115,8 @@ def test_the_command_fits_exported_batches_and_a_configuration_includes_the_resu
     assert written["unit"] == "mg/(10^9.h)"
     assert written["posterior_sd"] < written["prior_sd"]
     config = tmp_path / "mab.toml"
-    text = default_config("mab").read_text().replace('backend = "lava-fixed"', 'backend = "reference"')
-    config.write_text(text.replace('"fitted/mab.toml"', '"fitted.toml"'))
+    text = find("mab").configuration.read_text().replace('backend = "lava-fixed"', 'backend = "reference"')
+    config.write_text(text)
     assembled = assemble(load(config))
     q_mab = next(p for p in assembled.model.parameters if p.name == "q_mAb")
     assert q_mab.value == pytest.approx(written["value"])
@@ -124,9 +125,9 @@ def test_the_command_fits_exported_batches_and_a_configuration_includes_the_resu
 
 
 def test_penicillin_batches_are_read_and_speak_of_its_parameters(exported):
-    from controller.history_files import Columns, records_from
+    from controller.fitting.history_files import Columns, records_from
 
-    model = SERVED["penicillin"].model
+    model = find("penicillin").model()
     records = records_from(exported("penicillin", 1), model, Columns())
     small = Problem(model, records, (Prior("mo", 0.15), Prior("mu_x", 0.15)))
     solution = solve(small, (0.1, 0.1), 6)
@@ -149,6 +150,6 @@ def test_penicillin_batches_are_read_and_speak_of_its_parameters(exported):
 def test_a_fitted_file_that_does_not_fit_the_model_is_refused_in_a_sentence(tmp_path, content, sentence):
     path = tmp_path / "fitted.toml"
     path.write_text(content)
-    with pytest.raises(Fault, match=r"fitted\.toml") as fault:
+    with pytest.raises(UserError, match=r"fitted\.toml") as fault:
         with_fitted(MODEL, path)
     assert sentence in str(fault.value)

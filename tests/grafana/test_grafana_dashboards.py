@@ -23,11 +23,12 @@ from typing import Any
 import pytest
 import yaml
 
-from controller import scenario
 from controller.commands.grafana import content_of
 from controller.edge.historian.lineprotocol import lines
 from controller.edge.historian.series import samples
-from controller.settings import default_config, load
+from controller.patient import scenario
+from controller.processes import find
+from controller.settings import load
 from hmi.grafana import provisioning
 from hmi.grafana.dashboards import dashboards
 
@@ -51,7 +52,7 @@ bind-address = "127.0.0.1:{internal}"
 
 
 def made(plant: str = "penicillin") -> dict[str, dict[str, Any]]:
-    return dashboards(content_of(load(default_config(plant))))
+    return dashboards(content_of(load(find(plant).configuration)))
 
 
 def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
@@ -69,7 +70,7 @@ def test_panels_do_not_overlap_and_stay_within_the_screen() -> None:
 
 
 def test_a_new_tag_appears_by_itself() -> None:
-    settings = load(default_config("penicillin"))
+    settings = load(find("penicillin").configuration)
     new = replace(settings.variable[0], name="turbidity", text="Turbidity", unit="cP", node="AIC109.PV")
     titles = {
         name: [panel["title"] for panel in panels(dashboard)]
@@ -83,7 +84,7 @@ def test_a_new_tag_appears_by_itself() -> None:
 
 
 def test_provisioning_and_compose_fit_together_and_secrets_are_the_owners(tmp_path: Path) -> None:
-    provisioning.write(content_of(load(default_config("penicillin"))), tmp_path, "acme", "ferment")
+    provisioning.write(content_of(load(find("penicillin").configuration)), tmp_path, "acme", "ferment")
     source = yaml.safe_load((tmp_path / "provisioning/datasources/neurotwin.yaml").read_text())["datasources"][0]
     compose = yaml.safe_load((tmp_path / "compose.yaml").read_text())
     provider = yaml.safe_load((tmp_path / "provisioning/dashboards/neurotwin.yaml").read_text())["providers"][0]
@@ -98,7 +99,7 @@ def test_provisioning_and_compose_fit_together_and_secrets_are_the_owners(tmp_pa
     token = (tmp_path / "token").read_text().strip()
     assert f"NEUROTWIN_TOKEN={token}\n" in (tmp_path / ".env").read_text()
     assert not any(token in p.read_text() for p in tmp_path.rglob("*") if p.suffix in (".yaml", ".json"))
-    provisioning.write(content_of(load(default_config("penicillin"))), tmp_path)
+    provisioning.write(content_of(load(find("penicillin").configuration)), tmp_path)
     assert (tmp_path / "token").read_text().strip() == token
 
 

@@ -18,7 +18,8 @@ import pytest
 import yaml
 
 from controller.commands.grafana import content_of
-from controller.settings import default_config, load
+from controller.processes import find
+from controller.settings import load
 from hmi.grafana import provisioning
 from hmi.grafana.dashboards import dashboards
 
@@ -45,7 +46,7 @@ def node() -> str:
 
 
 def made(plant: str = "penicillin") -> Dashboards:
-    return dashboards(content_of(load(default_config(plant))))
+    return dashboards(content_of(load(find(plant).configuration)))
 
 
 def misfits(node: str, folder: Path, sets: list[Dashboards]) -> dict[int, list[str]]:
@@ -68,7 +69,7 @@ def misfits(node: str, folder: Path, sets: list[Dashboards]) -> dict[int, list[s
 
 
 def test_the_schema_is_that_of_the_grafana_that_is_started(tmp_path: Path) -> None:
-    provisioning.write(content_of(load(default_config("penicillin"))), tmp_path)
+    provisioning.write(content_of(load(find("penicillin").configuration)), tmp_path)
     image = yaml.safe_load((tmp_path / "compose.yaml").read_text())["services"]["grafana"]["image"]
     version = json.loads((SCHEMA / "package.json").read_text())["dependencies"]["@grafana/schema"]
     assert image == f"grafana/grafana:{version}"

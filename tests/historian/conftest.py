@@ -26,7 +26,7 @@ from pathlib import Path
 import pytest
 
 from controller.edge.historian import Historian
-from controller.records import Abstention, Decision, Effect, Insight, Mode, Move, Situation, Suggestion, Verdict
+from controller.loop.records import Abstention, Decision, Effect, Insight, Mode, Move, Situation, Suggestion, Verdict
 from twin.records import Band, Correction, Estimate, Forecast, Innovation, Plan, Population, Step
 from twin.signals import Quality, Reading, Snapshot
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from controller.edge.absences import Absences
+from controller.edge.gap_ledger import Absences
 from controller.edge.historian import Historian
-from controller.records import Decision
+from controller.loop.records import Decision
 from twin.signals import Quality, Reading
 
 Make = Callable[..., Decision]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from controller.edge.historian import Cause, Gap, Historian
-from controller.records import Decision
+from controller.loop.records import Decision
 from twin.signals import Quality, Reading
 
 Make = Callable[..., Decision]

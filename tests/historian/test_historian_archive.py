@@ -20,8 +20,8 @@ from controller.edge.historian.archiving import archive_days
 from controller.edge.historian.backup import backup
 from controller.edge.historian.nightly import Nightly
 from controller.edge.historian.status import check, standing
-from controller.faults import Fault
-from controller.records import Decision
+from controller.loop.records import Decision
+from controller.support.user_error import UserError
 
 Make = Callable[..., Decision]
 SERIES = ["process.ph", "process.do", "estimate.biomass"]
@@ -159,7 +159,7 @@ def test_the_command_line_tells_archives_checks_and_copies(historian: Historian,
 
     def run(*arguments: str) -> str:
         ended = CliRunner().invoke(command_line, arguments)
-        if isinstance(ended.exception, Fault):
+        if isinstance(ended.exception, UserError):
             return str(ended.exception)
         assert ended.exit_code == 0
         return ended.stdout

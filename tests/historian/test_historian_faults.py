@@ -15,7 +15,7 @@ import pytest
 
 from controller.edge.historian import Historian, HistorianFault
 from controller.edge.historian.wire import encode
-from controller.records import Decision
+from controller.loop.records import Decision
 from twin.records import Forecast
 
 Make = Callable[..., Decision]

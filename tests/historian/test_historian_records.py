@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller.edge.historian import Event, Historian
-from controller.records import Decision
+from controller.loop.records import Decision
 from twin.records import Forecast
 from twin.signals import Assay, Quality, Reading
 

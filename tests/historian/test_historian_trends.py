@@ -19,7 +19,7 @@ from controller.edge.historian import Bucket, Historian, schema
 from controller.edge.historian.rollups import HOUR_MS
 from controller.edge.historian.times import to_ms
 from controller.edge.historian.trends import grid
-from controller.records import Decision
+from controller.loop.records import Decision
 from twin.signals import Quality, Reading
 
 Make = Callable[..., Decision]

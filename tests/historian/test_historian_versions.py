@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from controller.edge.historian import Historian, HistorianFault, schema
-from controller.records import Decision
+from controller.loop.records import Decision
 
 Make = Callable[..., Decision]
 

@@ -19,7 +19,7 @@ from controller.edge.historian import Historian, outbox
 from controller.edge.historian.series import samples
 from controller.edge.historian.wire import encode
 from controller.edge.influx import Forwarder
-from controller.records import Decision
+from controller.loop.records import Decision
 
 if TYPE_CHECKING:
     from conftest import Influx, Victoria  # type: ignore[import-not-found]

@@ -18,7 +18,7 @@ from controller.edge.historian.lineprotocol import lines
 from controller.edge.historian.series import samples
 from controller.edge.historian.times import to_ms
 from controller.edge.influx import Forwarder, State
-from controller.records import Decision
+from controller.loop.records import Decision
 
 if TYPE_CHECKING:
     from conftest import Front, Influx, Victoria  # type: ignore[import-not-found]

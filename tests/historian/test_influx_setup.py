@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import tomli_w
 from typer.testing import CliRunner
 
 from controller.commands.influx import influx as command_line
@@ -19,9 +20,9 @@ from controller.edge.historian import Historian
 from controller.edge.influx import Forwarder, State
 from controller.edge.influx.sender import Kind, Sender, Verdict, Wire
 from controller.edge.influx.setup import Setup
-from controller.faults import Fault
-from controller.records import Decision
-from controller.settings import default_config
+from controller.loop.records import Decision
+from controller.processes import find
+from controller.support.user_error import UserError
 
 if TYPE_CHECKING:
     from conftest import Influx, Victoria  # type: ignore[import-not-found]
@@ -125,10 +126,10 @@ def test_version_2_gets_bucket_retention_and_mapping_once(version_2: Version2) -
 
 
 def test_a_token_that_may_not_is_told_without_the_token(version_2: Version2) -> None:
-    with pytest.raises(Fault, match="give a token that may make buckets") as caught:
+    with pytest.raises(UserError, match="give a token that may make buckets") as caught:
         Setup(version_2.url, "lab", "bio", "another-secret", 0).run()
     assert "another-secret" not in str(caught.value)
-    with pytest.raises(Fault, match="org is missing"):
+    with pytest.raises(UserError, match="org is missing"):
         Setup(version_2.url, "", "bio", TOKEN, 0).run()
 
 
@@ -148,7 +149,7 @@ def test_victoriametrics_needs_nothing_and_nobody_is_told(victoria: Victoria) ->
     server, pieces = Setup(victoria.url, "", "bio", "", 30).run()
     assert server.kind is Kind.VICTORIA
     assert "retentionPeriod" in pieces[0].done
-    with pytest.raises(Fault, match=r"127.0.0.1:9 does not answer"):
+    with pytest.raises(UserError, match=r"127.0.0.1:9 does not answer"):
         Setup("http://127.0.0.1:9", "", "bio", "", 30).run()
 
 
@@ -203,7 +204,7 @@ def config(tmp_path: Path, queueing: Historian) -> Callable[[str, str], Path]:
     """The shipped configuration with this historian and this server."""
 
     def written(url: str, secret: str) -> Path:
-        text = default_config("penicillin").read_text()
+        text = tomli_w.dumps(find("penicillin").content())
         ours = f'\n[influx]\nurl = "{url}"\nbucket = "bio"\n{secret}\n\n[historian]\npath = "{queueing.path}"\n'
         file = tmp_path / "plant.toml"
         file.write_text(text + ours)
@@ -243,5 +244,5 @@ def test_status_shows_server_position_lag_and_what_was_refused(
     assert "does not answer" in away["trouble"]
     monkeypatch.delenv("OUR_TOKEN")
     ended = CliRunner().invoke(command_line, ["status", str(config(victoria.url, 'token_env = "OUR_TOKEN"'))])
-    assert isinstance(ended.exception, Fault)
+    assert isinstance(ended.exception, UserError)
     assert "the environment has no OUR_TOKEN" in str(ended.exception)

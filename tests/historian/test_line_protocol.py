@@ -12,7 +12,7 @@ import pytest
 
 from controller.edge.historian.lineprotocol import event_line, line, lines
 from controller.edge.historian.series import samples
-from controller.records import Abstention, Decision
+from controller.loop.records import Abstention, Decision
 from twin.signals import Assay, Quality, Reading
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from controller.edge.audit import Entry
 from controller.edge.historian import Cause, Historian, integrity, outbox, schema
 from controller.edge.historian.archiving import archive_days
 from controller.edge.historian.database import open_writer, transaction
-from controller.records import Decision
+from controller.loop.records import Decision
 from controller.sessions import STARTED, Session
 from twin.signals import Assay, Quality, Reading
 

@@ -22,7 +22,7 @@ import tomli_w
 
 from controller.edge.historian import Historian
 from controller.edge.influx import Forwarder
-from controller.settings import default_config
+from controller.processes import find
 
 if TYPE_CHECKING:
     from conftest import Influx, Victoria  # type: ignore[import-not-found]
@@ -47,7 +47,7 @@ class Site:
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.path = folder, folder / "historian.sqlite"
         self.config = folder / "penicillin.toml"
-        content: dict[str, Any] = tomllib.loads(default_config("penicillin").read_text())
+        content: dict[str, Any] = find("penicillin").content()
         content["connection"]["endpoint"] = f"opc.tcp://127.0.0.1:{free_port()}/neurotwin"
         content["historian"] = {"path": str(self.path)}
         content["gateway"] = {"host": "127.0.0.1", "port": free_port()}

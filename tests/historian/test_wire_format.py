@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic_core import PydanticSerializationError
 
 from controller.edge.historian.wire import decode, decode_as, decode_snapshot, encode, expand, shrink
-from controller.records import Abstention, Decision, Intent, Mode, Ruling, Suggestion
+from controller.loop.records import Abstention, Decision, Intent, Mode, Ruling, Suggestion
 from twin.records import Band, Forecast, Latch, Plan, Step
 from twin.signals import Assay, Quality, Reading, Snapshot
 

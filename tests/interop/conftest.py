@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from controller.edge.opcua.tags import KINDS, WRITTEN, Kind, Tag, tags_of
-from controller.settings import Settings, default_config, load
+from controller.processes import find
+from controller.settings import Settings, load
 
 HERE = Path(__file__).parent
 TYPES = {
@@ -72,7 +73,7 @@ class NodePlant:
     def __init__(self, node: str, folder: Path) -> None:
         self._node, self._folder, self.port = node, folder, free_port()
         self._process: subprocess.Popen[str] | None = None
-        shipped = load(default_config("penicillin"))
+        shipped = load(find("penicillin").configuration)
         tags = [_described(t, shipped) for t in tags_of(shipped) if KINDS[t.key] is not Kind.METHOD]
         (folder / "tags.json").write_text(json.dumps(tags))
 
@@ -97,7 +98,7 @@ class NodePlant:
 
     def settings(self, **connection: Any) -> Settings:
         """The shipped configuration for this server."""
-        shipped = load(default_config("penicillin"))
+        shipped = load(find("penicillin").configuration)
         known = {"timeout_s": 10.0, "reconnect_max_delay_s": 1.0, "advance_node": None, **connection}
         endpoint = f"opc.tcp://127.0.0.1:{self.port}/neurotwin"
         return replace(shipped, connection=replace(shipped.connection, endpoint=endpoint, **known))
@@ -118,7 +119,18 @@ def simulated_plant(tmp_path: Path) -> Iterator[Callable[..., tuple[str, subproc
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*options: str) -> tuple[str, subprocess.Popen[bytes]]:
-        command = [sys.executable, "-m", "plant_sim.server", "--endpoint", endpoint, "--seed", "7", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "plant_sim.server",
+            "--design",
+            "controller.processes.penicillin.plant:DESIGN",
+            "--endpoint",
+            endpoint,
+            "--seed",
+            "7",
+            *options,
+        ]
         checkpoint = ["--checkpoint", str(tmp_path / "plant.json")]
         process = subprocess.Popen([*command, *checkpoint], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         started.append(process)

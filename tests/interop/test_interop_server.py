@@ -13,7 +13,7 @@ import pytest
 
 from controller.edge.opcua import PlantLink, PlantLost, PlantMismatch
 from controller.edge.opcua.certificates import Store
-from controller.records import Move
+from controller.loop.records import Move
 
 
 @pytest.fixture(params=["None", "Basic256Sha256"])

@@ -12,10 +12,11 @@ import pytest
 
 from controller.assembly import Assembly, assemble
 from controller.campaign.closed_loop import Reader, simulated
+from controller.loop.records import Abstention, Suggestion
+from controller.loop.safety import admit
 from controller.pharmacoloop.bioreactor import BioreactorLoop
-from controller.records import Abstention, Suggestion
-from controller.safety import admit
-from controller.settings import Settings, default_config, load
+from controller.processes import find
+from controller.settings import Settings, load
 from twin.correction import none
 
 OVERFED = {
@@ -32,7 +33,7 @@ OVERFED = {
 @pytest.fixture(scope="module")
 def settings() -> Settings:
     """As shipped, on the reference backend."""
-    shipped = load(default_config("mab"))
+    shipped = load(find("mab").configuration)
     return replace(shipped, neurocore=replace(shipped.neurocore, backend="reference"))
 
 

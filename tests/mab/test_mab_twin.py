@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from controller.assembly import SERVED, assemble
-from controller.settings import Settings, default_config, load
+from controller.assembly import assemble
+from controller.processes import find
+from controller.processes.mab.model import MODEL
+from controller.processes.mab.plant import DESIGN as MAB
+from controller.settings import Settings, load
 from plant_sim.batch import Batch
-from plant_sim.processes import MAB
 from twin.engine import TwinEngine
 from twin.model import numeric, parameter_values
-from twin.models.mab import CODED, LEARNED, MODEL
 from twin.records import Track
 from twin.signals import Assay, Quality, Reading, Role, Snapshot
 
@@ -25,7 +26,7 @@ STATES = [s.name for s in MODEL.states]
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
-    return load(default_config("mab"))
+    return load(find("mab").configuration)
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +92,14 @@ def test_nothing_is_taken_up_where_nothing_is_left():
 def test_it_knows_neither_the_inhibitor_nor_dead_cells_nor_the_surroundings():
     names = {*STATES, *(i.name for i in MODEL.inputs), *(p.name for p in MODEL.parameters)}
     assert not names & {"inhibitor", "dead_cells", "viability", "temperature", "ph", "dissolved_oxygen", "Ci", "qi"}
-    assert set(LEARNED) <= {m.name for m in MODEL.multipliers}
-    assert set(CODED) <= set(STATES)
+    assert set(find("mab").learned) <= {m.name for m in MODEL.multipliers}
+    assert set(find("mab").coded) <= set(STATES)
     assert not {m.name for m in MODEL.multipliers} & set(STATES)  # the filter asks for both by name
 
 
 def follow(engine: TwinEngine, settings: Settings, seed: int, hours: int) -> Iterator[tuple[Track, dict[str, float]]]:
     """The track after each scan of a simulated batch, and the truth."""
-    batch, known, track = Batch(seed, process=MAB, scan_s=100.0), dict[str, float](), None
+    batch, known, track = Batch(MAB, seed, scan_s=100.0), dict[str, float](), None
     for k in range(12 * hours + 1):
         now = START + timedelta(minutes=5 * k)
         readings, assays = {}, []
@@ -139,7 +140,7 @@ def test_the_laboratory_outweighs_a_glucose_probe_that_is_off(engine, settings):
     seed, off = 0, 0.0  # the first batch whose probe begins more than 2.5 mmol/L off
     while abs(off) < 2.5:
         seed += 1
-        batch = Batch(seed, process=MAB, scan_s=100.0)
+        batch = Batch(MAB, seed, scan_s=100.0)
         off = batch.culture.visible()["AI103.PV"] - batch.truth()["glucose"]
     *_, (track, truth) = follow(engine, settings, seed, 30)
     assert abs(track.now["glucose"] - truth["glucose"]) < 1.5
@@ -158,7 +159,7 @@ def test_every_multiplier_that_is_estimated_is_moved_by_the_evidence(engine, set
 
 def test_the_loop_is_assembled_for_it_with_its_own_neurocore(settings):
     assembled = assemble(replace(settings, neurocore=replace(settings.neurocore, backend="reference")))
-    assert SERVED["mab"].model is MODEL
+    assert find("mab").model() is MODEL
     fitted = {p.name for p in assembled.model.parameters if "fitted" in p.source}
     assert {"q_mAb", "mu_m", "Y_XS"} <= fitted  # the shipped configuration includes what a fit gave
     assert {b.variable for b in assembled.parts.envelope.bounds} <= {*STATES, *(o.name for o in MODEL.outputs)}

@@ -7,12 +7,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from plant_sim import mab
+from controller.processes.mab import vessel as mab
+from controller.processes.mab.plant import BOLUS
+from controller.processes.mab.plant import DESIGN as MAB
+from controller.processes.mab.variation import CHARGED, Spread, Wander, vary
+from controller.processes.mab.vessel import STATES, Initial, Inputs, Parameters
+from controller.processes.penicillin.plant import DESIGN as PENICILLIN
 from plant_sim.batch import Batch
-from plant_sim.mab import STATES, Initial, Inputs, Parameters
-from plant_sim.mab_variation import CHARGED, Spread, Wander, vary
-from plant_sim.processes import MAB
-from plant_sim.processes.mab import BOLUS
 
 H = 3600.0
 PUBLISHED = {  # cells/L, mM, L, mg/L: the equations of Craven 2014 and de Tremblay 1992, integrated independently
@@ -89,7 +90,7 @@ def test_bicarbonate_lactic_acid_and_base_keep_the_charge():
 
 
 def test_the_local_loops_hold_acidity_oxygen_and_temperature_through_a_varied_batch():
-    batch, seen = Batch(3, process=MAB), []
+    batch, seen = Batch(MAB, 3), []
     for _ in range(145):
         batch.advance(H)
         seen.append(batch.truth())
@@ -103,20 +104,20 @@ def test_the_local_loops_hold_acidity_oxygen_and_temperature_through_a_varied_ba
 
 
 def test_a_restart_goes_on_bit_for_bit_and_refuses_a_batch_of_another_process():
-    whole, cut = Batch(5, process=MAB), Batch(5, process=MAB)
+    whole, cut = Batch(MAB, 5), Batch(MAB, 5)
     whole.advance(60 * H)
     cut.advance(30 * H)
-    again = Batch(5, process=MAB)
+    again = Batch(MAB, 5)
     again.recall(cut.memory())
     again.advance(30 * H)
     assert again.truth() == whole.truth()
     assert again.signals == whole.signals
     with pytest.raises(ValueError, match="mab"):
-        Batch(5).recall(cut.memory())
+        Batch(PENICILLIN, 5).recall(cut.memory())
 
 
 def test_a_bolus_recipe_feeds_the_same_volume_a_day_in_one_hour():
-    steady, bolus = Batch(None, process=MAB), Batch(None, process=MAB, recipe=BOLUS)
+    steady, bolus = Batch(MAB, None), Batch(MAB, None, recipe=BOLUS)
     most = 0.0
     for _ in range(100):
         steady.advance(H)
@@ -147,7 +148,7 @@ def test_batches_vary_as_published_and_the_walk_has_its_spread():
 
 
 def test_the_laboratory_answers_daily_and_late_with_the_errors_of_its_methods():
-    batch = Batch(None, process=MAB)
+    batch = Batch(MAB, None)
     batch.advance(3.9 * H)
     assert not batch.laboratory.results
     batch.advance(20.1 * H)
@@ -164,5 +165,5 @@ def test_the_laboratory_answers_daily_and_late_with_the_errors_of_its_methods():
 
 
 def test_every_measured_tag_has_a_truth_behind_it():
-    culture = Batch(None, process=MAB).culture
+    culture = Batch(MAB, None).culture
     assert set(culture.visible()) == {i.point.tag for i in MAB.instruments} | {p.tag for p in MAB.assays}

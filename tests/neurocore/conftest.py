@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from controller.processes.penicillin.model import MODEL
 from twin.model import Model
-from twin.models.penicillin import MODEL
 from twin.records import Estimate, Innovation
 from twin.signals import Quality, Reading, Snapshot
 

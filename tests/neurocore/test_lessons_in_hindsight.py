@@ -11,8 +11,11 @@ import pytest
 from controller.neurocore import rates
 from controller.neurocore.core import bioreactor_core
 from controller.neurocore.lessons import GLIMPSE_EVERY, HALF_WINDOW, KEEP_EVERY, Glimpse, Lesson, Teacher
+from controller.processes import find
+from controller.processes.penicillin.model import MODEL
 from twin.correction import evaluate
-from twin.models.penicillin import MODEL
+
+PROCESS = find("penicillin")
 
 WALK, SD = 0.01, 0.05
 LAG_H = (SD / WALK) ** 2  # 25 h
@@ -110,7 +113,7 @@ def test_an_old_batch_is_still_known_after_another_region_was_visited(snapshot, 
     def truth(states):
         return -0.4 * states["product"]
 
-    core = bioreactor_core("reference", MODEL, hindsight=True)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=True)
     insight = through(core, snapshot, estimate, truth, 1500)
     corner = {"product": 0.05, "biomass": 4.5}
     for k in range(720):
@@ -121,7 +124,7 @@ def test_an_old_batch_is_still_known_after_another_region_was_visited(snapshot, 
 
 def test_a_snapshot_from_before_the_scale_was_kept_says_what_it_said(snapshot, estimate):
     """It has no surface and no scale: its weights were learned where 0.6 of their range was to do."""
-    core = bioreactor_core("reference", MODEL, hindsight=True)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=True)
     through(core, snapshot, estimate, lambda states: -0.4 * states["product"], 1500)
     late = {"biomass": 10.0, "product": 0.8, "substrate": 0.4, "precursor": 1200.0}
     kept = json.loads(json.dumps(core.snapshot()))
@@ -130,14 +133,14 @@ def test_a_snapshot_from_before_the_scale_was_kept_says_what_it_said(snapshot, e
     said = evaluate(core._correction, late)["growth"]
     assert said < -0.2
     old = {key: value for key, value in kept.items() if key not in ("surface", "log_per_count")}
-    other = bioreactor_core("reference", MODEL, hindsight=True)
+    other = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=True)
     other.restore({**old, "weights": np.clip(3 * weights, -256, 255).tolist()})
     np.testing.assert_array_equal(other.snapshot()["weights"], np.rint(np.clip(3 * weights, -256, 255) / 3))
     assert evaluate(other._correction, late)["growth"] == pytest.approx(said, abs=0.06)
 
 
 def test_a_snapshot_goes_on_from_its_surface(snapshot, estimate):
-    one, other = (bioreactor_core("reference", MODEL, hindsight=True) for _ in range(2))
+    one, other = (bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=True) for _ in range(2))
     through(one, snapshot, estimate, lambda states: -0.4 * states["product"], 600)
     other.restore(json.loads(json.dumps(one.snapshot())))
     assert other.snapshot() == one.snapshot()
@@ -145,7 +148,7 @@ def test_a_snapshot_goes_on_from_its_surface(snapshot, estimate):
 
 
 def test_the_surface_is_steadier_than_the_weights_it_is_made_of(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL, hindsight=True)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=True)
     generator = np.random.default_rng(3)
     corrections, weights = [], []
     for k in range(1200):
@@ -161,7 +164,7 @@ def test_the_surface_is_steadier_than_the_weights_it_is_made_of(snapshot, estima
 
 
 def test_a_rate_that_varies_as_much_as_expected_leaves_no_weight_at_its_limit(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL, hindsight=True)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=True)
     for batch in range(4):
         for k in range(1200):
             states = {"product": 1.2 * k / 1200, "biomass": 4.0 + 9.0 * k / 1200}
@@ -174,7 +177,7 @@ def test_a_rate_that_varies_as_much_as_expected_leaves_no_weight_at_its_limit(sn
 
 def test_the_first_few_lessons_on_a_state_say_nearly_all():
     """A first batch is over before small shares would have added up; the error's seven bits are what delays it."""
-    core = bioreactor_core("reference", MODEL, hindsight=True)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=True)
     target = -0.3
     for log in (target, 0.0):
         lesson = Lesson((8.0, 0.5, 0.4, 1200.0), (log,) * len(core._learner.names), (True,) * len(core._learner.names))

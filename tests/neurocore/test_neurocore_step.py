@@ -10,11 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from controller.loop.records import Insight
 from controller.neurocore.backend import NeuroCoreLost
 from controller.neurocore.core import Calm, SnapshotMismatch, bioreactor_core, calmer, neuro_core, score
-from controller.records import Insight
-from twin.models import patient
-from twin.models.penicillin import MODEL
+from controller.patient import model as patient
+from controller.processes import find
+from controller.processes.penicillin.model import MODEL
+
+PROCESS = find("penicillin")
 
 LOGS = {"growth": 0.3, "uptake": -0.2, "production": 0.1, "oxygen": 0.2}
 
@@ -27,7 +30,7 @@ def steps(core, snapshot, estimate, count, start=0):
 
 
 def test_an_insight_is_complete(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL, hindsight=False)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=False)
     insight = steps(core, snapshot, estimate, 30)[-1]
     assert isinstance(insight, Insight)
     assert insight.backend == "reference"
@@ -38,7 +41,9 @@ def test_an_insight_is_complete(snapshot, estimate):
 
 
 def test_a_snapshot_survives_json_and_another_core_goes_on_from_it(snapshot, estimate):
-    one, other = (bioreactor_core("reference", MODEL, seed=2, hindsight=False) for _ in range(2))
+    one, other = (
+        bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, seed=2, hindsight=False) for _ in range(2)
+    )
     steps(one, snapshot, estimate, 60)
     state = json.loads(json.dumps(one.snapshot()))
     other.restore(state)
@@ -52,9 +57,11 @@ def test_a_snapshot_survives_json_and_another_core_goes_on_from_it(snapshot, est
 
 
 def test_a_snapshot_of_another_network_is_refused():
-    core = bioreactor_core("reference", MODEL, seed=0)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, seed=0)
     with pytest.raises(SnapshotMismatch, match="the snapshot's population is"):
-        bioreactor_core("reference", MODEL, seed=1, hindsight=False).restore(core.snapshot())
+        bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, seed=1, hindsight=False).restore(
+            core.snapshot()
+        )
     with pytest.raises(SnapshotMismatch, match="the snapshot's learned is None"):
         core.restore({})
 
@@ -84,7 +91,7 @@ def test_a_patient_is_served_with_a_stability_of_its_own(snapshot, estimate):
 
 
 def test_a_calm_and_consistent_plant_is_stable_and_a_strange_one_is_not(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL, hindsight=False)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=False)
     generator = np.random.default_rng(9)
     for k in range(100):
         z = generator.standard_normal(3)
@@ -113,7 +120,9 @@ def test_a_scan_without_readings_says_nothing_of_consistency(estimate):
 
 
 def test_lava_and_reference_agree_and_a_killed_worker_is_rebuilt_from_the_last_snapshot(snapshot, estimate):
-    core, fast = (bioreactor_core(name, MODEL, seed=6) for name in ("lava-fixed", "reference"))
+    core, fast = (
+        bioreactor_core(name, MODEL, PROCESS.learned, PROCESS.coded, seed=6) for name in ("lava-fixed", "reference")
+    )
     try:
         for a, b in zip(*(steps(c, snapshot, estimate, 40) for c in (core, fast)), strict=True):
             assert replace(a, backend="reference") == b
@@ -123,7 +132,9 @@ def test_lava_and_reference_agree_and_a_killed_worker_is_rebuilt_from_the_last_s
         with pytest.raises(NeuroCoreLost, match="ended by signal 9"):
             steps(core, snapshot, estimate, 1, start=40)
         core.close()
-        core, fast = (bioreactor_core(name, MODEL, seed=6) for name in ("lava-fixed", "reference"))
+        core, fast = (
+            bioreactor_core(name, MODEL, PROCESS.learned, PROCESS.coded, seed=6) for name in ("lava-fixed", "reference")
+        )
         for fresh in (core, fast):
             fresh.restore(kept)
             assert fresh.snapshot() == kept
@@ -134,7 +145,7 @@ def test_lava_and_reference_agree_and_a_killed_worker_is_rebuilt_from_the_last_s
 
 
 def test_an_estimate_that_is_no_other_is_not_taken_in_twice(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL, hindsight=False)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=False)
     strange = estimate(1, innovations={"dissolved_oxygen": 3.0})
     first, second = core.step(snapshot(1), strange), core.step(snapshot(1), strange)
     assert first.learned
@@ -145,7 +156,7 @@ def test_an_estimate_that_is_no_other_is_not_taken_in_twice(snapshot, estimate):
 
 def test_after_a_clock_that_was_set_back_learning_goes_on_at_once(snapshot, estimate):
     for hindsight in (False, True):
-        core = bioreactor_core("reference", MODEL, hindsight=hindsight)
+        core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=hindsight)
         for k in (500, 501, 502):
             core.step(snapshot(k), estimate(k))
         back = [core.step(snapshot(k), estimate(k)) for k in (3, 4, 5)]

@@ -9,10 +9,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from controller.neurocore.core import BIOREACTOR_LEARNED, WEIGHTS_EVERY, bioreactor_core
+from controller.neurocore.core import WEIGHTS_EVERY, bioreactor_core
+from controller.processes import find
+from controller.processes.penicillin.model import MODEL
 from twin.correction import evaluate
-from twin.models.penicillin import MODEL
 from twin.signals import Plant, Quality, Reading, Role, Snapshot, Variable
+
+PROCESS = find("penicillin")
 
 PLANT = Plant(
     "R1",
@@ -61,10 +64,10 @@ def root_mean_square(values):
 
 
 def test_the_surface_is_learned_and_holds_in_a_batch_it_was_not_taught(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL, seed=1, hindsight=False)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, seed=1, hindsight=False)
     insight = teach(core, snapshot, estimate, [batch(phase=float(k)) for k in range(6)])
     held_out = list(batch(300, phase=0.5))
-    for name in BIOREACTOR_LEARNED:
+    for name in PROCESS.learned:
         wanted = [truth(states)[name] for states in held_out]
         missed = [evaluate(insight.correction, states)[name] - truth(states)[name] for states in held_out]
         assert root_mean_square(missed) < 0.04, name
@@ -72,7 +75,7 @@ def test_the_surface_is_learned_and_holds_in_a_batch_it_was_not_taught(snapshot,
 
 
 def test_the_surface_at_the_present_state_is_what_the_network_itself_reads_out(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL, seed=1, hindsight=False)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, seed=1, hindsight=False)
     teach(core, snapshot, estimate, [batch(600)])
     weights = np.array(core.snapshot()["weights"])
     largest = 0.0
@@ -89,17 +92,17 @@ def test_the_surface_at_the_present_state_is_what_the_network_itself_reads_out(s
 
 
 def test_what_it_says_stays_within_the_bounds(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL, hindsight=False)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=False)
     bounds = {m.name: m.bound for m in MODEL.multipliers}
     for k in range(400):
         insight = core.step(snapshot(k), estimate(k, logs=dict.fromkeys(bounds, 50.0)))
-    for name in BIOREACTOR_LEARNED:
+    for name in PROCESS.learned:
         assert insight.log_multipliers[name] == pytest.approx(bounds[name], abs=0.02)
         assert insight.log_multipliers[name] <= bounds[name]
 
 
 def test_the_correction_is_at_most_six_scans_old(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL, hindsight=False)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=False)
     corrections = [
         core.step(snapshot(k), estimate(k, logs={"growth": 0.4})).correction for k in range(3 * WEIGHTS_EVERY)
     ]
@@ -117,7 +120,7 @@ def test_the_learning_rate_settles(snapshot, estimate):
         core.step(snapshot(k), estimate(k + 1, nis_dof=0))
         return np.abs(np.array(core.snapshot()["weights"]) - before).sum()
 
-    core = bioreactor_core("reference", MODEL, hindsight=False)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=False)
     early = first_move(core, 0.1, 0)
     core.restore({**core.snapshot(), "lessons": [5000] * 4, "weights": np.zeros((4, 144), dtype=int).tolist()})
     assert 0 < first_move(core, 0.1, 2) < 0.5 * early
@@ -135,7 +138,9 @@ def fields(value):
 
 
 def refused(snapshot, estimate, **changes):
-    core = bioreactor_core("reference", MODEL, plant=changes.pop("plant", PLANT), hindsight=False)
+    core = bioreactor_core(
+        "reference", MODEL, PROCESS.learned, PROCESS.coded, plant=changes.pop("plant", PLANT), hindsight=False
+    )
     off = {"growth": 0.5, "uptake": 0.5, "production": 0.5, "oxygen": 0.5}
     shot = changes.pop("shot", None) or snapshot()
     insight, weights = weights_after(core, [shot], [estimate(logs=off, **changes)])
@@ -145,7 +150,7 @@ def refused(snapshot, estimate, **changes):
 
 
 def test_what_is_fit_is_learned(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL, plant=PLANT, hindsight=False)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, plant=PLANT, hindsight=False)
     insight, weights = weights_after(core, [snapshot()], [estimate(logs={"growth": 0.5})])
     assert insight.learned
     assert insight.why_not == ""
@@ -164,7 +169,7 @@ def test_a_bad_reading_stops_learning(snapshot, estimate):
 def test_a_bad_reading_that_the_estimate_does_not_use_does_not(snapshot, estimate):
     shot = snapshot()
     odd = Reading(None, "degC", shot.time, Quality.BAD, "wire broken")
-    core = bioreactor_core("reference", MODEL, plant=PLANT, hindsight=False)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, plant=PLANT, hindsight=False)
     assert core.step(Snapshot(shot.time, {**shot.readings, "cabinet_temperature": odd}), estimate()).learned
 
 
@@ -185,7 +190,7 @@ def test_a_saturated_sensor_stops_learning(snapshot, estimate):
 
 
 def test_a_reading_that_the_estimate_set_aside_stops_learning_and_is_unusual(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL, plant=PLANT, hindsight=False)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, plant=PLANT, hindsight=False)
     for k in range(10):
         insight = core.step(snapshot(k), estimate(k, innovations={"oxygen_uptake_rate": 0.1}))
     assert insight.why_not == "dissolved_oxygen was set aside by the estimate as an outlier"
@@ -194,7 +199,7 @@ def test_a_reading_that_the_estimate_set_aside_stops_learning_and_is_unusual(sna
 
 
 def test_a_pump_at_its_limit_is_not_a_saturated_sensor(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL, plant=PLANT, hindsight=False)
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, plant=PLANT, hindsight=False)
     for k, feed in enumerate((0.0, 0.1)):
         assert core.step(snapshot(k, feed=feed), estimate(k)).learned
 
@@ -209,10 +214,10 @@ def test_an_uncertain_target_teaches_nothing(snapshot, estimate):
 
 
 def test_only_the_outputs_with_a_certain_target_are_taught(snapshot, estimate):
-    core = bioreactor_core("reference", MODEL, hindsight=False)
-    prior = {m.name: m.initial_sd for m in MODEL.multipliers if m.name in BIOREACTOR_LEARNED}
+    core = bioreactor_core("reference", MODEL, PROCESS.learned, PROCESS.coded, hindsight=False)
+    prior = {m.name: m.initial_sd for m in MODEL.multipliers if m.name in PROCESS.learned}
     sd = 0.79 * max(prior.values())
-    certain = [sd < 0.8 * prior[name] for name in BIOREACTOR_LEARNED]
+    certain = [sd < 0.8 * prior[name] for name in PROCESS.learned]
     assert any(certain)
     assert not all(certain)
     insight, weights = weights_after(core, [snapshot()], [estimate(logs=dict.fromkeys(prior, 0.5), sd=sd)])

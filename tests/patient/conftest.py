@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from controller import scenario
-from controller.pharmacoloop.stability import CHANNELS, Watch, observe
+from controller.patient import scenario
+from controller.patient.advice.stability import CHANNELS, Watch, observe
 
 Rows = Sequence[Sequence[float | None]]
 Scored = Callable[[Rows], tuple[list[float], list[int]]]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.patient_data import apple_health
-from controller.patient_data.reader import read
-from controller.patient_data.samples import PatientFileFault
+from controller.patient.data import apple_health
+from controller.patient.data.reader import read
+from controller.patient.data.samples import PatientFileFault
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE HealthData [<!ELEMENT HealthData (Record*)>]>\n'
 

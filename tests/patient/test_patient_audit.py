@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from controller.patient_audit import appended, audit, head, of_decisions, verify
-from controller.pharmacoloop.patient import DISCLAIMER
-from controller.records import Decision, Intent, Ruling
-from controller.scenario import Scenario, decide, run, samples_of
-from twin.pharmacokinetics import Level
+from controller.loop.records import Decision, Intent, Ruling
+from controller.patient.advice.loop import DISCLAIMER
+from controller.patient.audit import appended, audit, head, of_decisions, verify
+from controller.patient.pharmacology.pharmacokinetics import Level
+from controller.patient.scenario import Scenario, decide, run, samples_of
 
 Patient = Callable[[str, int], Scenario]
 Lines = tuple[str, ...]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from controller.patient_data import codes
-from controller.patient_data.channels import BY_NAME
-from twin.drugs import DRUGS
+from controller.patient.data import codes
+from controller.patient.data.channels import BY_NAME
+from controller.patient.pharmacology.drugs import DRUGS
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "patient-data.md"
 

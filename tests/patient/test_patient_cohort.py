@@ -9,8 +9,8 @@ from collections import Counter
 import pytest
 from distributed import LocalCluster
 
-from controller.cohort import PHENOTYPES, cohort, drawn, fate, fates
-from plant_sim.patient import Arm
+from controller.patient.cohort import PHENOTYPES, cohort, drawn, fate, fates
+from controller.patient.simulated import Arm
 
 
 def test_patients_are_drawn_by_seed_over_arms_and_as_frequent_as_their_genotypes() -> None:

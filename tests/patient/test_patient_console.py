@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from controller.edge.gateway import application
-from controller.edge.patient_source import OVER, PatientSource
-from controller.patient_audit import of_decisions, verify
-from controller.patient_console import LEVEL, PatientCourse, console_beside, playing, serve_patient
-from controller.patient_data.samples import Sample
-from controller.records import Intent, Mode, Suggestion
-from controller.scenario import START, Scenario, decide, neuro_core_of, samples_of
-from twin.pharmacokinetics import Level
+from controller.loop.records import Intent, Mode, Suggestion
+from controller.patient.audit import of_decisions, verify
+from controller.patient.console import LEVEL, PatientCourse, console_beside, playing, serve_patient
+from controller.patient.data.samples import Sample
+from controller.patient.pharmacology.pharmacokinetics import Level
+from controller.patient.scenario import START, Scenario, decide, neuro_core_of, samples_of
+from controller.patient.source import OVER, PatientSource
 
 Patient = Callable[[str, int], Scenario]
 FAST = 6 * 3600.0 / 0.001  # process seconds per second: a sample every millisecond

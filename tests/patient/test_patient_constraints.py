@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.patient_data.samples import Sample
-from controller.pharmacoloop.case import Advice, Picture, Treatment
-from controller.pharmacoloop.constraints import CONSTRAINTS, objections
-from controller.pharmacoloop.guidelines import cap_mg
-from controller.pharmacoloop.patient import Pending
-from controller.pharmacoloop.reviews import first_passing, red_flag, silence
-from controller.records import Intent, Situation, Suggestion
-from controller.scenario import START, run
+from controller.loop.records import Intent, Situation, Suggestion
+from controller.patient.advice.case import Advice, Picture, Treatment
+from controller.patient.advice.constraints import CONSTRAINTS, objections
+from controller.patient.advice.guidelines import cap_mg
+from controller.patient.advice.loop import Pending
+from controller.patient.advice.reviews import first_passing, red_flag, silence
+from controller.patient.data.samples import Sample
+from controller.patient.pharmacology.studies import F2, L1, RECORDS
+from controller.patient.scenario import START, run
 from twin.records import Plan
-from twin.studies import F2, L1, RECORDS
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 WILD = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, 0.3, 0.69, 0.8, 7.0, 50.0, 1e9])

@@ -17,16 +17,16 @@ from fhir.resources.R4B.bundle import Bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller import patient_outputs
-from controller.patient_audit import audit
-from controller.patient_data import fhir_in, fhir_out
-from controller.patient_data.channels import BY_NAME, EXTRAS
-from controller.patient_data.codes import LOCAL, LOINC, RXNORM, UCUM
-from controller.patient_data.reader import read
-from controller.patient_data.samples import PatientFileFault, Prescribed, Recording, Sample
-from controller.pharmacoloop.patient import DISCLAIMER
-from controller.scenario import START, Scenario, run, samples_of
-from twin.pharmacokinetics import Level
+from controller.patient import outputs as patient_outputs
+from controller.patient.advice.loop import DISCLAIMER
+from controller.patient.audit import audit
+from controller.patient.data import fhir_in, fhir_out
+from controller.patient.data.channels import BY_NAME, EXTRAS
+from controller.patient.data.codes import LOCAL, LOINC, RXNORM, UCUM
+from controller.patient.data.reader import read
+from controller.patient.data.samples import PatientFileFault, Prescribed, Recording, Sample
+from controller.patient.pharmacology.pharmacokinetics import Level
+from controller.patient.scenario import START, Scenario, run, samples_of
 
 Patient = Callable[[str, int], Scenario]
 Json = dict[str, Any]

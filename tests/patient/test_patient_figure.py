@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from controller.pharmacoloop.patient import DISCLAIMER
-from controller.scenario import Scenario
-from hmi.patient_figure import RED, draw, write_table
+from controller.patient.advice.loop import DISCLAIMER
+from controller.patient.scenario import Scenario
+from hmi.patient.figure import RED, draw, write_table
 
 Patient = Callable[[str, int], Scenario]
 

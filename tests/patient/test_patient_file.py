@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.patient_data.reader import rows_from_csv
-from controller.patient_data.samples import PatientFileFault
+from controller.patient.data.reader import rows_from_csv
+from controller.patient.data.samples import PatientFileFault
 
 HEADER = "time,stress,sleep,mood\n"
 

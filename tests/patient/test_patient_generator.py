@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from plant_sim.patient import TABLE_1, Arm, simulate
+from controller.patient.simulated import TABLE_1, Arm, simulate
 
 # Nozari 2025, Table 1, copied a second time and independently of the module.
 PRINTED = """

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from plant_sim.patient import TABLE_1
+from controller.patient import model as patient
+from controller.patient.simulated import TABLE_1
 from twin.integrate import simulate
 from twin.model import numeric, parameter_values, symbolic
-from twin.models import patient
 
 HOURS = np.arange(0.0, 246.0, 6.0)
 DAILY = np.array([[10.0 if k % 4 == 0 else 0.0] for k in range(len(HOURS))])

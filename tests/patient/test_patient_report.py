@@ -16,14 +16,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from controller.patient_audit import audit, head
-from controller.patient_data.samples import Prescribed, Recording
-from controller.patient_outputs import content_of
-from controller.pharmacoloop.patient import DISCLAIMER
-from controller.scenario import START, Scenario, samples_of
-from hmi.patient_figure import draw, write_table
-from hmi.patient_report import render, write
-from twin.pharmacokinetics import Level
+from controller.patient.advice.loop import DISCLAIMER
+from controller.patient.audit import audit, head
+from controller.patient.data.samples import Prescribed, Recording
+from controller.patient.outputs import content_of
+from controller.patient.pharmacology.pharmacokinetics import Level
+from controller.patient.scenario import START, Scenario, samples_of
+from hmi.patient.figure import draw, write_table
+from hmi.patient.report import render, write
 
 Patient = Callable[[str, int], Scenario]
 VOID = {"meta", "img", "br", "link", "input", "hr"}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from controller.pharmacoloop.reviews import (
+from controller.patient.advice.reviews import (
     Picture,
     Treatment,
     cap_mg,
@@ -16,7 +16,7 @@ from controller.pharmacoloop.reviews import (
     red_flag,
     silence,
 )
-from controller.pharmacoloop.stability import CHANNELS, Watch, observe
+from controller.patient.advice.stability import CHANNELS, Watch, observe
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TRIGGERED = {

@@ -11,12 +11,13 @@ from datetime import timedelta
 
 import pytest
 
-from controller import scenario
-from controller.patient_data.samples import Sample
-from controller.pharmacoloop.patient import DISCLAIMER
-from controller.pharmacoloop.reviews import Treatment
-from controller.records import Abstention, Suggestion
-from controller.scenario import (
+from controller.loop.records import Abstention, Suggestion
+from controller.patient import scenario
+from controller.patient.advice.loop import DISCLAIMER
+from controller.patient.advice.reviews import Treatment
+from controller.patient.data.samples import Sample
+from controller.patient.pharmacology.pharmacokinetics import Level, Person
+from controller.patient.scenario import (
     DAY_5,
     DAY_8,
     START,
@@ -29,8 +30,7 @@ from controller.scenario import (
     shares,
     treatment_of,
 )
-from plant_sim.patient import Arm
-from twin.pharmacokinetics import Level, Person
+from controller.patient.simulated import Arm
 
 Patient = Callable[[str, int], Scenario]
 SEEDS = (0, 1, 2)

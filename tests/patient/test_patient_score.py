@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.pharmacoloop.stability import CHANNELS, Stability, Trigger, Watch, advance, observe, step_trigger
-from plant_sim.patient import simulate
+from controller.patient.advice.stability import CHANNELS, Stability, Trigger, Watch, advance, observe, step_trigger
+from controller.patient.simulated import simulate
 
 Scored = Callable[[Sequence[Sequence[float | None]]], tuple[list[float], list[int]]]
 SEEDS = range(20)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.patient_data.reader import read
-from controller.patient_data.samples import PatientFileFault
-from twin.pharmacokinetics import Level
+from controller.patient.data.reader import read
+from controller.patient.data.samples import PatientFileFault
+from controller.patient.pharmacology.pharmacokinetics import Level
 
 LONG = "time,channel,value,unit,source\n"
 WIDE = "time,stress,sleep,mood,dose_mg"

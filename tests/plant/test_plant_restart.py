@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from controller.processes.penicillin.plant import DESIGN as PENICILLIN
 from plant_sim import checkpoint
 from plant_sim.batch import Batch
 from plant_sim.faults import Fault, FaultKind
-from plant_sim.processes import PENICILLIN
 from plant_sim.server import START, main
 
 H = 3600.0
@@ -30,7 +30,16 @@ TAGS = [i.point.tag for i in PENICILLIN.online]
 def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """The plant in a process of its own, ready; killed at the end if it still runs."""
     with subprocess.Popen(
-        [sys.executable, "-m", "plant_sim.server", *arguments], stdout=subprocess.PIPE, text=True
+        [
+            sys.executable,
+            "-m",
+            "plant_sim.server",
+            "--design",
+            "controller.processes.penicillin.plant:DESIGN",
+            *arguments,
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
     ) as plant:
         try:
             assert select.select([plant.stdout], [], [], 90)[0], "not ready within 90 s"
@@ -74,7 +83,7 @@ def test_killed_at_any_moment_it_goes_on_as_if_nothing_had_happened(endpoint, co
         seen = asyncio.run(after())
         assert stopped(plant, signal.SIGINT) == 0
 
-    uninterrupted = Batch(7)
+    uninterrupted = Batch(PENICILLIN, 7)
     uninterrupted.advance(13 * H)
     uninterrupted.break_(Fault(FaultKind.BIAS, "AIC101.PV", 0.05, 13 * H))
     uninterrupted.lease.remote["FIC202"], uninterrupted.lease.valid_until_s["FIC202"] = 0.001, 40 * H
@@ -116,7 +125,7 @@ def test_killed_while_its_clock_runs_it_loses_no_more_than_a_scan(endpoint, conn
 )
 def test_a_checkpoint_that_does_not_fit_is_refused_in_one_sentence(tmp_path, endpoint, arguments, sentence, capsys):
     path = tmp_path / "plant.json"
-    checkpoint.save(path, {"start": START.isoformat(), "batch": Batch(7).memory()})
+    checkpoint.save(path, {"start": START.isoformat(), "batch": Batch(PENICILLIN, 7).memory()})
     assert main(["--endpoint", endpoint, "--checkpoint", str(path), *arguments]) == 2
     assert f"the plant cannot run: {sentence}" in capsys.readouterr().err
 

@@ -11,6 +11,7 @@ from asyncua import Client, ua
 from asyncua.crypto import security_policies
 
 from controller.edge.opcua.certificates import Store, alternative_names
+from controller.processes.penicillin.plant import DESIGN as PENICILLIN
 from plant_sim.server import Options, serve
 from plant_sim.server.security import Security
 
@@ -31,7 +32,7 @@ def certificates(tmp_path_factory) -> Store:
 def served(endpoint: str, security: Security, scenario) -> None:
     async def main() -> None:
         ready = asyncio.Event()
-        task = asyncio.create_task(serve(Options(endpoint=endpoint, security=security), ready))
+        task = asyncio.create_task(serve(Options(PENICILLIN, endpoint=endpoint, security=security), ready))
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED, timeout=60)
         waiting.cancel()
@@ -119,4 +120,4 @@ def test_only_who_knows_the_password_may_log_in(endpoint, certificates, tmp_path
 )
 def test_what_protects_nobody_is_refused_in_one_sentence(endpoint, security, sentence):
     with pytest.raises(ValueError, match=sentence):
-        asyncio.run(serve(Options(endpoint=endpoint, security=security)))
+        asyncio.run(serve(Options(PENICILLIN, endpoint=endpoint, security=security)))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from asyncua import ua
 
-from plant_sim.processes import PENICILLIN
+from controller.processes.penicillin.plant import DESIGN as PENICILLIN
 from plant_sim.server import START
 from plant_sim.tags import tags_of
 

@@ -17,7 +17,7 @@ import pytest
 
 from controller.edge.historian import Historian
 from controller.edge.historian.wire import expand, shrink
-from controller.replay import ReplayFault, replay
+from controller.review.replay import ReplayFault, replay
 from controller.sessions import RELEARNED, STARTED
 
 Change = Callable[[dict[str, Any]], None]

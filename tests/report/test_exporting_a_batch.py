@@ -13,9 +13,9 @@ import pytest
 
 from controller.edge.historian import Historian
 from controller.edge.historian.wire import encode
-from controller.export import Format, about, read, tables, write
-from controller.faults import Fault
+from controller.review.export import Format, about, read, tables, write
 from controller.settings import load
+from controller.support.user_error import UserError
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -57,9 +57,9 @@ def test_a_changed_file_and_a_used_folder_are_refused(recorded: SimpleNamespace,
     with Historian.reader(recorded.path) as history:
         found = {"assays": tables(history, recorded.plant, recorded.batch)["assays"]}
     write(found, tmp_path, "csv", {})
-    with pytest.raises(Fault, match="is not empty"):
+    with pytest.raises(UserError, match="is not empty"):
         write(found, tmp_path, "csv", {})
     changed = (tmp_path / "assays.csv").read_text().replace("biomass", "biomoss")
     (tmp_path / "assays.csv").write_text(changed)
-    with pytest.raises(Fault, match=r"assays\.csv is missing or not what was exported"):
+    with pytest.raises(UserError, match=r"assays\.csv is missing or not what was exported"):
         read(tmp_path)

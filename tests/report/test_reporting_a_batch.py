@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from controller.batch_content import content
 from controller.edge.historian import Historian
-from controller.faults import Fault
+from controller.review.report import content
 from controller.settings import load
+from controller.support.user_error import UserError
 from hmi import batch_report
 
 TITLES = (
@@ -81,7 +81,7 @@ def test_words_from_outside_are_never_markup(gathered: dict[str, Any]) -> None:
 
 
 def test_an_unknown_batch_is_refused_in_a_sentence(recorded: SimpleNamespace) -> None:
-    with Historian.reader(recorded.path) as history, pytest.raises(Fault, match=r"no decision of batch 'B9'"):
+    with Historian.reader(recorded.path) as history, pytest.raises(UserError, match=r"no decision of batch 'B9'"):
         content(history, load(recorded.config), "B9")
 
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.envelope import Bound
-from controller.records import Abstention, Command, Move, Verdict
-from controller.safety import admit
+from controller.loop.envelope import Bound
+from controller.loop.records import Abstention, Command, Move, Verdict
+from controller.loop.safety import admit
 from twin.records import Band, Forecast
 from twin.signals import Quality
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from controller.envelope import Interlock
-from controller.records import Command, Move, Verdict
-from controller.safety import admit, held, largest_step, missing_evidence, tripped, within_allowance
+from controller.loop.envelope import Interlock
+from controller.loop.records import Command, Move, Verdict
+from controller.loop.safety import admit, held, largest_step, missing_evidence, tripped, within_allowance
 from twin.records import Band
 from twin.signals import Quality
 

@@ -11,7 +11,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +20,7 @@ import pytest
 import tomli_w
 from asyncua import Client, ua
 
-from controller.settings import default_config
+from controller.processes import find
 
 NEUROTWIN = [sys.executable, "-m", "controller.cli"]
 
@@ -40,7 +39,7 @@ class House:
         self.config = folder / "penicillin.toml"
         self.historian = folder / "historian.sqlite"
         self.processes: list[subprocess.Popen[str]] = []
-        self.content: dict[str, Any] = tomllib.loads(default_config("penicillin").read_text())
+        self.content: dict[str, Any] = find("penicillin").content()
         self.endpoint = f"opc.tcp://127.0.0.1:{free_port()}/neurotwin"
         self.content["connection"]["endpoint"] = self.endpoint
         self.content["historian"] = {"path": str(self.historian)}

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 
-from controller.rehearsal import free_port
+from controller.demo.child_plant import free_port
 
 CHOOSE = "import sys; from controller.rehearsal import free_port; print(free_port(int(sys.argv[1])))"
 

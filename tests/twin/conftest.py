@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from controller.processes.penicillin.model import MODEL
+from controller.processes.penicillin.plant import DESIGN as PENICILLIN
 from plant_sim.batch import Batch
 from twin.engine import TwinEngine
 from twin.integrate import simulate
 from twin.model import numeric, parameter_values
-from twin.models.penicillin import MODEL
 from twin.signals import Assay, Plant, Quality, Reading, Role, Snapshot, Variable
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -119,7 +120,7 @@ def own_batch(seed: int) -> Record:
 @functools.cache
 def plant_batch(seed: int) -> Record:
     """A batch of the simulated plant; its truth is for the judge alone."""
-    batch, known, snapshots, truth = Batch(seed), {}, [], []
+    batch, known, snapshots, truth = Batch(PENICILLIN, seed), {}, [], []
     for _ in range(int(230 / SCAN_H) + 1):
         hours = batch.elapsed_s / 3600
         assays = []

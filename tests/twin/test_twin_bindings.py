@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-import pkgutil
 from dataclasses import replace
 
 import casadi
 import numpy as np
 import pytest
 
-import twin.models
+from controller.processes import find, shipped
+from controller.processes.penicillin.model import MODEL
 from twin import elementary
 from twin.model import Model, compiled, numeric, parameter_values, symbolic
-from twin.models.penicillin import MODEL
 
 FREE_NAMES = ("exp", "log", "sqrt", "tanh", "fmax")
 
 
 def _models() -> list[Model]:
-    modules = (importlib.import_module(f"twin.models.{m.name}") for m in pkgutil.iter_modules(twin.models.__path__))
-    return [value for module in modules for value in vars(module).values() if isinstance(value, Model)]
+    return [find(name).model() for name in shipped()]
 
 
 def test_there_are_models_to_hold_equal():

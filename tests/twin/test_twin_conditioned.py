@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from controller.processes.penicillin.model import MODEL
 from twin.conditioned import conditioned, observed, supports
 from twin.correction import activities, none
-from twin.models.penicillin import MODEL
 from twin.records import Correction, Population
 
 NAMES = tuple(m.name for m in MODEL.multipliers)

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from controller.processes.penicillin.model import MODEL
 from twin.estimate import Filter, Tuning, assimilate, start
-from twin.models.penicillin import MODEL
 from twin.signals import Assay, Quality, Snapshot
 
 INPUTS = {

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from controller.processes import find
+from controller.processes.penicillin.model import MODEL
 from twin.correction import none
 from twin.engine import TwinEngine
 from twin.forecast import Outlook, forecast, objectives
 from twin.model import Input, Model, Multiplier, Output, Parameter, State
-from twin.models.penicillin import FEED_LATCH, MODEL
 from twin.records import Correction, Estimate, Plan, Population, Step
 from twin.signals import Variable
 
@@ -26,6 +27,9 @@ FADE = none([m.name for m in MODEL.multipliers])
 def fed(engine, kit):
     """Sixty hours into a batch."""
     return kit.followed(engine, kit.own_batch(1), until_h=60.0)[-1].now
+
+
+FEED_LATCH = find("penicillin").latch
 
 
 def _plan(estimate, hours=120.0, latch=None, **inputs):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from controller.processes.penicillin.model import MODEL
 from twin.integrate import pack, simulate, unpack
 from twin.model import numeric, parameter_values
-from twin.models.penicillin import MODEL
 
 X0 = np.array([s.initial for s in MODEL.states])
 NAMES = [s.name for s in MODEL.states]

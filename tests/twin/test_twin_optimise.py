@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from controller.processes.penicillin.model import MODEL
 from twin.collocation import Control, Problem
 from twin.model import Input, Model, Multiplier, Output, Parameter, State
-from twin.models.penicillin import MODEL
 from twin.optimise import Optimiser, Optimum, Start, later
 
 BANGA = "Banga et al. 2005"

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from controller.alarm_records import AlarmBook, AlarmRecord, AlarmState, Priority
-from controller.alarms import Definition, figures
-from controller.edge.gateway.asked import TheSource
+from controller.edge.gateway.dependencies import TheSource
 from controller.edge.gateway.intents import REPLIES, Asked, OutcomeView, Remark, TheDocket, put
 from controller.edge.gateway.views import Number, View
+from controller.loop.alarm_records import AlarmBook, AlarmRecord, AlarmState, Priority
+from controller.loop.alarms import Definition, figures
 
 Action = Literal["ack", "reset", "shelve", "unshelve", "out_of_service", "in_service"]
 router = APIRouter(prefix="/api/v1")

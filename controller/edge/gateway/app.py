@@ -10,15 +10,16 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 
-from controller.edge.gateway import alarm_routes, batch_routes, intents, looking, sessions
+from controller.edge.gateway import alarm_routes, batch_routes, intents, sessions
+from controller.edge.gateway import what_if_routes as looking
 from controller.edge.gateway.access import Access
-from controller.edge.gateway.asked import TheSource
+from controller.edge.gateway.dependencies import TheSource
 from controller.edge.gateway.guard import Guard
 from controller.edge.gateway.handbook import handbook
 from controller.edge.gateway.intents import Docket
 from controller.edge.gateway.source import AssayView, EventView, GapView, PlantView, Source, StatusView, TrendView
 from controller.edge.gateway.views import DecisionView, ForecastView, Number, View, decision_view, forecast_view
-from controller.records import Mode
+from controller.loop.records import Mode
 
 KEEP_ALIVE_S = 5.0  # wall seconds between comments on a quiet stream, so that a dead peer is noticed (design)
 MISSED_SCANS = 3.0  # scan periods without a scan after which the loop counts as degraded (design)

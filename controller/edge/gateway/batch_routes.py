@@ -8,12 +8,12 @@ from typing import Annotated, Literal, get_args
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, Field
 
-from controller.batch import MOVES, Recipe, phase_hours, volume_l
-from controller.batch_records import BatchState, Sample
-from controller.edge.gateway.asked import TheSource
+from controller.edge.gateway.dependencies import TheSource
 from controller.edge.gateway.intents import REPLIES, Asked, Name, OutcomeView, Remark, Sentence, TheDocket, put
 from controller.edge.gateway.views import Number, View
-from controller.records import BATCH_KINDS, Decision
+from controller.loop.batch import MOVES, Recipe, phase_hours, volume_l
+from controller.loop.batch_records import BatchState, Sample
+from controller.loop.records import BATCH_KINDS, Decision
 from twin.signals import Assay
 
 Action = Literal["start", "hold", "restart", "stop", "abort", "reset"]

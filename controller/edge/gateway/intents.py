@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from controller.edge.gateway.asked import TheSource
+from controller.edge.gateway.dependencies import TheSource
 from controller.edge.gateway.source import Source
 from controller.edge.gateway.views import View
-from controller.records import Intent, Mode, Ruling
+from controller.loop.records import Intent, Mode, Ruling
 
 ANSWER_WITHIN_S = 4.0  # wall seconds a request waits for its ruling before it is told "queued" (design)
 INTENTS_KEPT = 200  # outcomes that can still be asked for (design)

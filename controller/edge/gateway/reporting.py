@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from controller.alarms import AlarmRules, Definition
-from controller.batch import Recipe
-from controller.by_hand import Considered
 from controller.edge.advice import Followed, Past, followed
 from controller.edge.gateway.source import Bucket
 from controller.edge.gateway.system import parts_of
 from controller.edge.historian.history import History
 from controller.edge.reports import Reports
 from controller.edge.runner import Runner
-from controller.records import Decision, Intent, Ledger, Ruling
+from controller.loop.alarms import AlarmRules, Definition
+from controller.loop.batch import Recipe
+from controller.loop.records import Decision, Intent, Ledger, Ruling
+from controller.loop.what_if import Considered
 from twin.model import Model
 from twin.records import Step
 from twin.signals import Assay

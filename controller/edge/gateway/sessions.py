@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from controller.edge.gateway.access import Access, Refused
-from controller.edge.gateway.asked import ThePerson
+from controller.edge.gateway.dependencies import ThePerson
 from controller.edge.gateway.views import View
 from controller.edge.users import Role
 

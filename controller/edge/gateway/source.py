@@ -8,12 +8,12 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from controller.alarms import AlarmRules, Definition
-from controller.batch import Recipe
-from controller.by_hand import Considered
 from controller.edge.advice import Followed, Past
 from controller.edge.gateway.views import Number, QualityName, SuggestionView, View
-from controller.records import Decision, Intent, Mode, Ruling
+from controller.loop.alarms import AlarmRules, Definition
+from controller.loop.batch import Recipe
+from controller.loop.records import Decision, Intent, Mode, Ruling
+from controller.loop.what_if import Considered
 from twin.records import Step
 from twin.signals import Assay, Role
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from controller.records import Abstention, Decision, Mode, Ruling, Suggestion
+from controller.loop.records import Abstention, Decision, Mode, Ruling, Suggestion
 from twin.records import Forecast, Step
 from twin.signals import Quality, Reading
 

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from controller.chain import FIRST, digest
+from controller.support.hash_chain import FIRST, digest
 
 TABLES = """
 CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, plant TEXT NOT NULL, batch TEXT NOT NULL,

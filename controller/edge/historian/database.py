@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from controller.edge.historian import schema
-from controller.faults import Fault
+from controller.support.user_error import UserError
 
 BUSY_S = 5.0  # how long a writer waits for the other one (recorder and forwarder share the file)
 
@@ -30,7 +30,7 @@ _MENDS = {  # by SQLite's primary result code
 }
 
 
-class HistorianFault(Fault):
+class HistorianFault(UserError):
     """The historian's file cannot be used: which one, why, and what mends it."""
 
     def __init__(self, path: Path, problem: str, mend: str) -> None:

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from controller.alarm_records import AlarmState
-from controller.records import Decision
+from controller.loop.alarm_records import AlarmState
+from controller.loop.records import Decision
 from twin.correction import activities
 from twin.records import Forecast
 from twin.signals import Assay

@@ -27,7 +27,7 @@ from controller.edge.historian.ledger import GAPS, Gap, gap_of
 from controller.edge.historian.times import from_us, to_ms, to_us
 from controller.edge.historian.trends import Bucket
 from controller.edge.historian.wire import decode, decode_as, decode_snapshot, expand
-from controller.records import Decision
+from controller.loop.records import Decision
 from controller.sessions import Session
 from twin.records import Forecast
 from twin.signals import Assay, Quality, Snapshot

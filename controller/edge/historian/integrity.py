@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from controller.chain import FIRST
 from controller.edge.historian import archive, archiving, chain, marks, rollups, scans, schema
 from controller.edge.historian import cells as make
 from controller.edge.historian.archive import DAY_MS
 from controller.edge.historian.rollups import HOUR_MS, MINUTE_MS
 from controller.edge.historian.scans import Layout
+from controller.support.hash_chain import FIRST
 
 NEVER_SHORTENED = ("audit", "decision", "event", "link", "session")  # their counters are those of their last rows
 FAR_MS = 2**60

@@ -15,7 +15,7 @@ from itertools import groupby
 from controller.edge.historian import explained
 from controller.edge.historian.series import Sample
 from controller.edge.historian.times import to_us
-from controller.records import Abstention, Decision, Suggestion
+from controller.loop.records import Abstention, Decision, Suggestion
 from twin.signals import Assay
 
 Fields = Mapping[str, float | int | str | None]

@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from controller.records import Decision, Insight
+from controller.loop.records import Decision, Insight
 from twin.records import Estimate
 from twin.signals import Quality
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from controller.records import Decision
+from controller.loop.records import Decision
 from twin.signals import Snapshot
 
 Record = TypeVar("Record")

@@ -31,7 +31,7 @@ from controller.edge.historian.scans import Layout
 from controller.edge.historian.series import Sample, samples
 from controller.edge.historian.times import to_us
 from controller.edge.historian.wire import encode, shrink
-from controller.records import Decision
+from controller.loop.records import Decision
 from controller.sessions import Session
 from twin.records import Forecast
 from twin.signals import Assay, Reading

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from urllib3.exceptions import HTTPError
 
 from controller.edge.influx.sender import Kind, Server, Wire
-from controller.faults import Fault
+from controller.support.user_error import UserError
 
 TIMEOUT_S = 10.0
 DAY_S = 86_400
@@ -38,14 +38,14 @@ class Setup:
         self._retention_s = round(retention_days * DAY_S)
 
     def run(self) -> tuple[Server, list[Piece]]:
-        """Who answers, and what was done there; a Fault when it cannot be."""
+        """Who answers, and what was done there; a UserError when it cannot be."""
         try:
             server = self._wire.server()
             if server.kind is Kind.VICTORIA:
                 return server, [Piece("retention", "VictoriaMetrics takes it from its own -retentionPeriod")]
             return server, list(self._version_2() if server.kind is Kind.V2 else self._version_1())
         except (HTTPError, OSError) as error:
-            raise Fault(
+            raise UserError(
                 f"{self._wire.address} does not answer ({self._wire.safe(error)}); start it or mend url"
             ) from None
         finally:
@@ -74,7 +74,9 @@ class Setup:
         if not self._dry:
             now = {row["name"]: _seconds(row["duration"]) for row in self._policies(database) or ()}
             if now.get(name) != self._retention_s:
-                raise Fault(f"{self._wire.address} keeps another retention of {database}/{name} than it was asked for")
+                raise UserError(
+                    f"{self._wire.address} keeps another retention of {database}/{name} than it was asked for"
+                )
 
     def _policies(self, database: str) -> list[dict[str, Any]] | None:
         """The retention policies of a database; None when there is none of that name."""
@@ -88,7 +90,7 @@ class Setup:
         found = self._json("POST", "/query", {}, urlencode({"q": query}).encode(), form)
         [result] = found["results"]
         if "error" in result:
-            raise Fault(f"{self._wire.address} refuses {query!r} ({self._wire.safe(result['error'])})")
+            raise UserError(f"{self._wire.address} refuses {query!r} ({self._wire.safe(result['error'])})")
         series = result.get("series", [{"columns": [], "values": []}])[0]
         return [dict(zip(series["columns"], row, strict=True)) for row in series.get("values", [])]
 
@@ -96,7 +98,7 @@ class Setup:
 
     def _version_2(self) -> Iterator[Piece]:
         if not self._org:
-            raise Fault("[influx] org is missing; InfluxDB 2 keeps buckets by organisation")
+            raise UserError("[influx] org is missing; InfluxDB 2 keeps buckets by organisation")
         bucket = self._find_bucket()
         rules = [{"type": "expire", "everySeconds": self._retention_s}] if self._retention_s else []
         made = bucket or {}
@@ -159,9 +161,9 @@ class Setup:
         if status in missing:
             return {}
         if status in (401, 403):
-            raise Fault(f"{self._wire.address} does not allow it ({status}); give a token that may make buckets")
+            raise UserError(f"{self._wire.address} does not allow it ({status}); give a token that may make buckets")
         if status >= 300:
-            raise Fault(f"{self._wire.address} answered {status} at {place} ({self._wire.safe(answer)})")
+            raise UserError(f"{self._wire.address} answered {status} at {place} ({self._wire.safe(answer)})")
         found: dict[str, Any] = json.loads(answer) if answer.strip() else {}
         return found
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from controller.faults import Fault
+from controller.support.user_error import UserError
 
 KEY_BITS = 2048  # what all three policies accept (Part 7)
 VALID_DAYS = 5 * 365  # design: a plant is not stopped every year for a certificate
@@ -61,9 +61,11 @@ class Store:
         return self.folder / "own" / "controller.pem"
 
     def create(self, hosts: tuple[str, ...] = (), days: int = VALID_DAYS, renew: bool = False) -> Entry:
-        """A new key and self-signed certificate for this machine; Fault when there is one that `renew` may not undo."""
+        """A new key and self-signed certificate for this machine; UserError where one stands and may not be renewed."""
         if self.own_certificate.exists() and not renew:
-            raise Fault(f"{self.own_certificate} exists already; give --renew to replace it, and trust it anew there")
+            raise UserError(
+                f"{self.own_certificate} exists already; give --renew to replace it, and trust it anew there"
+            )
         names = tuple(dict.fromkeys((socket.gethostname(), *hosts)))
         key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
         certificate = _self_signed(key, application_uri_of(names[0]), names, days)
@@ -72,9 +74,9 @@ class Store:
         return Entry(self.own_certificate, certificate)
 
     def own(self) -> Entry:
-        """Our certificate; Fault says how to make one."""
+        """Our certificate; UserError says how to make one."""
         if not (self.own_certificate.is_file() and self.own_key.is_file()):
-            raise Fault(f"{self.own_certificate} does not exist; make it with `neurotwin certs create CONFIG`")
+            raise UserError(f"{self.own_certificate} does not exist; make it with `neurotwin certs create CONFIG`")
         return Entry(self.own_certificate, read(self.own_certificate))
 
     def entries(self, place: str) -> list[Entry]:
@@ -102,7 +104,7 @@ class Store:
         found = [e for e in self.entries(origin) if wanted and e.thumbprint.startswith(wanted)]
         if len({e.thumbprint for e in found}) != 1:
             problem = "more than one certificate" if found else "no certificate"
-            raise Fault(
+            raise UserError(
                 f"{problem} in {self.folder / origin} begins with {what!r}; `neurotwin certs list CONFIG` shows them"
             )
         moved = self._put(target, found[0].certificate)
@@ -118,13 +120,13 @@ class Store:
 
 
 def read(path: Path) -> x509.Certificate:
-    """The certificate in this file, DER or PEM; Fault names the file when there is none."""
+    """The certificate in this file, DER or PEM; UserError names the file when there is none."""
     try:
         content = path.read_bytes()
         pem = content.lstrip().startswith(b"-----BEGIN")
         return x509.load_pem_x509_certificate(content) if pem else x509.load_der_x509_certificate(content)
     except (OSError, ValueError) as fault:
-        raise Fault(f"{path} cannot be read as a certificate ({fault}); give a DER or PEM file") from None
+        raise UserError(f"{path} cannot be read as a certificate ({fault}); give a DER or PEM file") from None
 
 
 def first_of_chain(der: bytes) -> x509.Certificate:

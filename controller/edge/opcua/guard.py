@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.records import Move
+from controller.loop.records import Move
 from controller.settings import Settings
 from controller.tables import VariableTable
 

@@ -20,7 +20,7 @@ from controller.edge.opcua.lookup import raw, utc
 from controller.edge.opcua.rivals import Heartbeat
 from controller.edge.opcua.scanning import Raw, Scan, Scanner, number_in
 from controller.edge.opcua.tags import PlantLost, PlantMismatch, tags_of
-from controller.records import Move
+from controller.loop.records import Move
 from controller.settings import Settings
 from twin.signals import Reading, Role
 

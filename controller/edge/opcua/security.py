@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from controller.edge.opcua.certificates import Store, alternative_names, first_of_chain, thumbprint, untrusted
 from controller.edge.opcua.tags import PlantLost, PlantMismatch
-from controller.faults import Fault
+from controller.support.user_error import UserError
 from controller.tables import ConnectionTable
 
 POLICIES: dict[str, type[security_policies.SecurityPolicy]] = {
@@ -55,7 +55,7 @@ async def _secure_channel(client: Client, at: ConnectionTable) -> None:
     store = Store(at.certificates)
     try:
         own = store.own()
-    except Fault as fault:
+    except UserError as fault:
         raise PlantMismatch(str(fault)) from None
     client.application_uri = alternative_names(own.certificate)[0]
     endpoints = await client.connect_and_get_server_endpoints()

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from controller.faults import Fault
 from controller.settings import Settings
+from controller.support.user_error import UserError
 
 
-class PlantLost(Fault):
+class PlantLost(UserError):
     """The plant does not answer; the text says which one and why."""
 
 
-class PlantMismatch(Fault):
+class PlantMismatch(UserError):
     """The plant is not the one that is configured; the text names the tag and the key to mend."""
 
 

@@ -1,0 +1,1 @@
+"""The demonstration: a simulated plant, its controller and the console together."""

@@ -1,5 +1,0 @@
-"""The Fault: an expected failure whose text is one sentence for the person who can mend it."""
-
-
-class Fault(Exception):
-    """Something a person can mend; the text names the file, the tag or the setting, and what to do."""

@@ -1,0 +1,10 @@
+"""Alarms after ISA-18.2: when a matter is announced, how it is answered, put away and over, and how busy it all is.
+
+Pure: what is known comes in as a Sight, and the book of alarms goes in and comes out.
+"""
+
+from controller.loop.alarms.book import judged, watch
+from controller.loop.alarms.definition import AlarmRules, Definition, Kind, Sight
+from controller.loop.alarms.figures import figures
+
+__all__ = ["AlarmRules", "Definition", "Kind", "Sight", "figures", "judged", "watch"]

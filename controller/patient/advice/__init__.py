@@ -1,0 +1,1 @@
+"""Advice on an SSRI: constraints, guidelines, reviews and the stability score."""

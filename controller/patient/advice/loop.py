@@ -1,0 +1,223 @@
+"""PharmacoLoop for a patient: a registered review, its reason and its predicted effect. Advice only, nothing written.
+
+Research use only. Not a medical device. A review is registered when the stability score triggers, and the first rule
+that fits and passes every gate speaks; red flags wait for no trigger.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from statistics import NormalDist, fmean, quantiles
+from typing import Protocol
+
+from controller.loop.records import Abstention, Effect, Insight, Situation, Suggestion
+from controller.patient.advice.case import Advice, Picture, Treatment
+from controller.patient.advice.constraints import ABOUT_DOSE, PLATEAU, RELEVANT_GAIN
+from controller.patient.advice.reviews import expected_mg, first_passing, red_flag, silence
+from controller.patient.model import MOOD_GAIN, RESPONSE, concentration_ng_per_ml
+from twin.records import Correction, Estimate, Forecast, Plan, Step
+
+DISCLAIMER = "Research use only. Advisory. Not a medical device. Never act on it without a clinician."
+
+HORIZON = timedelta(days=7)  # of every forecast; the shortest time after which a dose may be judged
+SAMPLING = timedelta(hours=6)
+NORMAL_80 = 1.2816  # half the central 80 % interval of a unit normal
+
+
+class Forecaster(Protocol):
+    """What the loop asks of the TwinEngine."""
+
+    def forecast(self, estimate: Estimate, correction: Correction, plan: Plan) -> Forecast:
+        """The ensemble's future under a plan."""
+        ...
+
+
+class Pending:
+    """The proposal of a dose or a replacement that nobody has answered, until it expires."""
+
+    def __init__(self) -> None:
+        self._proposal: Suggestion | None = None
+
+    def put(self, suggestion: Suggestion) -> None:
+        """Take note of a proposal, when it is one of those of which there may be only one."""
+        if suggestion.kind in ABOUT_DOSE:
+            self._proposal = suggestion
+
+    def at(self, situation: Situation, now: datetime) -> str:
+        """The id of what is still open, or nothing."""
+        known = self._proposal
+        if known is None or now >= known.expires_at or any(i.suggestion == known.id for i in situation.intents):
+            self._proposal = None
+            return ""
+        return known.id if known.made_at < now else ""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientLoop:
+    """Reviews for one patient. `engine` shows each dose with and without."""
+
+    treatment: Treatment
+    engine: Forecaster
+    pending: Pending = field(default_factory=Pending)
+
+    def hold(self, estimate: Estimate, situation: Situation) -> Plan:
+        """The doses go on as prescribed."""
+        return self._plan(estimate, self.treatment.dose_mg)
+
+    def propose(
+        self, estimate: Estimate, insight: Insight, baseline: Forecast, situation: Situation
+    ) -> Suggestion | Abstention:
+        """The review that this sample calls for, or why there is none."""
+        active = self.pending.at(situation, estimate.time)
+        picture = _picture(estimate, insight, baseline, self.treatment, active)
+        urgent = red_flag(picture)
+        if urgent is not None:
+            return self._suggestion(picture, urgent, baseline.plan, None, None, ())
+        quiet = silence(picture)
+        if quiet:
+            return Abstention(estimate.time, quiet)
+        advice, blocked = first_passing(picture)
+        plan, effect, confidence = self._with_and_without(estimate, insight, baseline, picture, advice)
+        suggestion = self._suggestion(picture, advice, plan, effect, confidence, blocked)
+        self.pending.put(suggestion)
+        return suggestion
+
+    def _with_and_without(
+        self, estimate: Estimate, insight: Insight, baseline: Forecast, picture: Picture, advice: Advice
+    ) -> tuple[Plan, Effect | None, float | None]:
+        """The plan that the advice means, what it changes, and how probably that is more than the least that counts.
+
+        Advice that changes neither dose nor drug has no effect of its own: its confidence is that of carrying on.
+        """
+        if advice.kind == "dose" and advice.dose_mg is not None:
+            changed = self.engine.forecast(estimate, insight.correction, self._plan(estimate, advice.dose_mg))
+            return changed.plan, *_effect(baseline, changed, picture)
+        if advice.kind == "adherence":
+            taken = picture.findings["dose_mg_48h"] / expected_mg(picture) * self.treatment.dose_mg
+            without = self.engine.forecast(estimate, insight.correction, self._plan(estimate, taken))
+            return baseline.plan, *_effect(without, baseline, picture)
+        if advice.kind == "replacement":
+            return baseline.plan, *_other_drug(baseline, picture)
+        return baseline.plan, None, _improves(baseline)
+
+    def _suggestion(
+        self,
+        picture: Picture,
+        advice: Advice,
+        plan: Plan,
+        effect: Effect | None,
+        confidence: float | None,
+        blocked: tuple[str, ...],
+    ) -> Suggestion:
+        return Suggestion(
+            id=f"{advice.kind}-{picture.now:%Y%m%dT%H%M}",
+            made_at=picture.now,
+            expires_at=picture.now + advice.valid,
+            kind=advice.kind,
+            moves=(),  # nothing is ever written for a patient
+            plan=plan,
+            reason=advice.reason + _told(effect),
+            effect=effect,
+            bounded_by=blocked,
+            evidence=advice.evidence,
+            confidence=confidence,
+            alternatives=advice.alternatives,
+            disclaimer=DISCLAIMER,
+        )
+
+    def _plan(self, estimate: Estimate, dose_mg: float) -> Plan:
+        """Every dose of the horizon at its hour; what was just swallowed stays what it is.
+
+        A dose is swallowed once, when its step begins, so none is needed between two doses.
+        """
+        now, start, every = estimate.time, self.treatment.started_at, self.treatment.every
+        steps = [Step(now, {"dose_mg": estimate.inputs.get("dose_mg", 0.0)})]
+        if start is not None:
+            passed = math.floor((now + SAMPLING / 2 - start) / every)
+            time = start + max(0, passed + 1) * every
+            while time < now + HORIZON:
+                steps.append(Step(time, {"dose_mg": dose_mg}))
+                time += every
+        return Plan(tuple(steps), now + HORIZON)
+
+
+def _picture(estimate: Estimate, insight: Insight, baseline: Forecast, treatment: Treatment, active: str) -> Picture:
+    now, pk, day_h = estimate.time, treatment.pk, timedelta(hours=24)
+    central = baseline.bands["level"].median
+    soon, late = now + day_h, baseline.plan.end - day_h
+    day = [x for t, x in zip(baseline.times, central, strict=True) if t < soon]
+    last = [x for t, x in zip(baseline.times, central, strict=True) if t >= late]
+    present = concentration_ng_per_ml(estimate, pk)
+    predicted, settled = fmean(day), fmean(last[1:] or last)
+    log_response = estimate.log_multipliers[estimate.multiplier_names.index("response")]
+    return Picture(
+        now=now,
+        treatment=treatment,
+        days=-1.0 if treatment.started_at is None else (now - treatment.started_at) / timedelta(days=1),
+        stability=insight.stability,
+        findings=insight.components,
+        concentration=present,
+        predicted=predicted,
+        occupancy=treatment.drug.occupancy(predicted),
+        settled=treatment.drug.occupancy(settled),
+        activation=max(0.0, treatment.drug.occupancy(present) - estimate["tolerance"]),
+        stress=baseline.bands["stress"].median[0],
+        response=math.exp(log_response),
+        log_sds=(estimate.sd("response"), estimate.sd("log_clearance")),
+        novelty=insight.novelty,
+        active=active,
+    )
+
+
+def _told(effect: Effect | None) -> str:
+    if effect is None:
+        return ""
+    return (
+        f" Predicted: {effect.gain:+.2f} {effect.unit} of {effect.quantity}"
+        f" (80 %: {effect.gain_low:+.2f} to {effect.gain_high:+.2f})."
+    )
+
+
+def _effect(without: Forecast, with_: Forecast, picture: Picture) -> tuple[Effect, float]:
+    """Mood at the end of the horizon, from the paired ensembles; and the probability that the gain counts.
+
+    The interval is that of the benefit, widened by the whole interval of the response: rather too wide than too narrow.
+    """
+    risen = [b - a for a, b in zip(without.objective, with_.objective, strict=True)]
+    gains = [MOOD_GAIN * picture.response * r for r in risen]
+    tenths = quantiles(gains, n=10, method="inclusive")
+    spread = math.exp(NORMAL_80 * picture.log_sds[0])
+    ends = [end * factor for end in (tenths[0], tenths[8]) for factor in (spread, 1 / spread)]
+    baseline = without.bands["mood"].median[-1]
+    effect = Effect("mood in 7 days", "points", baseline, baseline + tenths[4], tenths[4], min(ends), max(ends))
+    return effect, fmean(_exceeds(MOOD_GAIN * r, picture.response, picture.log_sds[0]) for r in risen)
+
+
+def _other_drug(baseline: Forecast, picture: Picture) -> tuple[Effect, float]:
+    """Mood once the benefit of a drug of which nothing is known has followed, against going on with this one.
+
+    Of the new drug the response is the prior's, at the occupancy that its usual dose gives.
+    """
+    without = picture.response * picture.occupancy
+    sd = RESPONSE.initial_sd
+    low, middle, high = (MOOD_GAIN * (math.exp(z * sd) * PLATEAU - without) for z in (-NORMAL_80, 0.0, NORMAL_80))
+    start = baseline.bands["mood"].median[-1]
+    effect = Effect("mood in the long run", "points", start, start + middle, middle, low, high)
+    needed = (RELEVANT_GAIN / MOOD_GAIN + without) / PLATEAU
+    return effect, NormalDist().cdf(-math.log(needed) / sd)
+
+
+def _exceeds(gain_per_response: float, response: float, log_sd: float) -> float:
+    """The probability that a gain proportional to a log-normal response is more than the least that counts."""
+    if gain_per_response <= 0.0:
+        return 0.0
+    return NormalDist().cdf(math.log(gain_per_response * response / RELEVANT_GAIN) / max(log_sd, 1e-9))
+
+
+def _improves(baseline: Forecast) -> float:
+    """The probability that mood rises by what counts within the horizon, as prescribed."""
+    mood = baseline.bands["mood"]
+    sd = (mood.high80[-1] - mood.low80[-1]) / (2 * NORMAL_80)
+    return NormalDist().cdf((mood.median[-1] - mood.median[0] - RELEVANT_GAIN) / max(sd, 1e-9))

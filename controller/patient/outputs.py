@@ -1,0 +1,119 @@
+"""What a patient's run leaves behind as plain data: the scenario with what else the files held, and the versions.
+
+The figure, the table, the report and the FHIR bundle are all made of this content.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from controller.patient import audit as patient_audit
+from controller.patient.advice.case import Treatment
+from controller.patient.data import fhir_out
+from controller.patient.data.channels import BY_NAME, EXTRAS
+from controller.patient.data.samples import PatientFileFault, Prescribed, Recording, Sample, gaps
+from controller.patient.pharmacology.drugs import DRUGS
+from controller.patient.pharmacology.pharmacokinetics import Person
+from controller.patient.scenario import START, Scenario, treatment_of
+
+SIMULATED = "The first ten samples of most arms are Table 1 of Nozari 2025; all others are generated, not observed."
+
+
+def recorded(scenario: Scenario) -> Recording:
+    """The scenario's own rows as a recording, for a patient who came from no file."""
+    rows = tuple(Sample(i.time_h, i.stress, i.sleep, i.mood, i.dose_mg, i.origin) for i in scenario.intervals)
+    return Recording(rows, prescribed=Prescribed(scenario.treatment.pk.drug), start=START, notes=(SIMULATED,))
+
+
+def treatment_for(recording: Recording, person: Person | None = None) -> Treatment:
+    """The treatment that the files tell of: drug, dose, interval and other drugs; `person` gives what they don't."""
+    plan = recording.prescribed
+    drug = plan.drug if plan is not None else "escitalopram"
+    if drug not in DRUGS:
+        raise PatientFileFault(f"the twin has no pharmacokinetics of {drug}; it has those of {', '.join(DRUGS)}")
+    facts = person or Person()
+    facts = replace(facts, comedication=facts.comedication | set(recording.others))
+    treatment = treatment_of(recording.samples, drug, facts)
+    if plan is None:
+        return treatment
+    every = treatment.every if plan.every_h is None else timedelta(hours=plan.every_h)
+    return replace(treatment, every=every, dose_mg=plan.dose_mg or treatment.dose_mg)
+
+
+def content_of(scenario: Scenario, recording: Recording | None = None, trail: Sequence[str] = ()) -> dict[str, Any]:
+    """The scenario's JSON, and beside it wearables, levels, data quality and versions. `trail` is its audit."""
+    data = recording or recorded(scenario)
+    content = scenario.as_json()
+    for interval, sample in zip(content["intervals"], data.samples, strict=True):
+        interval["extras"] = dict(sample.extras)
+    opened: dict[str, Any] = json.loads(trail[0]) if trail else {}
+    versions = {k: opened[k] for k in ("software", "model", "parameters_sha256", "pharmacokinetics") if k in opened}
+    return content | {
+        "extras": _extras(data.samples),
+        "levels": [{"time_h": level.time_h, "ng_per_ml": level.ng_per_ml} for level in data.levels],
+        "data": {
+            "samples": len(data.samples),
+            "complete": sum(None not in (s.stress, s.sleep, s.mood) for s in data.samples),
+            "missing": gaps(data.samples),
+            "starts": None if data.start is None else data.start.isoformat(),
+            "other_drugs": list(data.others),
+            "notes": list(data.notes),
+        },
+        "versions": versions
+        | {"neurocore": scenario.backend}
+        | ({"audit_rows": len(trail), "audit_head": patient_audit.head(trail)} if trail else {}),
+    }
+
+
+def bundle_of(
+    scenario: Scenario, recording: Recording | None = None, trail: Sequence[str] = (), patient_id: str = ""
+) -> dict[str, Any]:
+    """The FHIR R4 Bundle of the run: inputs, score, and every review with its guidance.
+
+    The dose that a draft proposes stands in the audit: without it there are no drafts.
+    """
+    data = recording or recorded(scenario)
+    about = fhir_out.About(
+        pseudonym=patient_id or patient_audit.pseudonym(scenario),
+        disclaimer=scenario.disclaimer,
+        drug=scenario.treatment.pk.drug,
+        start=data.start or START,
+        every_h=scenario.treatment.every.total_seconds() / 3600.0,
+    )
+    content, doses = scenario.as_json(), _proposed(trail)
+    for review in content["suggestions"]:
+        review["dose_mg"] = doses.get(review["id"])
+    return fhir_out.bundle(about, data, content)
+
+
+def _proposed(trail: Sequence[str]) -> dict[str, float]:
+    """By suggestion, the dose that it arrives at."""
+    rows = [row for row in map(json.loads, trail) if row["kind"] == "suggestion"]
+    return {row["identity"]["id"]: row["decision"]["dose_mg"] for row in rows}
+
+
+def write_bundle(content: dict[str, Any], path: Path) -> None:
+    """The bundle as a file."""
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_audit(trail: Sequence[str], path: Path) -> None:
+    """The audit as a file of JSON lines."""
+    path.write_text("".join(f"{line}\n" for line in trail), encoding="utf-8")
+
+
+def _extras(samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    """Of each further channel that was reported: its unit and what it was."""
+    told = []
+    for name in EXTRAS:
+        values = [s.extras[name] for s in samples if name in s.extras]
+        if values:
+            channel, spread = BY_NAME[name], {"low": min(values), "mean": fmean(values), "high": max(values)}
+            told.append({"name": name, "text": channel.text, "unit": channel.unit, "samples": len(values), **spread})
+    return told

@@ -1,0 +1,1 @@
+"""Pharmacometrics of the drugs: kinetics, studies, population and its evidence."""

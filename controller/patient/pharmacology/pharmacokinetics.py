@@ -1,0 +1,300 @@
+"""Published population pharmacokinetics as records to choose from, and one person's parameters from covariates.
+
+Oral, apparent parameters: CL/F in L/h, V/F in L, ka in 1/h; levels in ng/mL, times in hours. Every record says where
+it is from, what it may be used for, and what of it a person has still to verify against the paper.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.patient.pharmacology.population import Errors, Posterior, individual
+
+Array = NDArray[np.float64]
+
+EXACT = Errors()  # a level without error
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is known of somebody that a covariate may look at; None and "unknown" leave the typical value."""
+
+    age_years: float | None = None
+    weight_kg: float | None = None
+    male: bool | None = None
+    asian: bool | None = None
+    cyp2c19: str = "unknown"  # PM, IM, NM, RM, UM
+    cyp2d6: str = "unknown"
+    comedication: frozenset[str] = frozenset()  # by international name, or "barbiturate"
+
+
+@dataclass(frozen=True, slots=True)
+class Covariate:
+    """How a parameter depends on one fact: `power` (x/centre)^size, `linear` 1 + size (x - centre), `shift` in units.
+
+    `levels` instead gives a factor for each value of the fact.
+    """
+
+    parameter: str  # "clearance_l_per_h" or "volume_l"
+    fact: str  # a field of Person, "dose_mg", or "comedication"
+    form: str = "levels"
+    size: float = 0.0
+    centre: float = 0.0
+    levels: tuple[tuple[str, float], ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pharmacokinetics:
+    """The oral pharmacokinetics of one person on one drug: what the twin integrates."""
+
+    id: str
+    drug: str
+    clearance_l_per_h: float  # CL/F
+    volume_l: float  # V/F of the central compartment
+    absorption_per_h: float  # ka
+    clearance_sd: float  # of log CL: between people, or what is left of it after drug levels
+    source: str
+    volume_sd: float = 0.0
+    absorption_sd: float = 0.0
+    peripheral_l: float = 0.0  # 0: one compartment
+    exchange_l_per_h: float = 0.0  # Q
+    lag_h: float = 0.0
+    metabolite_ratio: float = 0.0  # active metabolite over parent at steady state; 0: none
+    metabolite_half_life_h: float = 0.0
+    dose_power: float = 0.0  # clearance falls with this power of the daily dose
+    errors: Errors = EXACT
+    shrinkage: tuple[float, ...] = ()  # of clearance, volume, absorption, when levels were used
+
+    @property
+    def half_life_h(self) -> float:
+        """Of elimination in the terminal phase; of the sum with its metabolite, the longer one."""
+        rates = _rates(self)
+        return max(math.log(2) / min(rates), self.metabolite_half_life_h)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A published population model: its typical person, the spread between people, and covariates."""
+
+    version: str  # of this record, not of the paper
+    typical: Pharmacokinetics
+    covariates: tuple[Covariate, ...] = ()
+    use: str = ""  # what it must not be used for
+    verify: tuple[str, ...] = ()
+    induction: tuple[float, float] | None = None  # clearance at the first dose over the final one, rate per week
+    enantiomers: tuple[Record, ...] = ()  # of a racemate, each half of the dose
+
+    @property
+    def id(self) -> str:
+        """As the treatment names it."""
+        return self.typical.id
+
+    @property
+    def drug(self) -> str:
+        """Its international name."""
+        return self.typical.drug
+
+
+@dataclass(frozen=True, slots=True)
+class Dose:
+    """A swallowed dose."""
+
+    time_h: float
+    amount_mg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A measured drug level; of the sum with the active metabolite where the record has one."""
+
+    time_h: float
+    ng_per_ml: float
+
+
+def cv(share: float) -> float:
+    """The standard deviation of the logarithm that a coefficient of variation stands for."""
+    return math.sqrt(math.log(1 + share**2))
+
+
+def for_person(
+    record: Record, person: Person, dose_mg: float | None = None, weeks: float = math.inf
+) -> Pharmacokinetics:
+    """The parameters expected of this person after so many weeks on `dose_mg` a day.
+
+    Where a larger study gives the genotype's exposure ratio, it takes the place of the record's own factor, and half
+    the distance between the two (logarithmic) is added to the spread.
+    """
+    if record.enantiomers:
+        return racemate(record.typical, [for_person(half, person, dose_mg, weeks) for half in record.enantiomers])
+    facts: dict[str, float | str | bool | None] = {
+        "age_years": person.age_years,
+        "weight_kg": person.weight_kg,
+        "male": person.male,
+        "asian": person.asian,
+        "cyp2c19": person.cyp2c19,
+        "cyp2d6": person.cyp2d6,
+        "dose_mg": dose_mg,
+    }
+    values = {"clearance_l_per_h": record.typical.clearance_l_per_h, "volume_l": record.typical.volume_l}
+    for c in record.covariates:
+        if c.fact == "comedication":
+            for drug, factor in c.levels:
+                values[c.parameter] *= factor if drug in person.comedication else 1.0
+        elif c.fact != "cyp2c19" or record.drug not in EXPOSURE_RATIO:
+            values[c.parameter] = _applied(c, facts[c.fact], values[c.parameter])
+    factor, extra = _genotype(record, person)
+    values["clearance_l_per_h"] *= factor
+    if record.induction is not None:
+        first, per_week = record.induction
+        values["clearance_l_per_h"] *= 1 - (1 - first) * math.exp(-per_week * weeks)
+    return replace(
+        record.typical,
+        clearance_l_per_h=values["clearance_l_per_h"],
+        volume_l=values["volume_l"],
+        clearance_sd=math.hypot(record.typical.clearance_sd, extra),
+    )
+
+
+def racemate(named: Pharmacokinetics, halves: Sequence[Pharmacokinetics]) -> Pharmacokinetics:
+    """One compartment with the exposure, and the level just after absorption, of the halves together."""
+    exposures = [0.5 / half.clearance_l_per_h for half in halves]
+    shares = [exposure / math.fsum(exposures) for exposure in exposures]
+    spread = math.sqrt(math.fsum((s * h.clearance_sd) ** 2 for s, h in zip(shares, halves, strict=True)))
+    return replace(
+        named,
+        clearance_l_per_h=1 / math.fsum(exposures),
+        volume_l=1 / math.fsum(0.5 / half.volume_l for half in halves),
+        clearance_sd=spread,
+        volume_sd=math.sqrt(math.fsum((s * h.volume_sd) ** 2 for s, h in zip(shares, halves, strict=True))),
+    )
+
+
+def from_levels(pk: Pharmacokinetics, doses: Sequence[Dose], levels: Sequence[Level]) -> Pharmacokinetics:
+    """The most probable parameters given measured levels (Bayesian MAP), with what is then left of the spread."""
+    if not levels:
+        return pk
+    posterior = posterior_of(pk, doses, levels)
+    clearance, volume, absorption = posterior.values
+    return replace(
+        pk,
+        clearance_l_per_h=clearance,
+        volume_l=volume,
+        absorption_per_h=absorption,
+        clearance_sd=posterior.log_sd[0],
+        volume_sd=posterior.log_sd[1],
+        absorption_sd=posterior.log_sd[2],
+        shrinkage=posterior.shrinkage,
+    )
+
+
+def posterior_of(pk: Pharmacokinetics, doses: Sequence[Dose], levels: Sequence[Level]) -> Posterior:
+    """Clearance, volume and absorption given the levels."""
+    times = [level.time_h for level in levels]
+
+    def predict(theta: Array) -> Array:
+        flat = np.exp(theta).reshape(-1, 3)
+        rows = [
+            concentrations(replace(pk, clearance_l_per_h=cl, volume_l=v, absorption_per_h=ka), doses, times)
+            for cl, v, ka in flat.tolist()
+        ]
+        return np.array(rows).reshape(*theta.shape[:-1], len(times))
+
+    typical = (pk.clearance_l_per_h, pk.volume_l, pk.absorption_per_h)
+    spread = (pk.clearance_sd, pk.volume_sd, pk.absorption_sd)
+    return individual(predict, [level.ng_per_ml for level in levels], typical, spread, pk.errors)
+
+
+def exposure_ratio(pk: Pharmacokinetics, dose_mg: float, other_mg: float) -> float:
+    """By how much the mean level changes when the daily dose goes from `dose_mg` to `other_mg`."""
+    return float((other_mg / dose_mg) ** (1 + pk.dose_power))
+
+
+def concentrations(pk: Pharmacokinetics, doses: Sequence[Dose], times_h: Sequence[float]) -> Array:
+    """Levels in ng/mL by superposition of the doses, the active metabolite included.
+
+    One dose gives C(t) = D/V sum over the modes of weight exp(-rate t), absorption being one of the modes.
+    """
+    times = np.array(times_h, dtype=np.float64)
+    total = np.zeros_like(times)
+    weights, rates = _modes(pk)
+    for dose in doses:
+        since = times - dose.time_h - pk.lag_h
+        terms = weights[:, None] * np.exp(-rates[:, None] * np.maximum(since, 0.0))
+        total += np.where(since > 0, dose.amount_mg * terms.sum(axis=0), 0.0)
+    return 1000.0 * total
+
+
+def _rates(pk: Pharmacokinetics) -> tuple[float, ...]:
+    """The elimination modes without absorption, 1/h."""
+    k = pk.clearance_l_per_h / pk.volume_l
+    if not pk.peripheral_l:
+        return (k,)
+    out, back = pk.exchange_l_per_h / pk.volume_l, pk.exchange_l_per_h / pk.peripheral_l
+    total = k + out + back
+    root = math.sqrt(total**2 - 4 * k * back)
+    return ((total + root) / 2, (total - root) / 2)
+
+
+def _modes(pk: Pharmacokinetics) -> tuple[Array, Array]:
+    """Weights (1/L) and rates of all the modes of the level after a dose of 1 mg."""
+    rates = list(_rates(pk))
+    if pk.peripheral_l:
+        back = pk.exchange_l_per_h / pk.peripheral_l
+        fast, slow = rates
+        weights = [(fast - back) / (fast - slow), (back - slow) / (fast - slow)]
+    else:
+        weights = [1.0]
+    weights = [w / pk.volume_l for w in weights]
+    weights, rates = _fed(weights, rates, pk.absorption_per_h)
+    if pk.metabolite_ratio:
+        more, modes = _fed(weights, rates, math.log(2) / pk.metabolite_half_life_h)
+        return np.array([*weights, *(pk.metabolite_ratio * w for w in more)]), np.array([*rates, *modes])
+    return np.array(weights), np.array(rates)
+
+
+def _fed(weights: Sequence[float], rates: Sequence[float], feed: float) -> tuple[list[float], list[float]]:
+    """A sum of exponentials convolved with feed exp(-feed t), which is one mode more."""
+    # Two equal rates would need t exp(-rate t); a millionth beside it the sum is the same to all digits that count.
+    apart = [r if abs(r - feed) > 1e-6 * feed else feed * (1 + 1e-6) for r in rates]
+    shares = [w * feed / (feed - r) for w, r in zip(weights, apart, strict=True)]
+    return [*shares, -math.fsum(shares)], [*apart, feed]
+
+
+def _applied(c: Covariate, fact: float | str | bool | None, value: float) -> float:
+    if fact is None:
+        return value
+    if c.form == "levels":
+        return value * dict(c.levels).get(str(fact), 1.0)
+    x = float(fact)
+    if c.form == "power":
+        return float(value * (x / c.centre) ** c.size)
+    if c.form == "linear":
+        return value * max(1 + c.size * (x - c.centre), 0.1)
+    return max(value + c.size * (x - c.centre), 0.1 * value)
+
+
+def _genotype(record: Record, person: Person) -> tuple[float, float]:
+    """The factor on clearance that CYP2C19 brings, and what is added to the spread for the doubt about it."""
+    ratios = EXPOSURE_RATIO.get(record.drug, {})
+    own = next((dict(c.levels) for c in record.covariates if c.fact == "cyp2c19"), None)
+    if person.cyp2c19 not in ratios:
+        return 1.0, 0.0
+    factor = 1 / ratios[person.cyp2c19]
+    if own is None or person.cyp2c19 not in own:
+        return factor, 0.0
+    return factor, abs(math.log(factor / own[person.cyp2c19])) / 2
+
+
+# Exposure by CYP2C19 over that of a normal metaboliser, from cohorts far larger than the population studies:
+# escitalopram n = 2087 (Am J Psychiatry 2018; PM 3.3, IM 1.6, rapid and ultrarapid 0.9 and 0.8), sertraline
+# n = 1202 (PMC6969041).
+EXPOSURE_RATIO: Mapping[str, Mapping[str, float]] = {
+    "escitalopram": {"PM": 3.3, "IM": 1.6, "RM": 0.9, "UM": 0.8},
+    "sertraline": {"PM": 2.68, "IM": 1.38, "UM": 0.89},
+}

@@ -1,0 +1,1 @@
+"""Review of recorded batches: report, export, replay and the difference between two decisions."""
