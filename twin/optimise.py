@@ -6,7 +6,6 @@ it. A plan whose replay ends elsewhere, or that the solver gave up, is replaced 
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,7 +55,6 @@ class Optimum:
     status: str  # what the solver says
     solved: bool  # and the replay agrees
     iterations: int
-    seconds: float
     raw: tuple[Array, Array, Array] | None = None  # variables and multipliers, to start the next solution from
 
 
@@ -81,13 +79,12 @@ class Optimiser:
         `solved` is False for a plan that is only a fallback: then its controls are those of `last` at these hours, or
         without one those in force.
         """
-        started = time.perf_counter()
         found = self._attempt(start, last) if last is not None and last.raw is not None else None
         if found is None or not found.solved:
             found = self._attempt(start, None)
         if not found.solved:
             found = self._fallback(start, last, found)
-        return replace(found, seconds=time.perf_counter() - started)
+        return found
 
     def replay(self, start: Start, controls: Array, hours: Array, factors: Array | None = None) -> Array:
         """States at `hours` under these controls, by the integrator: (intervals + 1, states)."""
@@ -134,7 +131,6 @@ class Optimiser:
             status=str(said["return_status"]),
             solved=bool(said["return_status"] in SOLVED and agrees and np.isfinite(states).all()),
             iterations=int(said["iter_count"]),
-            seconds=0.0,
             raw=(w, np.array(answer["lam_x"]).ravel(), np.array(answer["lam_g"]).ravel()),
         )
 

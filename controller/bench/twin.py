@@ -130,8 +130,9 @@ def control(states: int) -> dict[str, Any]:
     cold, warm, solved, unsafe = [], [], 0, 0
     for _ in range(states):
         start = _question(optimiser, rng)
+        began = time.perf_counter()
         found = optimiser.solve(start)
-        cold.append(found.seconds)
+        cold.append(time.perf_counter() - began)
         solved += found.solved
         within = (found.controls >= start.low - 1e-9).all() and (found.controls <= start.high + 1e-9).all()
         unsafe += not (within and np.isfinite(found.states).all())
@@ -140,7 +141,9 @@ def control(states: int) -> dict[str, Any]:
             moved = np.array([np.interp(1.0, found.hours, column) for column in found.states.T])
             moved *= 1.0 + 0.01 * rng.standard_normal(len(moved))
             again = _asked(optimiser, moved, start.hours[-1] - 1.0, found.controls[0], start.factors)
-            warm.append(optimiser.solve(again, hour).seconds)
+            began = time.perf_counter()
+            optimiser.solve(again, hour)
+            warm.append(time.perf_counter() - began)
     return {
         "mpc_cold_p50": 1000.0 * float(np.median(cold)),
         "mpc_warm_p50": 1000.0 * float(np.median(warm)),

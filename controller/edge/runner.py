@@ -24,6 +24,7 @@ from controller.edge.historian import Historian
 from controller.edge.opcua import PlantLink, PlantLost, Scan
 from controller.edge.outage_backfill import CatchingUp
 from controller.edge.resuming import assays_seen, left_at
+from controller.edge.stopwatch import Stopwatch
 from controller.loop.mode_ladder import Ladder, demoted
 from controller.loop.records import Decision, Intent, Mode, Ruling, Situation
 from controller.loop.turn import Memory, Parts, turn, what_if
@@ -64,11 +65,11 @@ class Runner:
         historian: Historian,
     ) -> None:
         self.settings = settings
-        self.parts = parts
+        self.counts = Counts()
         self.core = core
+        self.parts = replace(parts, core=Stopwatch(core, self.counts.neurocore_ms))
         self.link = link
         self.historian = historian
-        self.counts = Counts()
         self.scan: Scan | None = None
         self.decision: Decision | None = None
         self.advice = AdviceLog()
@@ -159,7 +160,6 @@ class Runner:
             situation = replace(situation, faults=(*situation.faults, told), conditions=heard)
             decision, memory, state = self._attempt(scan, situation)
         self._memory = memory
-        self.counts.neurocore_ms.append(self.core.last_step_ms)
         self.historian.record(decision, state, audit.of_turn(self.decision, decision))
         self._absences.seen(decision)
         return decision
@@ -176,7 +176,7 @@ class Runner:
         self.core = self._rebuild_core()
         if state is not None:
             self.core.restore(state)
-        self.parts = replace(self.parts, core=self.core)
+        self.parts = replace(self.parts, core=Stopwatch(self.core, self.counts.neurocore_ms))
 
     async def _next_scan(self) -> Scan:
         """The next snapshot that is a scan period newer than the last; a lost link is announced once and awaited."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -94,11 +93,9 @@ class NeuroCore:
         self._error: rates.Integers = np.zeros(len(learner.names), dtype=np.int64)
         self._smoothed = np.asarray(backend.weights(), dtype=np.float64)
         self._correction = rates.correction(learner, population, self._smoothed)
-        self.last_step_ms = 0.0
 
     def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
         """Take one scan in: learn from it when it is fit for that, and say how the plant differs from the model."""
-        started = time.perf_counter()
         fresh = estimate.time != self._time  # an older one is of a clock that was set back: a past of its own
         if fresh:
             outliers = rates.set_aside(self._learner, snapshot, estimate)
@@ -113,7 +110,6 @@ class NeuroCore:
         if self._scans % WEIGHTS_EVERY == 0:
             self._see_weights()
         stability, components = self._score(snapshot, estimate)
-        self.last_step_ms = 1000.0 * (time.perf_counter() - started)
         return Insight(
             correction=self._correction,
             log_multipliers=logs,
