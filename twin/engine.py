@@ -1,4 +1,4 @@
-"""TwinEngine: the model, its filter and its forecasts bound to one Plant. It keeps the last forecast, nothing else."""
+"""TwinEngine: the model, its filter and its forecasts bound to one Plant. It remembers nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ class TwinEngine:
         self.model = model
         self.filter = Filter(plant, model, tuning or Tuning())
         self.outlook = outlook or Outlook()
-        self._last: tuple[Estimate, Correction, Plan, int, Forecast] | None = None  # asked twice in a turn
 
     def start(self, snapshot: Snapshot) -> Track:
         """The model's prior, corrected by the first snapshot."""
@@ -56,13 +55,8 @@ class TwinEngine:
 
         Where the filter lags, the forecast starts from what was learned of this state.
         """
-        last = self._last
-        if last and last[0] is estimate and last[1] is correction and last[2] is plan and last[3] == members:
-            return last[4]
         start = conditioned(self.model, estimate, correction)
-        found = forecast.forecast(self.model, start, correction, plan, members, self.outlook)
-        self._last = (estimate, correction, plan, members, found)
-        return found
+        return forecast.forecast(self.model, start, correction, plan, members, self.outlook)
 
     def objectives(
         self, estimate: Estimate, correction: Correction, plan: Plan, members: int = 16

@@ -43,7 +43,7 @@ class Start:
     stretch: tuple[float, float] = (1.0, 1.0)  # the horizon may be stretched by a factor between these
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Optimum:
     """A plan: control k holds from hours[k] to hours[k + 1]. `states` are those of the replay, at `hours`."""
 

@@ -86,7 +86,6 @@ def _scans(task: Task, settings: Settings, made: Assembly, learner: Learner | No
     batch = closed_loop.simulated(settings, task.seed)
     if task.strategy == "oracle":
         return list(oracle.steered(settings, batch, made.parts.envelope))
-    made.planner.forget()
     learner = learner or _learner(task, settings, made)
     return list(closed_loop.steered(settings, batch, replace(made.parts, core=learner)))
 
@@ -185,7 +184,6 @@ def _tasks(
 
 def _table(process: Process) -> Table:
     settings, made = assembled(process)
-    made.planner.forget()
     return tuned.timetable(settings, made)
 
 

@@ -25,10 +25,10 @@ RIDGE = 1e-13  # keeps the weights of so wide units small
 
 
 class Learner(Protocol):
-    """A Core that can be sent to another process with what it has learned."""
+    """A Core that goes on from batch to batch, and can be sent to another process with what it has learned."""
 
-    def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
-        """Take one scan in."""
+    def learn(self, learned: object, snapshot: Snapshot, estimate: Estimate) -> tuple[Insight, object]:
+        """Take one scan in, as a Core does; a batch that begins goes on from where the last one ended."""
         ...
 
     def learned(self) -> Any:
@@ -46,9 +46,9 @@ class Nobody:
     def __init__(self, model: Model) -> None:
         self._nothing = none([m.name for m in model.multipliers])
 
-    def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
+    def learn(self, learned: object, snapshot: Snapshot, estimate: Estimate) -> tuple[Insight, object]:
         """No correction."""
-        return _insight(self._nothing, {}, False, "nobody learns", "none")
+        return _insight(self._nothing, {}, False, "nobody learns", "none"), None
 
     def learned(self) -> Any:
         """Nothing."""
@@ -63,10 +63,12 @@ class Neuro:
 
     def __init__(self, core: NeuroCore) -> None:
         self.core = core
+        self._last: object = None
 
-    def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
-        """One step of NeuroCore."""
-        return self.core.step(snapshot, estimate)
+    def learn(self, learned: object, snapshot: Snapshot, estimate: Estimate) -> tuple[Insight, object]:
+        """One step of NeuroCore; a new batch goes on from the one before."""
+        insight, self._last = self.core.learn(self._last if learned is None else learned, snapshot, estimate)
+        return insight, self._last
 
     def learned(self) -> Any:
         """NeuroCore's snapshot."""
@@ -75,6 +77,7 @@ class Neuro:
     def begin(self, state: Any) -> None:
         """Restore a snapshot."""
         self.core.restore(state)
+        self._last = None
 
 
 class Quadratic:
@@ -96,8 +99,8 @@ class Quadratic:
         self._surface = none(learned)
         self._scans = 0
 
-    def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
-        """Learn from this scan when NeuroCore would."""
+    def learn(self, learned: object, snapshot: Snapshot, estimate: Estimate) -> tuple[Insight, object]:
+        """Learn from this scan when NeuroCore would, in place: a comparator is never asked about the past."""
         why_not = rates.obstacle(self._learner, snapshot, estimate, 0.0)
         logs, sds, taught = rates.targets(self._learner, estimate)
         state = tuple(estimate[name] for name in self._population.states)
@@ -107,7 +110,7 @@ class Quadratic:
         self._scans += 1
         if self._scans % SURFACE_EVERY == 0:
             self._write()
-        return _insight(self._surface, {}, not why_not, why_not, "quadratic RLS")
+        return _insight(self._surface, {}, not why_not, why_not, "quadratic RLS"), None
 
     def learned(self) -> Any:
         """The coefficients and the teacher's memory."""

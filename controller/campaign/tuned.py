@@ -46,7 +46,7 @@ def timetable(settings: Settings, made: Assembly) -> tuple[list[float], list[dic
     baseline = made.parts.engine.forecast(estimate, nothing, made.parts.loop.hold(estimate, situation))
     planner = made.planner
     present = {x.variable: settings.recipe.get(x.variable, 0.0) for x in planner.limits}
-    course = planner.course(estimate, nothing, baseline, situation, present)
+    course, _ = planner.course(estimate, nothing, baseline, situation, present)
     if course.source:
         raise ArithmeticError(f"no recipe could be optimised: {course.source}")
     tags = {v.name: (v.setpoint or "").partition(".")[0] for v in settings.variable}

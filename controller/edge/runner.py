@@ -155,7 +155,7 @@ class Runner:
             log.error(told)
             self.historian.event(scan.snapshot.time, self.parts.plant.name, scan.batch, "loop", told)
             self._restart_core(scan, told)
-            self._memory = replace(self._memory, ladder=demoted(self._memory.ladder, told))
+            self._memory = replace(self._memory, ladder=demoted(self._memory.ladder, told), learned=None)
             heard = {**situation.conditions, "loop.neurocore": told}
             situation = replace(situation, faults=(*situation.faults, told), conditions=heard)
             decision, memory, state = self._attempt(scan, situation)

@@ -16,10 +16,10 @@ class Stopwatch:
     def __init__(self, core: Core, laps_ms: list[float]) -> None:
         self._core, self.laps_ms = core, laps_ms
 
-    def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
+    def learn(self, learned: object, snapshot: Snapshot, estimate: Estimate) -> tuple[Insight, object]:
         """The core's own step, timed."""
         started = time.perf_counter()
         try:
-            return self._core.step(snapshot, estimate)
+            return self._core.learn(learned, snapshot, estimate)
         finally:
             self.laps_ms.append(1000.0 * (time.perf_counter() - started))

@@ -15,6 +15,7 @@ from controller.loop.records import (
     Ledger,
     Mode,
     Move,
+    Proposal,
     Ruling,
     Situation,
     Suggestion,
@@ -52,30 +53,41 @@ def look_ahead(
     batch: BatchRecord | None,
     parts: Parts,
     before: Outlook | None = None,
-) -> Outlook:
-    """Forecast with nothing changed, ask for a plan, forecast that, and judge it.
+    remembered: object = None,
+) -> tuple[Outlook, object]:
+    """Forecast with nothing changed, ask for a plan, forecast that, and judge it; and what the loop remembers of it.
 
     A suggestion that people already know from `before` stays, forecast and judged anew, while the fresh one asks for
     much the same: what was read can be accepted, and what was rejected is not asked again.
     """
     baseline = parts.engine.forecast(estimate, insight.correction, parts.loop.hold(estimate, situation))
-    proposal: Suggestion | Abstention | None = None
-    if batch is not None and batch.state is not BatchState.RUNNING:
-        proposal = Abstention(snapshot.time, f"the batch is {batch.state}: {batch.reason}")
-    elif batch is not None and parts.recipe is not None:
-        proposal = by_recipe(batch, baseline, snapshot, situation, parts)
-    proposal = proposal or parts.loop.propose(estimate, insight, baseline, situation)
+    prior = _prior(batch, baseline, snapshot, situation, parts)
+    found = Proposal(prior, None, remembered) if prior else None
+    found = found or parts.loop.propose(estimate, insight, baseline, situation, remembered)
+    proposal = found.answer
     if isinstance(proposal, Abstention):
         refused = Verdict((), (), (f"nothing is proposed: {proposal.reason}",))
-        return Outlook(snapshot.time, baseline, proposal, None, refused, open=False)
+        return Outlook(snapshot.time, baseline, proposal, None, refused, open=False), found.remembered
     known = _known(before, proposal, snapshot)
     rejected = known is not None and before is not None and before.rejected
     plan = known.plan if known and known.moves else proposal.plan  # advice without moves goes by the clock
+    proposed = found.forecast if plan is proposal.plan else None
     proposal = known or proposal
-    proposed = parts.engine.forecast(estimate, insight.correction, plan)
+    proposed = proposed or parts.engine.forecast(estimate, insight.correction, plan)
     verdict = admit(proposal, snapshot, baseline, proposed, parts.envelope, parts.plant, situation, standing)
     answerable = (verdict.admitted or parts.plant.advisory_only) and not rejected
-    return Outlook(snapshot.time, baseline, proposal, proposed, verdict, open=answerable, rejected=rejected)
+    return Outlook(snapshot.time, baseline, proposal, proposed, verdict, answerable, rejected), found.remembered
+
+
+def _prior(
+    batch: BatchRecord | None, baseline: Forecast, snapshot: Snapshot, situation: Situation, parts: Parts
+) -> Suggestion | Abstention | None:
+    """What comes before any plan: a batch that does not run moves nothing, and a phase that begins sets its own."""
+    if batch is not None and batch.state is not BatchState.RUNNING:
+        return Abstention(snapshot.time, f"the batch is {batch.state}: {batch.reason}")
+    if batch is not None and parts.recipe is not None:
+        return by_recipe(batch, baseline, snapshot, situation, parts)
+    return None
 
 
 def _known(before: Outlook | None, fresh: Suggestion, snapshot: Snapshot) -> Suggestion | None:

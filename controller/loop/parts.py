@@ -11,7 +11,7 @@ from controller.loop.batch import Recipe
 from controller.loop.envelope import Envelope
 from controller.loop.mode_ladder import Gates
 from controller.loop.plausibility import Checks
-from controller.loop.records import Abstention, Insight, Situation, Suggestion
+from controller.loop.records import Insight, Proposal, Situation
 from twin.records import Correction, Estimate, Forecast, Plan, Track
 from twin.signals import Plant, Snapshot
 
@@ -29,10 +29,13 @@ class Engine(Protocol):
 
 
 class Core(Protocol):
-    """NeuroCore: learns online how the plant differs from the twin. The one part with a memory of its own."""
+    """NeuroCore: learns online how the plant differs from the twin."""
 
-    def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
-        """Learn from this scan, and say what is known and how unusual the present is."""
+    def learn(self, learned: object, snapshot: Snapshot, estimate: Estimate) -> tuple[Insight, object]:
+        """Learn from this scan, and say what is known and how unusual the present is; and what is learned by then.
+
+        `learned` is what the last call gave, None at the beginning. Only the core itself can read it.
+        """
         ...
 
 
@@ -44,9 +47,9 @@ class Loop(Protocol):
         ...
 
     def propose(
-        self, estimate: Estimate, insight: Insight, baseline: Forecast, situation: Situation
-    ) -> Suggestion | Abstention:
-        """A better plan than the baseline's and why, or why there is none."""
+        self, estimate: Estimate, insight: Insight, baseline: Forecast, situation: Situation, remembered: object
+    ) -> Proposal:
+        """A better plan than the baseline's and why, or why there is none; `remembered`: of the last one, or None."""
         ...
 
 

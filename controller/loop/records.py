@@ -180,6 +180,15 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a loop answers: a suggestion or why there is none, the forecast that it rests on, and what it remembers."""
+
+    answer: Suggestion | Abstention
+    forecast: Forecast | None = None  # under the suggestion's plan; None where none was made
+    remembered: object = None  # only the loop itself can read it
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """What the loop's advice was worth: how people answered it, and what following it would have brought.
 

@@ -28,14 +28,26 @@ from controller.loop.what_if import Considered, Present, consider, objection
 from twin.records import Estimate, Step, Track
 from twin.signals import Plant, Snapshot
 
-__all__ = ["Cadence", "Core", "Engine", "Loop", "Memory", "Outlook", "Parts", "turn", "what_if"]
+__all__ = [
+    "Cadence",
+    "Core",
+    "Engine",
+    "Loop",
+    "Memory",
+    "Outlook",
+    "Parts",
+    "Perceived",
+    "perceive",
+    "turn",
+    "what_if",
+]
 NOTHING_ALARMING, NOTHING_ASKED, NO_TIME = AlarmBook(), Ledger(), Clock()
 AT_REST = (BatchState.IDLE, BatchState.STOPPED, BatchState.ABORTING, BatchState.ABORTED, BatchState.COMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What one turn hands to the next."""
+    """What one turn hands to the next: with it, a turn is the same in any process."""
 
     ladder: Ladder
     track: Track | None = None
@@ -47,63 +59,120 @@ class Memory:
     traces: Traces = NO_TRACES
     clock: Clock = NO_TIME
     shadowed: Shadowed | None = None  # what SHADOW advised, and what was done instead
+    remembered: object = None  # what the loop needs of its last proposal; only the loop can read it
+    learned: object = None  # all that NeuroCore knows; only NeuroCore can read it
 
 
-class _Present(NamedTuple):
-    """What is known at this instant, once it was estimated and learned."""
+@dataclass(frozen=True, slots=True)
+class Perceived:
+    """What is known at this instant, once it was checked, estimated and learned."""
 
     snapshot: Snapshot
     situation: Situation
-    estimate: Estimate
+    track: Track
     insight: Insight
-    numbers: dict[str, float]
-    batch: BatchRecord | None
+    learned: object
+    clock: Clock
+    anew: bool  # the plant's clock goes on from another time: what was believed before is of no use
+    entries: tuple[Ruling, ...]  # what people entered by hand
+    notes: tuple[str, ...]
+
+    @property
+    def estimate(self) -> Estimate:
+        """The belief now."""
+        return self.track.now
+
+
+class _Authority(NamedTuple):
+    """What may be done at this instant, and what stands against more."""
+
+    ladder: Ladder
+    obstacles: tuple[str, ...]  # sentences: without good evidence nothing is written
+    objections: tuple[str, ...]  # sentences: what stands against AUTO besides
+    rulings: tuple[Ruling, ...]
+    notes: tuple[str, ...]
 
 
 def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts) -> tuple[Decision, Memory]:
     """Estimate, learn, look ahead when it is due, judge what people asked, and say what may be written."""
-    memory, snapshot, situation, jumped = _taken_in(memory, snapshot, situation, parts)
-    snapshot, entries = entered(snapshot, situation, parts.plant)
-    track = parts.engine.assimilate(memory.track, snapshot)
-    insight = parts.core.step(snapshot, track.now)
+    now = perceive(memory, snapshot, situation, parts)
+    memory = _begun_anew(memory, now)
     findings, traces = diagnose(
-        memory.traces, snapshot, situation, memory.track, track.now, parts.plant.variables, parts.checks
+        memory.traces, now.snapshot, now.situation, memory.track, now.estimate, parts.plant.variables, parts.checks
     )
-    faults = tuple(dict.fromkeys((*situation.faults, *(f.sentence for f in findings if f.blocks))))
-    situation = replace(situation, faults=faults)
-    against = tripped(memory.standing, snapshot, parts.plant, parts.envelope, situation.phase)
-    obstacles = (*faults, *missing_evidence(snapshot, parts.plant, parts.envelope), *against)
-    ladder, objections = watch(memory.ladder, track.now, insight, obstacles, parts.gates)
-    if differs := situation.conditions.get("loop.readback", ""):
-        ladder = demoted(ladder, differs)  # at once: what was written is not what is there
-    notes = (ladder.reason,) if ladder.mode is not memory.ladder.mode else ()
-    ladder, rulings = _climbed(ladder, situation, obstacles, objections, parts.plant)
-    rulings = (*rulings, *entries)
+    now = _doubting(now, findings)
+    may = _authority(memory, now, parts)
+    seen = numbers(now.estimate, now.insight, now.situation)
+    batch, asked, passed = _batch(memory.batch, now, seen, parts)
+    now = replace(now, situation=replace(now.situation, fed=batch.fed)) if batch else now
 
-    seen = numbers(track.now, insight, situation)
-    batch, asked, passed = _batch(memory.batch, situation, snapshot, seen, entries, parts)
-    situation = replace(situation, fed=batch.fed) if batch else situation
-    now = _Present(snapshot, situation, track.now, insight, seen, batch)
-    outlook, blind = _looked(memory, now, ladder.mode, parts)
-    terms = Terms(ladder.mode, obstacles, snapshot, situation, parts.envelope, parts.cadence.command_valid)
+    outlook, remembered, blind = _looked(memory, now, batch, may.ladder.mode, parts)
+    terms = Terms(
+        may.ladder.mode, may.obstacles, now.snapshot, now.situation, parts.envelope, parts.cadence.command_valid
+    )
     standing, dropped = still_standing(memory.standing, terms)
+    ladder = may.ladder
     if dropped and standing is None:
         ladder = demoted(ladder, dropped[0])
-        batch = settled(batch, snapshot.time) if batch else None  # what the plant took back is not fought over
+        batch = settled(batch, now.snapshot.time) if batch else None  # what the plant took back is not fought over
     standing, batch, steered = _steered(standing, batch, replace(terms, mode=ladder.mode), parts.recipe)
     allowed = _in_phase(parts, batch)
-    present = _present(track.now, insight, snapshot, situation, standing, allowed)
+    present = _present(now.estimate, now.insight, now.snapshot, now.situation, standing, allowed)
     outlook, standing, answers = answered(outlook, standing, ladder.mode, present, batch, allowed)
 
-    said = conditions(situation, memory.ladder, ladder, objections, (*dropped, *steered))
-    sight = sight_of(snapshot, situation, seen, batch, outlook.baseline if outlook else None, parts.plant)
+    said = conditions(now.situation, memory.ladder, ladder, may.objections, (*dropped, *steered))
+    sight = sight_of(now.snapshot, now.situation, seen, batch, outlook.baseline if outlook else None, parts.plant)
     sight = replace(sight, conditions={**sight.conditions, **said, **plausibility.conditions(findings)})
-    book, acts = alarms.watch(memory.alarms, parts.alarms, parts.alarm_rules, sight, situation.intents)
+    book, acts = alarms.watch(memory.alarms, parts.alarms, parts.alarm_rules, sight, now.situation.intents)
     ledger = tallied(_of_batch(memory, batch), memory.outlook, outlook, answers, ladder.mode)
-    ledger, shadowed = _credited(ledger, memory, now, outlook, ladder.mode, parts)
-    after = Memory(ladder, track, outlook, standing, batch, book, ledger, traces, memory.clock, shadowed)
-    notes = (*jumped, *notes, *passed, *blind, *dropped, *steered)
-    return _decision(after, now, parts.plant.name, notes, (*rulings, *asked, *answers, *acts)), after
+    ledger, shadowed = _credited(ledger, memory, now, batch, outlook, ladder.mode, parts)
+    after = Memory(
+        ladder, now.track, outlook, standing, batch, book, ledger, traces, now.clock, shadowed, remembered, now.learned
+    )
+    notes = (*now.notes, *may.notes, *passed, *blind, *dropped, *steered)
+    return _decision(after, now, parts.plant.name, notes, (*may.rulings, *asked, *answers, *acts)), after
+
+
+def perceive(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts) -> Perceived:
+    """Check what came in, believe and learn. A clock that is not believed is a fault: then the turn stands still."""
+    clock, why, anew = ticked(memory.clock, snapshot.time, parts.cadence.longest_gap)
+    snapshot = fit(snapshot, clock.now or snapshot.time, parts.plant, parts.envelope.evidence)
+    situation = fit_situation(situation, parts.plant, snapshot.time + parts.cadence.longest_ahead)
+    notes: tuple[str, ...] = ()
+    if why:
+        situation, notes = replace(situation, faults=(*situation.faults, why)), (why,)
+    elif anew:
+        when = f"{snapshot.time:%Y-%m-%d %H:%M}"
+        notes = (f"the plant's clock goes on from {when}: the twin begins anew, and setpoints are given back",)
+    snapshot, entries = entered(snapshot, situation, parts.plant)
+    track = parts.engine.assimilate(None if anew else memory.track, snapshot)
+    insight, learned = parts.core.learn(memory.learned, snapshot, track.now)
+    return Perceived(snapshot, situation, track, insight, learned, clock, anew, entries, notes)
+
+
+def _begun_anew(memory: Memory, now: Perceived) -> Memory:
+    """The memory of before, without what is of another time where the plant's clock goes on from elsewhere."""
+    if not now.anew:
+        return memory
+    return replace(memory, ladder=demoted(memory.ladder, now.notes[0]), track=None, outlook=None, standing=None)
+
+
+def _doubting(now: Perceived, findings: tuple[plausibility.Finding, ...]) -> Perceived:
+    """With the findings that block among the faults."""
+    faults = dict.fromkeys((*now.situation.faults, *(f.sentence for f in findings if f.blocks)))
+    return replace(now, situation=replace(now.situation, faults=tuple(faults)))
+
+
+def _authority(memory: Memory, now: Perceived, parts: Parts) -> _Authority:
+    """Where the ladder stands after this scan, once evidence, gates and people have had their say."""
+    against = tripped(memory.standing, now.snapshot, parts.plant, parts.envelope, now.situation.phase)
+    obstacles = (*now.situation.faults, *missing_evidence(now.snapshot, parts.plant, parts.envelope), *against)
+    ladder, objections = watch(memory.ladder, now.estimate, now.insight, obstacles, parts.gates)
+    if differs := now.situation.conditions.get("loop.readback", ""):
+        ladder = demoted(ladder, differs)  # at once: what was written is not what is there
+    notes = (ladder.reason,) if ladder.mode is not memory.ladder.mode else ()
+    ladder, rulings = _climbed(ladder, now.situation, obstacles, objections, parts.plant)
+    return _Authority(ladder, obstacles, objections, (*rulings, *now.entries), notes)
 
 
 def _of_batch(memory: Memory, batch: BatchRecord | None) -> Ledger:
@@ -113,10 +182,16 @@ def _of_batch(memory: Memory, batch: BatchRecord | None) -> Ledger:
 
 
 def _credited(
-    ledger: Ledger, memory: Memory, now: _Present, outlook: Outlook | None, mode: Mode, parts: Parts
+    ledger: Ledger,
+    memory: Memory,
+    now: Perceived,
+    batch: BatchRecord | None,
+    outlook: Outlook | None,
+    mode: Mode,
+    parts: Parts,
 ) -> tuple[Ledger, Shadowed | None]:
     """What the advice of SHADOW would have brought by now; reckoned again at each look ahead, and only there."""
-    same_batch = memory.batch is None or now.batch is None or memory.batch.id == now.batch.id
+    same_batch = memory.batch is None or batch is None or memory.batch.id == batch.id
     before = memory.shadowed if same_batch else None
     if mode is not Mode.SHADOW:
         return ledger, None
@@ -134,26 +209,8 @@ def _credited(
         return ledger, shadowed
 
 
-def _taken_in(
-    memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts
-) -> tuple[Memory, Snapshot, Situation, tuple[str, ...]]:
-    """Everything fit to be reckoned with. While the clock is not believed the turn stands still: that is a fault."""
-    clock, why, anew = ticked(memory.clock, snapshot.time, parts.cadence.longest_gap)
-    snapshot = fit(snapshot, clock.now or snapshot.time, parts.plant, parts.envelope.evidence)
-    situation = fit_situation(situation, parts.plant, snapshot.time + parts.cadence.longest_ahead)
-    memory = replace(memory, clock=clock)
-    if why:
-        return memory, snapshot, replace(situation, faults=(*situation.faults, why)), (why,)
-    if not anew:
-        return memory, snapshot, situation, ()
-    when = f"{snapshot.time:%Y-%m-%d %H:%M}"
-    note = f"the plant's clock goes on from {when}: the twin begins anew, and setpoints are given back"
-    ladder = demoted(memory.ladder, note)
-    return replace(memory, ladder=ladder, track=None, outlook=None, standing=None), snapshot, situation, (note,)
-
-
 def _decision(
-    memory: Memory, now: _Present, plant: str, notes: tuple[str, ...], rulings: tuple[Ruling, ...]
+    memory: Memory, now: Perceived, plant: str, notes: tuple[str, ...], rulings: tuple[Ruling, ...]
 ) -> Decision:
     outlook = memory.outlook
     return Decision(
@@ -228,18 +285,13 @@ def _climbed(
 
 
 def _batch(
-    before: BatchRecord | None,
-    situation: Situation,
-    snapshot: Snapshot,
-    seen: dict[str, float],
-    entries: tuple[Ruling, ...],
-    parts: Parts,
+    before: BatchRecord | None, now: Perceived, seen: dict[str, float], parts: Parts
 ) -> tuple[BatchRecord | None, tuple[Ruling, ...], tuple[str, ...]]:
     """The batch after this scan, with the samples that were entered booked; None for a plant without batches."""
     if parts.recipe is None:
         return None, (), ()
-    batch, rulings, notes = advance(before, parts.recipe, situation, snapshot, seen, parts.plant)
-    for ruling in entries:
+    batch, rulings, notes = advance(before, parts.recipe, now.situation, now.snapshot, seen, parts.plant)
+    for ruling in now.entries:
         if ruling.granted and ruling.intent.sample is not None:
             batch = sampled(batch, ruling.intent.sample)
     return batch, rulings, notes
@@ -252,26 +304,34 @@ def _in_phase(parts: Parts, batch: BatchRecord | None) -> Parts:
     return replace(parts, envelope=within_phase(parts.envelope, parts.recipe, batch))
 
 
-def _looked(memory: Memory, now: _Present, mode: Mode, parts: Parts) -> tuple[Outlook | None, tuple[str, ...]]:
+def _looked(
+    memory: Memory, now: Perceived, batch: BatchRecord | None, mode: Mode, parts: Parts
+) -> tuple[Outlook | None, object, tuple[str, ...]]:
     """The last look ahead, or a new one: due by time, at a change of mode or batch, and when assays came in.
 
     When the twin cannot look ahead from here, the last outlook is closed: nobody can accept what nobody can foresee.
     """
-    last = memory.outlook
-    if mode is Mode.OFF:
-        return last, ()
-    due = last is None or mode is not memory.ladder.mode or bool(now.snapshot.assays)
-    due = due or _stage(now.batch) != _stage(memory.batch)
-    if last is not None and not due and now.snapshot.time - last.made_at < parts.cadence.plan_every:
-        return last, ()
-    allowed = _in_phase(parts, now.batch)
+    last, remembered = memory.outlook, memory.remembered
+    if not _due(memory, now, batch, mode, parts):
+        return last, remembered, ()
+    allowed = _in_phase(parts, batch)
     try:
-        look = look_ahead(
-            now.estimate, now.insight, now.snapshot, now.situation, memory.standing, now.batch, allowed, last
+        outlook, remembered = look_ahead(
+            now.estimate, now.insight, now.snapshot, now.situation, memory.standing, batch, allowed, last, remembered
         )
     except ArithmeticError as fault:
-        return replace(last, open=False) if last else None, (f"no look ahead was possible: {fault}",)
-    return look, ()
+        return replace(last, open=False) if last else None, remembered, (f"no look ahead was possible: {fault}",)
+    return outlook, remembered, ()
+
+
+def _due(memory: Memory, now: Perceived, batch: BatchRecord | None, mode: Mode, parts: Parts) -> bool:
+    """Whether it is time to look ahead."""
+    last = memory.outlook
+    if mode is Mode.OFF:
+        return False
+    if last is None or mode is not memory.ladder.mode or now.snapshot.assays or _stage(batch) != _stage(memory.batch):
+        return True
+    return now.snapshot.time - last.made_at >= parts.cadence.plan_every
 
 
 def _stage(batch: BatchRecord | None) -> tuple[str, str]:

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import weakref
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import IO, Any, Protocol, Self
 
@@ -79,6 +79,14 @@ class Backend(Protocol):
         """Take these weights, rounded and within bounds, and go on; traces and random streams stay as they are."""
         ...
 
+    def state(self) -> object:
+        """What the network is at this instant: for `resume` of a backend of the same kind."""
+        ...
+
+    def resume(self, state: object) -> None:
+        """Be as `state` says; NeuroCoreLost where that cannot be had back."""
+        ...
+
     def close(self) -> None:
         """Free what the backend holds; a second call does nothing."""
         ...
@@ -91,6 +99,14 @@ def open_backend(name: str, design: Design, seed: int) -> Backend:
     if name == "reference":
         return ReferenceBackend(design, seed)
     return LavaBackend(design, seed, name)
+
+
+@dataclass(frozen=True, slots=True)
+class InWorker:
+    """A state that only a worker process holds: which one, and after how many scans."""
+
+    worker: int
+    scans: int
 
 
 class LavaBackend:
@@ -120,7 +136,7 @@ class LavaBackend:
 
     def rebuild(self, design: Design, seed: int) -> None:
         """Begin anew with this network, in the same worker."""
-        self.design = design
+        self.design, self._scans = design, 0
         head = {"command": "build", "backend": self.name, "design": asdict(design), "seed": seed}
         self._ask(wire.Frame(head), BUILD_TIMEOUT_S)
 
@@ -132,6 +148,7 @@ class LavaBackend:
     def step(self, payload: Numbers, error: Numbers) -> Numbers:
         """Learn from `error` on the previous payload, then send this one; the read-outs."""
         payload, error = self.design.checked(payload, error)
+        self._scans += 1
         frame = wire.Frame({"command": "step"}, {"drive": self.design.drive(payload), "error": error})
         return self._ask(frame).arrays["outputs"]
 
@@ -146,6 +163,18 @@ class LavaBackend:
     def restore(self, weights: Numbers) -> None:
         """Take these weights and go on."""
         self._ask(wire.Frame({"command": "restore"}, {"weights": self.design.fitting(weights)}))
+
+    def state(self) -> InWorker:
+        """Where the worker stands: Lava's random streams cannot be read, so the state itself stays there."""
+        return InWorker(self._worker.pid, self._scans)
+
+    def resume(self, state: object) -> None:
+        """Go on; NeuroCoreLost when the worker stands elsewhere, since Lava cannot be put back."""
+        if state != self.state():
+            raise NeuroCoreLost(
+                f"Lava cannot go back to another scan (it stands at {self.state()}, asked was {state});"
+                " take that turn again with the reference backend"
+            )
 
     def close(self) -> None:
         """Stop the worker; end its whole group when that takes longer than STOP_TIMEOUT_S."""

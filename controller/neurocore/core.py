@@ -10,16 +10,17 @@ from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from controller.loop.records import Insight
 from controller.neurocore import coding, novelty, rates
 from controller.neurocore.backend import Backend, open_backend
-from controller.neurocore.cross import CrossPredictor, Scores
+from controller.neurocore.cross import CrossPredictor, Predicting, Scores
 from controller.neurocore.design import Coding, Design, Rule
-from controller.neurocore.lessons import Glimpse, Lesson, Teacher
+from controller.neurocore.lessons import Glimpse, Lesson, Remembered, Teacher
 from twin.correction import evaluate
 from twin.model import Model
-from twin.records import Estimate, Population
+from twin.records import Correction, Estimate, Population
 from twin.signals import Plant, Role, Snapshot, Variable
 
 WEIGHTS_EVERY = 6  # scans: Lava hands out weights one by one (10 ms), so a Correction is up to this many scans old
@@ -61,12 +62,34 @@ class Calm:
     nis_ratio: float = 1.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """All that a NeuroCore is at one instant, exactly; nobody changes its arrays any more."""
+
+    network: object
+    error: rates.Integers
+    smoothed: NDArray[np.float64]
+    correction: Correction
+    lessons: tuple[int, ...]
+    scans: int
+    time: datetime | None
+    novelty: novelty.Novelty
+    calm: Calm
+    foreseen: Scores
+    cross: Predicting | None
+    teacher: Remembered | None
+    stability: Mapping[str, Any] | None
+
+
 class NeuroCore:
     """Learns the rate correction on line, watches how unusual the readings are, and scores the plant's stability.
 
     One network step a scan: a payload goes out, the read-outs come back, and the error that they make is taught at the
     beginning of the next step, while the synapses still hold the trace of the payload. With a Teacher the payload is
     that of a lesson in hindsight, or of a remembered one; without, that of the present state.
+
+    `learn` is a function of its arguments: what the network, the detectors and the Teacher hold is handed in and out,
+    and the object is only the place where it is worked on.
     """
 
     def __init__(
@@ -93,9 +116,26 @@ class NeuroCore:
         self._error: rates.Integers = np.zeros(len(learner.names), dtype=np.int64)
         self._smoothed = np.asarray(backend.weights(), dtype=np.float64)
         self._correction = rates.correction(learner, population, self._smoothed)
+        self._began = self._state_now()
+        self._held: Learned | None = self._began
+
+    def learn(self, learned: object, snapshot: Snapshot, estimate: Estimate) -> tuple[Insight, object]:
+        """One step from what was `learned` by the last scan (None: from the beginning), and what is learned by now.
+
+        TypeError when `learned` is no NeuroCore's; NeuroCoreLost when a worker cannot be put back to that scan.
+        """
+        wanted = self._began if learned is None else learned
+        if not isinstance(wanted, Learned):
+            raise TypeError(f"a NeuroCore cannot go on from a {type(wanted).__name__}")
+        if wanted is not self._held:
+            self._resume(wanted)
+        insight = self.step(snapshot, estimate)
+        self._held = self._state_now()
+        return insight, self._held
 
     def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
         """Take one scan in: learn from it when it is fit for that, and say how the plant differs from the model."""
+        self._held = None
         fresh = estimate.time != self._time  # an older one is of a clock that was set back: a past of its own
         if fresh:
             outliers = rates.set_aside(self._learner, snapshot, estimate)
@@ -179,6 +219,36 @@ class NeuroCore:
             return self._stability(snapshot, estimate, self._level)
         return score(self._calm)
 
+    def _state_now(self) -> Learned:
+        return Learned(
+            network=self._backend.state(),
+            error=self._error,
+            smoothed=self._smoothed,
+            correction=self._correction,
+            lessons=tuple(self._lessons),
+            scans=self._scans,
+            time=self._time,
+            novelty=self._novelty,
+            calm=self._calm,
+            foreseen=self._foreseen,
+            cross=self._cross.state() if self._cross else None,
+            teacher=self._teacher.state() if self._teacher else None,
+            stability=self._stability.snapshot() if isinstance(self._stability, Remembers) else None,
+        )
+
+    def _resume(self, state: Learned) -> None:
+        """Be as `state` says, exactly."""
+        self._backend.resume(state.network)
+        self._error, self._smoothed, self._correction = state.error, state.smoothed, state.correction
+        self._lessons, self._scans, self._time = list(state.lessons), state.scans, state.time
+        self._novelty, self._calm, self._foreseen = state.novelty, state.calm, state.foreseen
+        if self._cross is not None and state.cross is not None:
+            self._cross.resume(state.cross)
+        if self._teacher is not None and state.teacher is not None:
+            self._teacher.resume(state.teacher)
+        if isinstance(self._stability, Remembers) and state.stability is not None:
+            self._stability.restore(state.stability)
+
     def snapshot(self) -> dict[str, Any]:
         """Everything learned, as plain values; a lesson not yet taught is not part of it."""
         scored: dict[str, Any] = {}
@@ -221,6 +291,7 @@ class NeuroCore:
             self._teacher.from_json(kept)
         if isinstance(self._stability, Remembers) and "stability" in state:
             self._stability.restore(state["stability"])
+        self._began = self._held = self._state_now()
 
     def _restore_weights(self, state: Mapping[str, Any]) -> None:
         """Weights and surface at the present scale; an older snapshot has no surface, and weights of another scale."""

@@ -63,6 +63,19 @@ class Scores:
     learned: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Predicting:
+    """All that a CrossPredictor is at one instant, exactly; nobody changes its arrays any more."""
+
+    network: object
+    error: NDArray[np.int64]
+    variance: Floats
+    smooth: Floats
+    moments: tuple[float, float]  # of healthy T
+    scans: int
+    trace: float
+
+
 class CrossPredictor:
     """Predicts each of these signals from the others, scan by scan."""
 
@@ -149,6 +162,19 @@ class CrossPredictor:
         """Begin anew: after a repair, or when what was reported is the new rule."""
         self._forget()
         self._backend.restore(np.zeros_like(self._backend.weights()))
+
+    def state(self) -> Predicting:
+        """All there is, exactly."""
+        moments = self._t_mean, self._t_square
+        return Predicting(
+            self._backend.state(), self._error, self._variance, self._smooth, moments, self._scans, self._trace
+        )
+
+    def resume(self, state: Predicting) -> None:
+        """Be as `state` says, exactly."""
+        self._backend.resume(state.network)
+        self._error, self._variance, self._smooth = state.error, state.variance, state.smooth
+        (self._t_mean, self._t_square), self._scans, self._trace = state.moments, state.scans, state.trace
 
     def snapshot(self) -> dict[str, Any]:
         """Everything learned, as plain values; a lesson not yet taught is not part of it."""

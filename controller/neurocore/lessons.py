@@ -47,6 +47,17 @@ class Glimpse:
     taught: tuple[bool, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """All that a Teacher remembers at one instant, exactly."""
+
+    recent: tuple[Glimpse, ...]
+    sds: tuple[float, ...]
+    kept: tuple[Lesson, ...]
+    fresh: int
+    random: Mapping[str, Any]  # the generator's state
+
+
 class Teacher:
     """Remembers one day of the present batch and some lessons of all batches."""
 
@@ -107,6 +118,16 @@ class Teacher:
             self._kept.append(lesson)
         else:
             self._kept[int(self._rng.integers(KEPT))] = lesson
+
+    def state(self) -> Remembered:
+        """All that is remembered, exactly."""
+        return Remembered(tuple(self._recent), self._sds, tuple(self._kept), self._fresh, self._rng.bit_generator.state)
+
+    def resume(self, state: Remembered) -> None:
+        """Remember what `state` gave, and nothing else."""
+        self._recent, self._sds, self._kept = list(state.recent), state.sds, list(state.kept)
+        self._fresh = state.fresh
+        self._rng.bit_generator.state = dict(state.random)
 
     def to_json(self) -> dict[str, Any]:
         """What is remembered, as plain values of five digits: it is kept with every snapshot."""

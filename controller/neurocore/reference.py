@@ -18,6 +18,7 @@ It equals Lava's model of the synapse (`bit_approximate_loihi`); it says nothing
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -233,31 +234,38 @@ class _Randoms:
     """Lava's random numbers, a scan at a time: of each timestep's draws the last is in force."""
 
     def __init__(self, seed: int, timesteps: int) -> None:
-        self._generators = [np.random.default_rng(s) for s in (seed, seed + 2, _CONNECTION_SEED)]
-        for generator in self._generators:
-            generator.random()  # drawn when Lava constructs the generator
+        self._seeds = (seed, seed + 2, _CONNECTION_SEED)
         self._timesteps = timesteps
-        self._drawn = np.empty((0, 3, timesteps))
-        self._next = 0
+        self._scans = -(-_CHUNK // timesteps)  # of one chunk
+        self._chunk, self._drawn = -1, np.empty((0, 3, timesteps))
 
-    def peek(self) -> NDArray[np.float64]:
-        """The numbers in force at the timesteps of the next scan: for x, y and the weights."""
-        if self._next == len(self._drawn):
-            self._draw()
-        numbers: NDArray[np.float64] = self._drawn[self._next]
+    def of(self, scan: int) -> NDArray[np.float64]:
+        """The numbers in force at the timesteps of this scan, counted from 0: for x, y and the weights."""
+        chunk, at = divmod(scan, self._scans)
+        if chunk != self._chunk:
+            self._chunk, self._drawn = chunk, self._draw(chunk)
+        numbers: NDArray[np.float64] = self._drawn[at]
         return numbers
 
-    def advance(self) -> None:
-        """That scan is over."""
-        self._next += 1
-
-    def _draw(self) -> None:
-        scans = -(-_CHUNK // self._timesteps)
+    def _draw(self, chunk: int) -> NDArray[np.float64]:
         kinds = []
-        for generator, per_step in zip(self._generators, (2, 2, 1), strict=True):
-            numbers = generator.random(scans * self._timesteps * per_step)
-            kinds.append(numbers[per_step - 1 :: per_step].reshape(scans, self._timesteps))
-        self._drawn, self._next = np.ascontiguousarray(np.stack(kinds, axis=1)), 0
+        for seed, per_step in zip(self._seeds, (2, 2, 1), strict=True):
+            size = self._scans * self._timesteps * per_step
+            source = np.random.PCG64(seed)
+            source.advance(1 + chunk * size)  # one is drawn when Lava constructs the generator
+            numbers = np.random.Generator(source).random(size)
+            kinds.append(numbers[per_step - 1 :: per_step].reshape(self._scans, self._timesteps))
+        return np.ascontiguousarray(np.stack(kinds, axis=1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkState:
+    """All that a reference network is at one instant: arrays that nobody changes any more."""
+
+    weights: Integers  # (outputs, units)
+    units: Integers  # x1 and v, (2, units)
+    outputs: Integers  # y1 and owed, (2, outputs)
+    scans: int  # how many have been run: where the random streams stand
 
 
 class ReferenceBackend:
@@ -270,7 +278,7 @@ class ReferenceBackend:
         self._weights = np.zeros((design.outputs, design.units), dtype=np.int64)
         self._units = np.zeros((2, design.units), dtype=np.int64)
         self._outputs = np.zeros((2, design.outputs), dtype=np.int64)
-        self._randoms = _Randoms(seed, design.timesteps)
+        self._randoms, self._scans = _Randoms(seed, design.timesteps), 0
         bias = np.array(design.drive(np.arange(_PAYLOAD_FULL + 1)) if design.coding == "lif" else [], np.int64)
         decays = _decay(design.x1_tau), _decay(constants.Y1_TAU if design.teaches_by_spikes else constants.NO_DECAY)
         self._fixed: tuple[Any, ...] = (bias, _CONSTANTS, *decays, design.own, design.lessons)
@@ -284,9 +292,9 @@ class ReferenceBackend:
         out = np.empty(len(error), dtype=np.int64)
         state = self._weights, self._units, self._outputs
         inputs = payload.astype(np.int64, copy=False), error.astype(np.int64, copy=False)
-        if not _scan(*state, *inputs, self._randoms.peek(), *self._fixed, out):  # type: ignore[call-arg]
+        if not _scan(*state, *inputs, self._randoms.of(self._scans), *self._fixed, out):  # type: ignore[call-arg]
             self.design.checked(payload, error)  # raises
-        self._randoms.advance()
+        self._scans += 1
         return (out * self._gain) >> self._shift if self._shift else out
 
     def weights(self) -> Integers:
@@ -305,6 +313,17 @@ class ReferenceBackend:
     def restore(self, weights: NDArray[Any]) -> None:
         """Take these weights and go on; traces and random streams stay as they are."""
         self._weights = np.ascontiguousarray(self.design.fitting(weights), dtype=np.int64)
+
+    def state(self) -> NetworkState:
+        """All there is, exactly."""
+        return NetworkState(self._weights.copy(), self._units.copy(), self._outputs.copy(), self._scans)
+
+    def resume(self, state: object) -> None:
+        """Be as `state` says, exactly; TypeError when it is no reference network's."""
+        if not isinstance(state, NetworkState):
+            raise TypeError(f"a reference network cannot go on from a {type(state).__name__}")
+        self._weights, self._units = state.weights.copy(), state.units.copy()
+        self._outputs, self._scans = state.outputs.copy(), state.scans
 
     def close(self) -> None:
         """Nothing to end."""

@@ -65,9 +65,9 @@ class _Unchanged:
     def __init__(self, insight: Insight) -> None:
         self._insight = insight
 
-    def step(self, snapshot: Snapshot, estimate: Estimate) -> Insight:
+    def learn(self, learned: object, snapshot: Snapshot, estimate: Estimate) -> tuple[Insight, object]:
         """Learn nothing twice."""
-        return self._insight
+        return self._insight, learned
 
 
 class PatientCourse:

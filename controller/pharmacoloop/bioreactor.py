@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import fmean
 from typing import Protocol
 
 from controller.loop.envelope import Bound, Envelope, Limit, beyond
 from controller.loop.gain import effect_of
-from controller.loop.records import Abstention, Effect, Insight, Move, Situation, Suggestion
-from controller.pharmacoloop.planning import Course, Planner, crossing
+from controller.loop.records import Abstention, Effect, Insight, Move, Proposal, Situation, Suggestion
+from controller.pharmacoloop.planning import NO_PLAN, Course, PlanMemory, Planner, crossing
 from twin.records import Correction, Estimate, Forecast, Latch, Plan, Step
 from twin.signals import Plant
 
@@ -52,19 +52,27 @@ class BioreactorLoop:
         return self._plan(estimate.time, self._present(estimate, situation), situation)
 
     def propose(
-        self, estimate: Estimate, insight: Insight, baseline: Forecast, situation: Situation
-    ) -> Suggestion | Abstention:
-        """The best allowed move to the end of the batch, or why none is worth making."""
-        now = estimate.time
+        self,
+        estimate: Estimate,
+        insight: Insight,
+        baseline: Forecast,
+        situation: Situation,
+        remembered: object = None,
+    ) -> Proposal:
+        """The best allowed move to the end of the batch, or why none is; a PlanMemory comes in and goes out."""
+        now, plans = estimate.time, remembered if isinstance(remembered, PlanMemory) else NO_PLAN
         if now >= situation.batch_end:
-            return Abstention(now, "the batch has reached its end")
+            return Proposal(Abstention(now, "the batch has reached its end"), None, plans)
         present = self._present(estimate, situation)
         if not any(situation.phase in limit.phases for limit in self.envelope.limits):
-            return Abstention(now, f"nothing may be moved in phase {situation.phase or 'unknown'}")
-        course = self.planner.course(estimate, insight.correction, baseline, situation, present)
+            why = f"nothing may be moved in phase {situation.phase or 'unknown'}"
+            return Proposal(Abstention(now, why), None, plans)
+        course, plans = self.planner.course(estimate, insight.correction, baseline, situation, present, plans)
         if all(course.first[name] == value for name, value in present.items()):
-            return Abstention(now, self._patience(course, baseline))
-        return self._suggest(estimate, insight, baseline, situation, present, course)
+            return Proposal(Abstention(now, self._patience(course, baseline)), None, plans)
+        proposed = self.engine.forecast(estimate, insight.correction, course.plan)
+        answer = self._suggest(now, baseline, proposed, situation, present, course)
+        return Proposal(answer, proposed, replace(plans, proposed=proposed))
 
     def _present(self, estimate: Estimate, situation: Situation) -> dict[str, float]:
         """The setpoints in force, or for an input still waiting for its latch what the recipe will give it."""
@@ -83,16 +91,13 @@ class BioreactorLoop:
 
     def _suggest(
         self,
-        estimate: Estimate,
-        insight: Insight,
+        now: datetime,
         baseline: Forecast,
+        proposed: Forecast,
         situation: Situation,
         present: Mapping[str, float],
         course: Course,
     ) -> Suggestion | Abstention:
-        now = estimate.time
-        proposed = self.engine.forecast(estimate, insight.correction, course.plan)
-        self.planner.note(proposed)
         effect = effect_of(baseline, proposed)
         percent = 100.0 * effect.gain / max(effect.baseline, 1e-9)
         eased = [bound for bound in self.envelope.bounds if self._eased(bound, baseline, proposed)]

@@ -42,15 +42,21 @@ class Course:
     harvest_h: float  # hours from now to the end of the plan
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    batch: str
-    made_at: datetime
-    optimum: Optimum
+@dataclass(frozen=True, slots=True, eq=False)
+class PlanMemory:
+    """What planning remembers between two looks ahead: the last good optimum, and how uncertain plans are."""
+
+    batch: str = ""
+    made_at: datetime | None = None
+    optimum: Optimum | None = None
+    proposed: Forecast | None = None  # of the last plan that was forecast: its spread makes the next one's margins
+
+
+NO_PLAN = PlanMemory()
 
 
 class Planner:
-    """Optimal control for one plant. It keeps the last good plan, to search from next time and to fall back on."""
+    """Optimal control for one plant. It remembers nothing: the last good plan comes in and goes out."""
 
     def __init__(
         self,
@@ -68,8 +74,6 @@ class Planner:
         self.limits = tuple(limit for limit in envelope.limits if limit.variable in inputs)
         self.bounds = tuple(bound for bound in envelope.bounds if bound.variable in names)
         self._outlook = outlook or Outlook()
-        self._kept: _Kept | None = None
-        self._noted: Forecast | None = None
         self.optimiser = Optimiser(
             Problem(
                 model=model,
@@ -89,36 +93,25 @@ class Planner:
         baseline: Forecast,
         situation: Situation,
         present: Mapping[str, float],
-    ) -> Course:
-        """The best plan to the end of the batch, or the best there is when none could be found."""
-        last = self._last(estimate, situation)
-        start = self._start(estimate, correction, baseline, situation, present, last)
+        before: PlanMemory = NO_PLAN,
+    ) -> tuple[Course, PlanMemory]:
+        """The best plan to the end of the batch, or the best there is when none could be found; and what to remember.
+
+        `before` is where the search begins and what is fallen back on; its margins are those of a plan, not of rest.
+        """
+        last = _last(before, estimate, situation)
+        start = self._start(estimate, correction, baseline, situation, present, before, last)
         found = self.optimiser.solve(start, last)
         source = ""
         if found.solved:
-            self._kept = _Kept(situation.batch, estimate.time, found)
+            before = replace(before, batch=situation.batch, made_at=estimate.time, optimum=found)
         else:
             source = f"the optimiser found no plan ({found.status}); "
             source += "this is the last good one" if last is not None else "this is the recipe"
             if last is None:
                 recipe = [self.recipe.get(x.variable, present[x.variable]) for x in self.limits]
                 found = replace(found, controls=np.clip(np.tile(recipe, (INTERVALS, 1)), start.low, start.high))
-        return self._told(estimate, situation, present, start, found, source)
-
-    def note(self, proposed: Forecast) -> None:
-        """Remember how uncertain a plan is: by more than holding still, and the next one's margins are for plans."""
-        self._noted = proposed
-
-    def forget(self) -> None:
-        """Begin anew, as at a restart."""
-        self._kept = self._noted = None
-
-    def _last(self, estimate: Estimate, situation: Situation) -> Optimum | None:
-        kept = self._kept
-        if kept is None or kept.batch != situation.batch:
-            return None
-        age_h = _hours(estimate.time - kept.made_at)
-        return later(kept.optimum, age_h) if 0.0 <= age_h <= REMEMBERED_H else None
+        return self._told(estimate, situation, present, start, found, source), before
 
     def _start(
         self,
@@ -127,20 +120,21 @@ class Planner:
         baseline: Forecast,
         situation: Situation,
         present: Mapping[str, float],
+        before: PlanMemory,
         last: Optimum | None,
     ) -> Start:
         believed = conditioned(self.model, estimate, correction)
         span_h = _hours(situation.batch_end - estimate.time)
         release_h = self._release_h(believed, span_h)
         hours = self.optimiser.edges(span_h, release_h)
-        before = np.array([present[x.variable] for x in self.limits])
-        least, most = self._margined(baseline, hours)
-        low, high = self._ranges(situation, before, hours, release_h)
+        in_force = np.array([present[x.variable] for x in self.limits])
+        least, most = self._margined(baseline, before.proposed, hours)
+        low, high = self._ranges(situation, in_force, hours, release_h)
         factors, steep, expected = self._factors(believed, correction, baseline, hours, last)
         return Start(
             state=np.array(believed.mean),
             held=np.array([estimate.inputs[item.name] for item in self.model.inputs]),
-            before=before,
+            before=in_force,
             hours=hours,
             low=low,
             high=high,
@@ -181,15 +175,15 @@ class Planner:
                 low[:, i] = high[:, i] = before[i]
         return low, high
 
-    def _margined(self, baseline: Forecast, hours: Array) -> tuple[Array, Array]:
+    def _margined(self, baseline: Forecast, proposed: Forecast | None, hours: Array) -> tuple[Array, Array]:
         """Bounds of each bounded state at the end of each interval, drawn in by the ensemble's spread."""
         least, most = np.empty((len(hours) - 1, len(self.bounds))), np.empty((len(hours) - 1, len(self.bounds)))
         for i, bound in enumerate(self.bounds):
             room = MARGIN_MOST * (bound.high - bound.low)  # infinite when one side is open
             ahead = np.minimum(hours[1:], bound.horizon_h)
             below, above = _spread(baseline, bound, ahead)
-            if self._noted is not None and bound.horizon_h < np.inf:
-                planned = _spread(self._noted, bound, ahead)
+            if proposed is not None and bound.horizon_h < np.inf:  # a plan is less certain than holding still
+                planned = _spread(proposed, bound, ahead)
                 below, above = np.maximum(below, planned[0]), np.maximum(above, planned[1])
             least[:, i] = bound.low + np.minimum(below, room)
             most[:, i] = bound.high - np.minimum(above, room)
@@ -288,6 +282,14 @@ class Planner:
                         f"{bound.variable} is kept {word} {edge:g} {bound.unit} with {margin:.3g} {bound.unit} to spare"
                     )
         return tuple(sentences)
+
+
+def _last(before: PlanMemory, estimate: Estimate, situation: Situation) -> Optimum | None:
+    """The last good plan, seen from now; None when it is of another batch or too old."""
+    if before.optimum is None or before.made_at is None or before.batch != situation.batch:
+        return None
+    age_h = _hours(estimate.time - before.made_at)
+    return later(before.optimum, age_h) if 0.0 <= age_h <= REMEMBERED_H else None
 
 
 def _spread(forecast: Forecast, bound: Bound, ahead: Array) -> tuple[Array, Array]:

@@ -159,7 +159,8 @@ class _Player:
 
     def _remembered(self, session: Session) -> Memory:
         if session.kind == RELEARNED:
-            return replace(self._memory, ladder=demoted(self._memory.ladder, session.reason))
+            ladder = demoted(self._memory.ladder, session.reason)
+            return replace(self._memory, ladder=ladder, learned=None)
         if session.resumed_from is None:
             return Memory(began())
         batch = self._history.numbered(session.plant, 1, session.resumed_from, session.batch)
