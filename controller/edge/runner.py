@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from controller.checkpoint import checkpoint_of
 from controller.edge import audit
 from controller.edge.actuator import Actuator, Done, carried_out
 from controller.edge.advice import AdviceLog
@@ -149,7 +150,7 @@ class Runner:
     def _turn(self, scan: Scan, situation: Situation) -> Decision:
         """Take the turn and record it; a NeuroCore that died is rebuilt from what it had learned."""
         try:
-            decision, memory, state = self._attempt(scan, situation)
+            decision, memory, looked_ahead = self._attempt(scan, situation)
         except NeuroCoreLost as lost:
             told = f"NeuroCore was lost and started again: {lost}"
             log.error(told)
@@ -158,16 +159,16 @@ class Runner:
             self._memory = replace(self._memory, ladder=demoted(self._memory.ladder, told), learned=None)
             heard = {**situation.conditions, "loop.neurocore": told}
             situation = replace(situation, faults=(*situation.faults, told), conditions=heard)
-            decision, memory, state = self._attempt(scan, situation)
+            decision, memory, looked_ahead = self._attempt(scan, situation)
         self._memory = memory
-        self.historian.record(decision, state, audit.of_turn(self.decision, decision))
+        state, point = (self.core.snapshot(), checkpoint_of(memory)) if looked_ahead else (None, None)
+        self.historian.record(decision, state, audit.of_turn(self.decision, decision), point)
         self._absences.seen(decision)
         return decision
 
-    def _attempt(self, scan: Scan, situation: Situation) -> tuple[Decision, Memory, Mapping[str, object] | None]:
+    def _attempt(self, scan: Scan, situation: Situation) -> tuple[Decision, Memory, bool]:
         decision, memory = turn(self._memory, scan.snapshot, situation, self.parts)
-        looked_ahead = memory.outlook is not self._memory.outlook
-        return decision, memory, self.core.snapshot() if looked_ahead else None
+        return decision, memory, memory.outlook is not self._memory.outlook
 
     def _restart_core(self, scan: Scan, why: str) -> None:
         state = self.historian.core_state(self.parts.plant.name)

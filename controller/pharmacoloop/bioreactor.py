@@ -17,7 +17,8 @@ from typing import Protocol
 from controller.loop.envelope import Bound, Envelope, Limit, beyond
 from controller.loop.gain import effect_of
 from controller.loop.records import Abstention, Effect, Insight, Move, Proposal, Situation, Suggestion
-from controller.pharmacoloop.planning import NO_PLAN, Course, PlanMemory, Planner, crossing
+from controller.pharmacoloop.plan_memory import NO_PLAN, PlanMemory
+from controller.pharmacoloop.planning import Course, Planner, crossing
 from twin.records import Correction, Estimate, Forecast, Latch, Plan, Step
 from twin.signals import Plant
 

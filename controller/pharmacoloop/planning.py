@@ -14,6 +14,7 @@ import numpy as np
 
 from controller.loop.envelope import Bound, Envelope
 from controller.loop.records import Situation
+from controller.pharmacoloop.plan_memory import NO_PLAN, PlanMemory
 from twin.collocation import Control, Problem
 from twin.conditioned import conditioned
 from twin.correction import evaluate, slopes
@@ -40,19 +41,6 @@ class Course:
     source: str  # "" for an optimum, else the sentence why it is not one
     margins: tuple[str, ...]  # sentences: bounds that the plan runs along
     harvest_h: float  # hours from now to the end of the plan
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlanMemory:
-    """What planning remembers between two looks ahead: the last good optimum, and how uncertain plans are."""
-
-    batch: str = ""
-    made_at: datetime | None = None
-    optimum: Optimum | None = None
-    proposed: Forecast | None = None  # of the last plan that was forecast: its spread makes the next one's margins
-
-
-NO_PLAN = PlanMemory()
 
 
 class Planner:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from controller.assembly import assemble
+from controller.checkpoint import Checkpoint, memory_at
 from controller.edge.historian import History
 from controller.edge.historian.wire import encode
 from controller.loop.mode_ladder import demoted
 from controller.loop.records import Decision
-from controller.loop.turn import Memory, Parts, turn
+from controller.loop.turn import Memory, Parts, perceive, turn
 from controller.neurocore.core import NeuroCore, SnapshotMismatch
 from controller.review.difference import Difference, first_difference
 from controller.sessions import RELEARNED, TRACK_SPAN, Session, began, resumed, settings_of, versions
@@ -66,11 +68,36 @@ def replay(history: History, plant: str, batch: str, progress: Callable[[int, in
             found = player.difference(number, decision)
             compared += 1
             if found is not None:
-                mismatch = Mismatch(number, f"{decision.time:%Y-%m-%d %H:%M:%S}", decision.situation.batch, found)
+                mismatch = _mismatch(number, decision, found)
                 break
             if progress:
                 progress(number - sessions[0][0], numbers[1] - sessions[0][0])
     return Replayed(batch, compared, len(sessions), backend, mismatch, tuple(_notes(sessions)))
+
+
+def replay_one(history: History, plant: str, batch: str, at: datetime) -> Replayed:
+    """Take one decision again: the last of the batch at or before `at`. Raises ReplayFault when there is none.
+
+    What was believed and learned by then is made again from what was read since the process began, and what was planned
+    comes from the checkpoint before: no plan but the decision's own, and those since that checkpoint, is made again.
+    """
+    number = history.number_at(plant, batch, at)
+    if number is None:
+        when = f"{at:%Y-%m-%d %H:%M:%S}"
+        raise ReplayFault(f"{history.path} holds no decision of batch {batch!r} of {plant} at or before {when}")
+    sessions = _sessions(history, plant, number, number)
+    with _Player(history, sessions) as player:
+        found = history.checkpoint(plant, number, sessions[0][0])
+        if found is not None:
+            player.recall(*found)
+        for n, decision in history.numbered(plant, (found[0] if found else sessions[0][0]) + 1, number):
+            difference = player.difference(n, decision)
+    mismatch = None if difference is None else _mismatch(number, decision, difference)
+    return Replayed(batch, 1, len(sessions), _exact(decision), mismatch, tuple(_notes(sessions)))
+
+
+def _mismatch(number: int, decision: Decision, difference: Difference) -> Mismatch:
+    return Mismatch(number, f"{decision.time:%Y-%m-%d %H:%M:%S}", decision.situation.batch, difference)
 
 
 def _sessions(history: History, plant: str, first: int, last: int) -> list[tuple[int, Session]]:
@@ -126,17 +153,31 @@ class _Player:
 
     def difference(self, number: int, recorded: Decision) -> Difference | None:
         """Take this turn again and compare."""
-        while self._sessions and self._sessions[0][0] < number:
-            self._begin(self._sessions.pop(0)[1])
-        if self._parts is None:
-            raise ReplayFault(f"decision {number} comes before anything that the loop began with")
-        again, self._memory = turn(self._memory, recorded.snapshot, recorded.situation, self._parts)
+        self._begin_what_begins(number)
+        again, self._memory = turn(self._memory, recorded.snapshot, recorded.situation, self._made())
         again = replace(again, insight=replace(again.insight, backend=recorded.insight.backend))
         return first_difference(encode(recorded), encode(again))
 
+    def recall(self, number: int, point: Checkpoint) -> None:
+        """Stand where the loop stood after decision `number`, without planning anything again."""
+        for at, decision in self._history.numbered(self._sessions[0][1].plant, self._sessions[0][0] + 1, number):
+            self._begin_what_begins(at)
+            seen = perceive(self._memory, decision.snapshot, decision.situation, self._made())
+            self._memory = replace(self._memory, track=seen.track, learned=seen.learned, clock=seen.clock)
+        self._memory = memory_at(point, decision, self._memory.track, self._memory.learned)
+
+    def _begin_what_begins(self, number: int) -> None:
+        while self._sessions and self._sessions[0][0] < number:
+            self._begin(self._sessions.pop(0)[1])
+
+    def _made(self) -> Parts:
+        if self._parts is None:
+            raise ReplayFault("the record begins before anything that the loop began with")
+        return self._parts
+
     def _begin(self, session: Session) -> None:
         if session.kind != RELEARNED or session.settings != self._configured:
-            self._assemble(session)  # anew: an optimiser starts from its last solution, which a new process has not
+            self._assemble(session)
         elif self._core is not None and self._rebuild is not None and self._parts is not None:
             self._core.close()
             self._core = self._rebuild()

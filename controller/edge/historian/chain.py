@@ -89,8 +89,10 @@ KINDS = {
         "SELECT line, answer, parked_s FROM dead_letter WHERE id = ?", "SELECT CAST(id AS TEXT) FROM dead_letter"
     ),
     "core_state": Kind("SELECT t_us, body FROM core_state WHERE plant = ?", "SELECT plant FROM core_state"),
+    "checkpoint": Kind("SELECT body FROM checkpoint WHERE id = ?", _NUMBERED.format("checkpoint")),
 }
 FIRST_KINDS = ("decision", "event", "assay", "session", "audit")  # that the first version of the chain knew
+LATER_KINDS = ("checkpoint",)  # whose tables came after the second
 
 
 def begin(db: sqlite3.Connection) -> None:
@@ -104,7 +106,7 @@ def begin(db: sqlite3.Connection) -> None:
 def extend(db: sqlite3.Connection) -> None:
     """Link the rows of the kinds that the first version of the chain left out."""
     for kind in KINDS:
-        if kind not in FIRST_KINDS:
+        if kind not in (*FIRST_KINDS, *LATER_KINDS):
             _link_all(db, kind)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from controller.checkpoint import Checkpoint
 from controller.edge.audit import Entry
 from controller.edge.historian import archive, archiving, chain, integrity, outbox, scans, trends
 from controller.edge.historian.database import (
@@ -116,10 +117,27 @@ class History:
         [(first, last)] = self._rows(query, plant, batch)
         return None if first is None else (first, last)
 
+    def number_at(self, plant: str, batch: str, at: datetime) -> int | None:
+        """The number of the batch's last decision at or before this process time; None when there is none."""
+        rows = self._rows(
+            "SELECT id FROM decision WHERE plant = ? AND batch = ? AND t_us <= ? ORDER BY t_us DESC, id DESC LIMIT 1",
+            plant, batch, to_us(at),
+        )  # fmt: skip
+        return rows[0][0] if rows else None
+
     def sessions(self, plant: str) -> list[tuple[int, Session]]:
         """What the loop began with, each time it was started, and the number of the decision before; oldest first."""
         rows = self._rows("SELECT after, body FROM session WHERE plant = ? ORDER BY id", plant)
         return [(after, self._decoded(_session, body)) for after, body in rows]
+
+    def checkpoint(self, plant: str, before: int, after: int) -> tuple[int, Checkpoint] | None:
+        """The newest checkpoint of a decision numbered above `after` and below `before`, with its number."""
+        rows = self._rows(
+            "SELECT checkpoint.id, checkpoint.body FROM checkpoint JOIN decision ON decision.id = checkpoint.id"
+            " WHERE plant = ? AND checkpoint.id > ? AND checkpoint.id < ? ORDER BY checkpoint.id DESC LIMIT 1",
+            plant, after, before,
+        )  # fmt: skip
+        return (rows[0][0], self._decoded(_checkpoint, rows[0][1])) if rows else None
 
     def audited(self, plant: str, batch: str | None = None, limit: int = 1000) -> list[Entry]:
         """The audit trail's newest entries, at most `limit`, oldest first."""
@@ -297,6 +315,10 @@ def _forecast(data: bytes) -> Forecast:
 
 def _session(data: bytes) -> Session:
     return decode_as(Session, data)
+
+
+def _checkpoint(data: bytes) -> Checkpoint:
+    return decode_as(Checkpoint, data)
 
 
 def _state(data: bytes) -> Mapping[str, Any]:

@@ -46,6 +46,9 @@ CREATE TABLE session (id INTEGER PRIMARY KEY AUTOINCREMENT, plant TEXT NOT NULL,
     t_us INTEGER NOT NULL, after INTEGER NOT NULL, resumed_from INTEGER, body BLOB NOT NULL);
 """
 
+# What a turn handed to the next beside its decision, whenever it had looked ahead: `id` is the decision's number.
+CHECKPOINTS = "CREATE TABLE checkpoint (id INTEGER PRIMARY KEY, body BLOB NOT NULL);"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -63,6 +66,7 @@ STEPS = (
     Step("minutes of closed hours series by series", minutes_by_series),
     Step("the audit trail, and a hash chain over all that was recorded", chain.begin),
     Step("samples, roll-ups, gaps and forecasts in the chain, and marks on rows for InfluxDB", link_the_rest),
+    Step("what a turn hands to the next, so that one decision can be taken again alone", CHECKPOINTS),
 )
 VERSION = len(STEPS)
 

@@ -20,6 +20,7 @@ from hashlib import blake2b
 from pathlib import Path
 from time import time_ns
 
+from controller.checkpoint import Checkpoint
 from controller.edge.audit import Entry
 from controller.edge.historian import archive, backfill, chain, ledger, lineprotocol, linked, outbox, scans
 from controller.edge.historian.cells import Floats, Integers
@@ -82,6 +83,7 @@ class Historian(History):
         decision: Decision,
         core_state: Mapping[str, object] | None = None,
         audit: Sequence[Entry] = (),
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         """Store one turn with its samples, assays and audit entries: all of it, or nothing and a HistorianFault."""
         numbers = samples(decision)
@@ -89,6 +91,7 @@ class Historian(History):
         bare = shrink(encode(replace(decision, baseline=None, proposed=None)))
         plant, batch, t_us = decision.plant, decision.situation.batch, to_us(decision.time)
         state = None if core_state is None else shrink(encode(core_state))
+        point = None if checkpoint is None else shrink(encode(checkpoint))
         with self._recording() as db:
             forecasts = [self._forecast(db, forecast) for forecast in (decision.baseline, decision.proposed)]
             number = db.execute(
@@ -96,6 +99,9 @@ class Historian(History):
                 (plant, batch, t_us, *forecasts, bare),
             ).lastrowid
             chain.append(db, "decision", number or 0)
+            if point is not None:
+                db.execute("INSERT INTO checkpoint (id, body) VALUES (?, ?)", (number, point))
+                chain.append(db, "checkpoint", number or 0)
             _audit(db, audit)
             self._samples(db, plant, batch, t_us // 1000, numbers)
             _assays(db, plant, batch, decision.snapshot.assays)
