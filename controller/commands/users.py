@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from controller.commands.choice import Config, Json
 from controller.settings import load
 from controller.support.printing import shown
 from controller.support.user_error import UserError
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Who may sign in, and in which role.", no_args_is_help=True)
 
-Config = Annotated[Path, typer.Argument(help="The configuration whose [access] names the file of users.")]
 Who = Annotated[str, typer.Argument(help="The name to sign in with.")]
 ROLES = ("viewer", "operator", "engineer")
 NAME = re.compile(r"[^\W_][\w .@'-]{0,78}")
@@ -43,7 +43,7 @@ def add(
 @app.command("list")
 def list_(
     config: Config,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show everybody who may sign in."""
     users = _users(config)
