@@ -90,10 +90,6 @@ def _believe(store: Store, shown: x509.Certificate, application_uri: str, at: Co
     )
 
 
-def _der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.DER)
-
-
 def _offers(endpoints: list[ua.EndpointDescription]) -> str:
     """What a server offers, for people."""
     found = {f"{(e.SecurityPolicyUri or '').rpartition('#')[2]}/{e.SecurityMode.name.rstrip('_')}" for e in endpoints}

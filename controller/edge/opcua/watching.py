@@ -31,7 +31,6 @@ class Watch:
 
     latest: datetime | None = None  # the newest source time of an on-line value that is not bad
     results: int = 0  # laboratory results since the last scan
-    notifications: int = 0
     ended: bool = False
     _heard: float = field(default_factory=time.monotonic)
 
@@ -47,7 +46,6 @@ class Watch:
             if isinstance(told, ua.StatusChangeNotification):
                 self.ended = True
             for item in getattr(told, "MonitoredItems", ()):
-                self.notifications += 1
                 if item.ClientHandle >= online:
                     self.results += 1
                 else:
