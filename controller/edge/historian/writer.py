@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
@@ -49,12 +49,12 @@ class Historian(History):
     def __init__(self, path: Path | str, outbox: bool = False, outbox_limit: int = OUTBOX_LIMIT) -> None:
         path = Path(path)
         lock_file = _lock(path)
-        try:
+        with ExitStack() as opened:  # and closed again when the next cannot be opened
+            opened.callback(os.close, lock_file)
             self._writing = open_writer(path)
+            opened.callback(self._writing.close)
             super().__init__(path)
-        except BaseException:
-            os.close(lock_file)
-            raise
+            opened.pop_all()
         self._lock_file: int | None = lock_file
         self._write_lock = threading.Lock()
         self._queued = outbox
