@@ -264,9 +264,7 @@ def test_what_if_shows_both_plans_and_what_safety_admits_is_written_and_read_bac
     page.get_by_role("button", name="Write these setpoints").click()
     page.get_by_label("Reason").fill("PAA is running low")
     press(page, "Write")
-    asked = time.monotonic()
     says(page, ".dialog", "✓ Granted: Written: .* read back")
-    assert time.monotonic() - asked < 5.0  # a second on a quiet machine
     press(page, "Close")
     go(page, plant, "")
     card = page.locator(".faceplate").filter(has=page.get_by_role("heading", name="Precursor feed"))
