@@ -14,8 +14,10 @@ from controller.edge.opcua.scanning import Raw
 async def read_tags(wire: Connection, session: Session, nodes: Iterable[str]) -> dict[str, Raw]:
     """What these tags hold, by tag."""
     wanted = list(nodes)
+    if not wanted:
+        return {}
     question = session.client.read_attributes([session.nodes[n] for n in wanted])
-    return dict(zip(wanted, map(raw, await wire.ask(session, question)), strict=True)) if wanted else {}
+    return dict(zip(wanted, map(raw, await wire.ask(session, question)), strict=True))
 
 
 async def write_tags(wire: Connection, session: Session, values: Mapping[str, object]) -> dict[str, str]:
