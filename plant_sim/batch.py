@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from plant_sim.design import Harm, PlantDesign, Procedure, Vulnerable
-from plant_sim.faults import VESSEL_KINDS, Fault, FaultKind, Parts, Schedule
+from plant_sim.faults import VESSEL_KINDS, Equipment, Fault, FaultKind, Schedule
 from plant_sim.instruments import Panel, Signal, Status
 from plant_sim.laboratory import Laboratory
 from plant_sim.recipe import Lease, Phase
@@ -137,10 +137,10 @@ class Batch:
         return signals
 
     @property
-    def parts(self) -> Parts:
+    def parts(self) -> Equipment:
         """What can fail here."""
         design = self.design
-        return Parts(
+        return Equipment(
             instruments=frozenset(i.point.tag for i in design.online),
             assays=frozenset(p.tag for p in design.assays),
             pumps=frozenset(design.pumps),

@@ -90,7 +90,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Equipment:
     """What can fail in one plant, by name."""
 
     instruments: frozenset[str]

@@ -30,13 +30,13 @@ def add(
     role: Annotated[str, typer.Option(help="viewer, operator or engineer.")] = "operator",
 ) -> None:
     """Add a person, or give one a new password: it is shown once and kept nowhere."""
-    from controller.edge.users import Role
+    from controller.edge.users import UserRole
 
     if role not in ROLES:
         raise UserError(f"--role {role}: give one of {', '.join(ROLES)}")
     if not NAME.fullmatch(name):
         raise UserError(f"{name!r} is no name to sign in with; use letters, digits, blanks and . @ ' -")
-    password = _users(config).add(name, Role(role))
+    password = _users(config).add(name, UserRole(role))
     print(f"{name} may sign in as {role} with this password, which is shown only now:\n{password}")
 
 

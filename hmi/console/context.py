@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from hmi.console import words
 from hmi.console.link import Link
-from hmi.console.people import Person
+from hmi.console.people import ConsoleUser
 
 Json = Mapping[str, Any]
 
@@ -20,7 +20,7 @@ class Context:
 
     link: Link
     plant: Json
-    person: Person
+    person: ConsoleUser
     prefs: dict[str, Any]
     dark: bool = False
     names: dict[str, str] = field(default_factory=dict)

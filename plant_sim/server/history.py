@@ -18,7 +18,7 @@ AT_ONCE = 10_000  # values per answer; the rest follows by continuation point
 _NO_TIME = ua.get_win_epoch()
 
 
-class History(HistoryStorageInterface):
+class ValueHistory(HistoryStorageInterface):
     """Values by node and process time, appended as they are shown; nothing is sampled, so nothing is missed.
 
     asyncua's own store listens through a subscription, which drops what is written faster than it publishes.

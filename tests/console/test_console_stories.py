@@ -15,7 +15,7 @@ import pytest
 import tomli_w
 from asyncua import Client, ua
 
-from controller.edge.users import Role, Users
+from controller.edge.users import UserRole, Users
 from controller.processes import find
 
 OXYGEN = {  # as it ships
@@ -57,7 +57,7 @@ class Plant:
         self.gateway_port, self.console_port = content["gateway"]["port"], content["console"]["port"]
         users = Users(folder / "users.json")
         self.passwords = {
-            name: users.add(name, role) for name, role in (("vera", Role.VIEWER), ("omar", Role.OPERATOR))
+            name: users.add(name, role) for name, role in (("vera", UserRole.VIEWER), ("omar", UserRole.OPERATOR))
         }
 
     def start(self, what, *options):

@@ -32,7 +32,7 @@ ALARMING = {
 _GAP = ("variable", "start", "end", "cause", "text", "backfilled", "note")
 
 
-class Report:
+class RunnerSource:
     """The Source of one runner."""
 
     def __init__(self, runner: Runner, model: Model, reader: History, reports: Reports) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from controller.edge.audit import Entry
+from controller.edge.audit import AuditEntry
 from controller.edge.historian import archive, archiving, chain, integrity, outbox, scans, trends
 from controller.edge.historian.database import (
     DAMAGE_MEND,
@@ -55,7 +55,7 @@ class History:
         self.path = Path(path)
         self._reading = open_reader(self.path)
         self._read_lock = threading.Lock()
-        self._archive = archive.Reader(self.path.parent)
+        self._archive = archive.ArchiveReader(self.path.parent)
 
     def close(self) -> None:
         """Close the file."""
@@ -121,14 +121,14 @@ class History:
         rows = self._rows("SELECT after, body FROM session WHERE plant = ? ORDER BY id", plant)
         return [(after, self._decoded(_session, body)) for after, body in rows]
 
-    def audited(self, plant: str, batch: str | None = None, limit: int = 1000) -> list[Entry]:
+    def audited(self, plant: str, batch: str | None = None, limit: int = 1000) -> list[AuditEntry]:
         """The audit trail's newest entries, at most `limit`, oldest first."""
         rows = self._rows(
             "SELECT t_us, plant, batch, who, what, old, new, reason FROM audit WHERE plant = ?"
             " AND batch = coalesce(?, batch) ORDER BY id DESC LIMIT ?",
             plant, batch, limit,
         )  # fmt: skip
-        return [Entry(from_us(t_us), *rest) for t_us, *rest in reversed(rows)]
+        return [AuditEntry(from_us(t_us), *rest) for t_us, *rest in reversed(rows)]
 
     def chain_head(self) -> tuple[int, str]:
         """How many rows the hash chain vouches for, and its last hash."""

@@ -48,7 +48,7 @@ CREATE TABLE session (id INTEGER PRIMARY KEY AUTOINCREMENT, plant TEXT NOT NULL,
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Migration:
     """From one version to the next: statements (with their triggers), or a function when SQL alone cannot do it."""
 
     title: str
@@ -56,13 +56,13 @@ class Step:
 
 
 STEPS = (
-    Step("decisions, samples, assays, events and the outbox", FIRST),
-    Step("the ledger of intervals without data", LEDGER),
-    Step("a row for each scan, roll-ups and the archive", samples_to_scans),
-    Step("what the loop began with, for replay", SESSIONS),
-    Step("minutes of closed hours series by series", minutes_by_series),
-    Step("the audit trail, and a hash chain over all that was recorded", chain.begin),
-    Step("samples, roll-ups, gaps and forecasts in the chain, and marks on rows for InfluxDB", link_the_rest),
+    Migration("decisions, samples, assays, events and the outbox", FIRST),
+    Migration("the ledger of intervals without data", LEDGER),
+    Migration("a row for each scan, roll-ups and the archive", samples_to_scans),
+    Migration("what the loop began with, for replay", SESSIONS),
+    Migration("minutes of closed hours series by series", minutes_by_series),
+    Migration("the audit trail, and a hash chain over all that was recorded", chain.begin),
+    Migration("samples, roll-ups, gaps and forecasts in the chain, and marks on rows for InfluxDB", link_the_rest),
 )
 VERSION = len(STEPS)
 

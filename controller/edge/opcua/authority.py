@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping
 
 from controller.edge.opcua.claim import Claim
-from controller.edge.opcua.connection import Connection, Session
+from controller.edge.opcua.connection import ClientSession, Connection
 from controller.edge.opcua.exchange import read_tags, write_tags
 from controller.edge.opcua.rivals import Heartbeat
 from controller.edge.opcua.scanning import Raw, Scan
@@ -42,13 +42,13 @@ class Authority:
         if self._claim.node is not None:
             self._claim.seen(held[self._claim.node].value)
 
-    async def objection(self, session: Session) -> str:
+    async def objection(self, session: ClientSession) -> str:
         """Why this controller must not write now, or ""."""
         if not self._wire.resynchronised:
             return UNREAD
         return self.rival or await self._unclaimed(session) or await self._overtaken(session)
 
-    async def beat(self, session: Session) -> bool:
+    async def beat(self, session: ClientSession) -> bool:
         """Tell the plant that the controller lives; False when the plant was not read yet, or does not take it."""
         if not self._wire.resynchronised or self._heartbeat.gives_way or await self._unclaimed(session):
             return False
@@ -65,7 +65,7 @@ class Authority:
             with contextlib.suppress(PlantLost):
                 await write_tags(self._wire, session, {str(self._claim.node): ""})
 
-    async def _unclaimed(self, session: Session) -> str:
+    async def _unclaimed(self, session: ClientSession) -> str:
         """Claim a plant that grants claims, once a session; the plant decides between two that ask at once."""
         if self._claim.node is None or self._claim.granted(session):
             return ""
@@ -74,7 +74,7 @@ class Authority:
         refused = await write_tags(self._wire, session, {self._claim.node: self._claim.name})
         return self._claim.answered(session, refused[self._claim.node])
 
-    async def _overtaken(self, session: Session) -> str:
+    async def _overtaken(self, session: ClientSession) -> str:
         """Of a plant without claims: a heartbeat that changed since the scan is another controller's, found in time."""
         if self._claim.node is not None:
             return ""

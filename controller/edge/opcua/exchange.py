@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from asyncua import ua
 
-from controller.edge.opcua.connection import Connection, Session
+from controller.edge.opcua.connection import ClientSession, Connection
 from controller.edge.opcua.lookup import raw
 from controller.edge.opcua.scanning import Raw
 
 
-async def read_tags(wire: Connection, session: Session, nodes: Iterable[str]) -> dict[str, Raw]:
+async def read_tags(wire: Connection, session: ClientSession, nodes: Iterable[str]) -> dict[str, Raw]:
     """What these tags hold, by tag."""
     wanted = list(nodes)
     if not wanted:
@@ -20,7 +20,7 @@ async def read_tags(wire: Connection, session: Session, nodes: Iterable[str]) ->
     return dict(zip(wanted, map(raw, await wire.ask(session, question)), strict=True))
 
 
-async def write_tags(wire: Connection, session: Session, values: Mapping[str, object]) -> dict[str, str]:
+async def write_tags(wire: Connection, session: ClientSession, values: Mapping[str, object]) -> dict[str, str]:
     """Write these tags; by tag the reason why the plant refused, or ""."""
     if not values:
         return {}

@@ -13,11 +13,11 @@ from asyncua.ua.uaerrors import BadInvalidState
 
 from controller.edge.opcua.authority import Authority
 from controller.edge.opcua.backfill import remembered
-from controller.edge.opcua.connection import Connection, LinkEvent, Session, TagReport
+from controller.edge.opcua.connection import ClientSession, Connection, LinkEvent, TagReport
 from controller.edge.opcua.guard import WriteOutcome
 from controller.edge.opcua.lookup import raw, utc
 from controller.edge.opcua.scanning import Raw, Scan, Scanner
-from controller.edge.opcua.setpoints import Setpoints
+from controller.edge.opcua.setpoints import SetpointWriter
 from controller.edge.opcua.tags import PlantLost, PlantMismatch, tags_of
 from controller.loop.records import Move
 from controller.settings import Settings
@@ -35,7 +35,7 @@ class PlantLink:
         self._wire = Connection(settings, tags)
         self._scanner = Scanner(settings)
         self._authority = Authority(self._wire, settings)
-        self._setpoints = Setpoints(self._wire, settings, self._authority, self._scanner)
+        self._setpoints = SetpointWriter(self._wire, settings, self._authority, self._scanner)
         self._scanned = [t.node for t in tags if t.key != "advance_node"]
         self._assayed = {v.name for v in settings.variables if v.role is Role.ASSAYED}
         self._read_at = -math.inf
@@ -158,7 +158,7 @@ class PlantLink:
             seconds -= stride
         return reached
 
-    async def _whole(self, session: Session) -> list[Raw]:
+    async def _whole(self, session: ClientSession) -> list[Raw]:
         if session.whole is None:
             raise PlantLost("the plant's tags were not looked up")
         return [raw(v) for v in await self._wire.ask(session, session.whole.values())]
@@ -182,7 +182,7 @@ class PlantLink:
         return await self._authority.beat(await self._wire.ready())
 
 
-async def _advance(session: Session, seconds: float) -> datetime | None:
+async def _advance(session: ClientSession, seconds: float) -> datetime | None:
     """One stride of a simulated plant; one that answers BadInvalidState keeps its own pace, and is not asked again."""
     if session.advance is None:
         return None

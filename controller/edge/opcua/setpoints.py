@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from controller.edge.opcua.authority import Authority
-from controller.edge.opcua.connection import Connection, Session
+from controller.edge.opcua.connection import ClientSession, Connection
 from controller.edge.opcua.exchange import read_tags, write_tags
 from controller.edge.opcua.guard import Held, WriteOutcome, difference, not_renewable, objections, same
 from controller.edge.opcua.lookup import utc
@@ -19,7 +19,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ENDLESS = "it has no valid_until tag: its lease ends only when the heartbeat stops"
 
 
-class Setpoints:
+class SetpointWriter:
     """The manipulated variables of one plant, and what we last wrote to each."""
 
     def __init__(self, wire: Connection, settings: Settings, authority: Authority, scanner: Scanner) -> None:
@@ -35,7 +35,7 @@ class Setpoints:
                 del self._written[variable]
                 yield f"{variable}: we last wrote {value:g}, and {in_force} is in force"
 
-    async def write(self, session: Session, moves: Sequence[Move], valid_until: datetime) -> list[WriteOutcome]:
+    async def write(self, session: ClientSession, moves: Sequence[Move], valid_until: datetime) -> list[WriteOutcome]:
         """Write setpoints with their expiry, and read back."""
         refusals = await self._cleared(session, objections(moves, self._settings))
         going = {m.variable: m.value for m, refusal in zip(moves, refusals, strict=True) if not refusal}
@@ -46,7 +46,9 @@ class Setpoints:
             for m, refusal in zip(moves, refusals, strict=True)
         ]
 
-    async def renew(self, session: Session, variables: Sequence[str], valid_until: datetime) -> list[WriteOutcome]:
+    async def renew(
+        self, session: ClientSession, variables: Sequence[str], valid_until: datetime
+    ) -> list[WriteOutcome]:
         """Extend the lease of setpoints that are in force; one that lapsed or was changed is never revived."""
         held = await self._held(session, variables)
         found = [
@@ -62,7 +64,7 @@ class Setpoints:
             for v in variables
         ]
 
-    async def release(self, session: Session, variables: Sequence[str]) -> list[WriteOutcome]:
+    async def release(self, session: ClientSession, variables: Sequence[str]) -> list[WriteOutcome]:
         """End the lease of these setpoints, so that the plant follows its own recipe at once."""
         refused = await self._expire(session, variables)
         held = await self._held(session, variables)
@@ -70,14 +72,14 @@ class Setpoints:
             WriteOutcome(v, _or_nan(held[v].setpoint), held[v].setpoint, not refused[v], refused[v]) for v in variables
         ]
 
-    async def _cleared(self, session: Session, refusals: list[str]) -> list[str]:
+    async def _cleared(self, session: ClientSession, refusals: list[str]) -> list[str]:
         """These refusals, and of what is left why this controller must not write it now; nothing left asks nothing."""
         stale = "" if all(refusals) else await self._authority.objection(session)
         return [stale or refusal for refusal in refusals]
 
     async def _commit(
         self,
-        session: Session,
+        session: ClientSession,
         values: Mapping[str, float],
         valid_until: datetime,
         setpoints: bool,
@@ -101,7 +103,7 @@ class Setpoints:
         await self._expire(session, [name for name, outcome in outcomes.items() if not outcome.ok])
         return outcomes
 
-    async def _expire(self, session: Session, variables: Sequence[str]) -> dict[str, str]:
+    async def _expire(self, session: ClientSession, variables: Sequence[str]) -> dict[str, str]:
         """Let these leases end before now; the reason where that is not possible, else ""."""
         past = (self._scanner.now or EPOCH) - timedelta(seconds=1)
         for name in variables:
@@ -110,7 +112,7 @@ class Setpoints:
         refused = await write_tags(self._wire, session, {node: past for node in nodes.values() if node is not None})
         return {name: ENDLESS if node is None else refused[node] for name, node in nodes.items()}
 
-    async def _held(self, session: Session, variables: Sequence[str]) -> dict[str, Held]:
+    async def _held(self, session: ClientSession, variables: Sequence[str]) -> dict[str, Held]:
         """What the plant holds for these variables now."""
         tables = [self._tables[v] for v in variables]
         nodes = dict.fromkeys(n for t in tables for n in (t.setpoint, t.valid_until, t.active) if n is not None)

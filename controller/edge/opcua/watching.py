@@ -26,7 +26,7 @@ PATIENCE = 4.0  # so many may be missing before the subscription counts as dead
 
 
 @dataclass(slots=True)
-class Watch:
+class MonitoredItems:
     """What the plant has told by itself since the last scan."""
 
     latest: datetime | None = None  # the newest source time of an on-line value that is not bad
@@ -63,9 +63,9 @@ class Watch:
 
 async def watch(
     client: Client, online: Sequence[Node], results: Sequence[Node], period_s: float, limits: Limits
-) -> Watch | None:
+) -> MonitoredItems | None:
     """Subscribe to these values; None when the server does not offer it, or not for each of them."""
-    seen = Watch()
+    seen = MonitoredItems()
     asked = ua.CreateSubscriptionParameters()
     asked.RequestedPublishingInterval = 1000.0 * period_s
     asked.RequestedMaxKeepAliveCount = max(1, round(KEEP_ALIVE_S / period_s))
