@@ -9,7 +9,7 @@ from twin import evidence, forecast, integrate
 from twin.conditioned import conditioned
 from twin.correction import none
 from twin.estimate import Filter, Tuning
-from twin.forecast import Outlook
+from twin.forecast import Horizon
 from twin.model import Model
 from twin.records import Correction, Estimate, Forecast, Plan, Step, Track
 from twin.signals import Assay, Plant, Quality, Reading, Role, Snapshot
@@ -21,7 +21,7 @@ class TwinEngine:
     """What we believe about one plant: every method is a function of its arguments alone."""
 
     def __init__(
-        self, plant: Plant, model: Model, tuning: Tuning | None = None, outlook: Outlook | None = None
+        self, plant: Plant, model: Model, tuning: Tuning | None = None, outlook: Horizon | None = None
     ) -> None:
         """Bind a model to a plant; ValueError names a variable whose unit the two do not share."""
         units = {i.name: i.unit for i in model.inputs} | {o.name: o.unit for o in model.outputs}
@@ -36,7 +36,7 @@ class TwinEngine:
         self.plant = plant
         self.model = model
         self.filter = Filter(plant, model, tuning or Tuning())
-        self.outlook = outlook or Outlook()
+        self.outlook = outlook or Horizon()
         self._last: tuple[Estimate, Correction, Plan, int, Forecast] | None = None  # asked twice in a turn
 
     def start(self, snapshot: Snapshot) -> Track:

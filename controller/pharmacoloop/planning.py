@@ -17,7 +17,7 @@ from controller.loop.records import Situation
 from twin.collocation import Control, Problem
 from twin.conditioned import conditioned
 from twin.correction import evaluate, slopes
-from twin.forecast import Outlook
+from twin.forecast import Horizon
 from twin.integrate import course
 from twin.model import Array, Model
 from twin.optimise import Optimiser, Optimum, Start, later
@@ -58,7 +58,7 @@ class Planner:
         envelope: Envelope,
         recipe: Mapping[str, float],
         latch: Latch | None,
-        outlook: Outlook | None = None,
+        outlook: Horizon | None = None,
         prices: Mapping[str, float] | None = None,
         sloped: tuple[str, ...] = (),
     ) -> None:
@@ -67,7 +67,7 @@ class Planner:
         self.model, self.latch, self.recipe = model, latch, recipe
         self.limits = tuple(limit for limit in envelope.limits if limit.variable in inputs)
         self.bounds = tuple(bound for bound in envelope.bounds if bound.variable in names)
-        self._outlook = outlook or Outlook()
+        self._outlook = outlook or Horizon()
         self._kept: _Kept | None = None
         self._noted: Forecast | None = None
         self.optimiser = Optimiser(

@@ -13,7 +13,7 @@ from controller.processes import find
 from controller.processes.penicillin.model import MODEL
 from twin.correction import none
 from twin.engine import TwinEngine
-from twin.forecast import Outlook, forecast, objectives
+from twin.forecast import Horizon, forecast, objectives
 from twin.model import Input, Model, Multiplier, Output, Parameter, State
 from twin.records import Correction, Estimate, Plan, Population, Step
 from twin.signals import Variable
@@ -207,7 +207,7 @@ def test_the_past_and_the_present_are_forecast_as_they_are(engine, fed):
 
 
 def test_another_seed_gives_other_members(engine, kit, fed):
-    other = TwinEngine(kit.PLANT, MODEL, outlook=Outlook(seed=5))
+    other = TwinEngine(kit.PLANT, MODEL, outlook=Horizon(seed=5))
     plan = _plan(fed, hours=20.0)
     a, b = engine.objectives(fed, KEEP, plan), other.objectives(fed, KEEP, plan)
     assert a[0] == b[0]
