@@ -14,7 +14,7 @@ from controller.loop.alarm_records import AlarmBook
 from controller.loop.batch import AIM, Recipe, advance, sampled, settled, within_phase
 from controller.loop.batch_records import BatchRecord, BatchState
 from controller.loop.input_checks import Clock, fit, fit_situation, ticked
-from controller.loop.look_ahead import Outlook, answered, look_ahead, tallied
+from controller.loop.look_ahead import LookAhead, answered, look_ahead, tallied
 from controller.loop.manual_entries import entered
 from controller.loop.mode_ladder import Ladder, climb, demoted, watch
 from controller.loop.named_values import conditions, numbers, sight_of
@@ -28,7 +28,7 @@ from controller.loop.what_if import Considered, Present, consider, objection
 from twin.records import Estimate, Step, Track
 from twin.signals import Plant, Snapshot
 
-__all__ = ["Cadence", "Core", "Engine", "Loop", "Memory", "Outlook", "Parts", "turn", "what_if"]
+__all__ = ["Cadence", "Core", "Engine", "LookAhead", "Loop", "Memory", "Parts", "turn", "what_if"]
 NOTHING_ALARMING, NOTHING_ASKED, NO_TIME = AlarmBook(), Ledger(), Clock()
 AT_REST = (BatchState.IDLE, BatchState.STOPPED, BatchState.ABORTING, BatchState.ABORTED, BatchState.COMPLETE)
 
@@ -39,7 +39,7 @@ class Memory:
 
     ladder: Ladder
     track: Track | None = None
-    outlook: Outlook | None = None
+    outlook: LookAhead | None = None
     standing: Command | None = None  # the setpoints that are renewed as long as all is well
     batch: BatchRecord | None = None
     alarms: AlarmBook = NOTHING_ALARMING
@@ -113,7 +113,7 @@ def _of_batch(memory: Memory, batch: BatchRecord | None) -> Ledger:
 
 
 def _credited(
-    ledger: Ledger, memory: Memory, now: _Present, outlook: Outlook | None, mode: Mode, parts: Parts
+    ledger: Ledger, memory: Memory, now: _Present, outlook: LookAhead | None, mode: Mode, parts: Parts
 ) -> tuple[Ledger, Shadowed | None]:
     """What the advice of SHADOW would have brought by now; reckoned again at each look ahead, and only there."""
     same_batch = memory.batch is None or now.batch is None or memory.batch.id == now.batch.id
@@ -252,7 +252,7 @@ def _in_phase(parts: Parts, batch: BatchRecord | None) -> Parts:
     return replace(parts, envelope=within_phase(parts.envelope, parts.recipe, batch))
 
 
-def _looked(memory: Memory, now: _Present, mode: Mode, parts: Parts) -> tuple[Outlook | None, tuple[str, ...]]:
+def _looked(memory: Memory, now: _Present, mode: Mode, parts: Parts) -> tuple[LookAhead | None, tuple[str, ...]]:
     """The last look ahead, or a new one: due by time, at a change of mode or batch, and when assays came in.
 
     When the twin cannot look ahead from here, the last outlook is closed: nobody can accept what nobody can foresee.
