@@ -11,7 +11,7 @@ import numpy as np
 from plant_sim.instruments import Instrument, Point
 from plant_sim.laboratory import Analysis
 from plant_sim.recipe import Phase
-from plant_sim.regulators import Tuning
+from plant_sim.regulators import PidTuning
 
 
 class Culture(Protocol):
@@ -89,7 +89,7 @@ class PlantDesign:
     result_after_s: float
     pumps: tuple[str, ...]
     setpoints: Mapping[str, float]  # of the local loops, by tag
-    tunings: Mapping[str, Tuning]
+    tunings: Mapping[str, PidTuning]
     recipe: Procedure
     inoculate: Callable[[Any, np.random.Generator | None, np.random.Generator | None], Culture]
     warm: Callable[[], None]  # compile everything now

@@ -15,7 +15,7 @@ from plant_sim.design import PlantDesign
 from plant_sim.instruments import Instrument, Point
 from plant_sim.laboratory import Analysis
 from plant_sim.recipe import Phase
-from plant_sim.regulators import Tuning
+from plant_sim.regulators import PidTuning
 
 PUMPS = ("FIC201", "FIC202")  # glucose feed, amino acid feed
 MILLION_PER_ML = 1e9  # cells/L
@@ -198,11 +198,11 @@ PH, PH_GAP = 7.05, 0.05  # base holds the lower edge and carbon dioxide the uppe
 TEMPERATURE_C = 37.0
 OXYGEN, OXYGEN_ENRICHED = 50.0, 45.0  # %; the gas is enriched only when the stirrer is at its limit
 TUNINGS = {  # all design, for responses of minutes; a cell bears 220 rpm
-    "base": Tuning("AIC101.PV", PH - PH_GAP, 0.05, 1.0, 0.0, 0.05, 0.0, 0.05, 0.0),
-    "carbon_dioxide": Tuning("AIC101.PV", PH + PH_GAP, -0.4, 0.5, 0.0, 0.05, 0.0, 0.2, 0.07),
-    "heater": Tuning("TIC101.PV", TEMPERATURE_C, 30.0, 1.0, 0.0, 0.05, 0.0, 200.0, 30.0),
-    "stirrer": Tuning("AIC102.PV", OXYGEN, 0.8, 0.2, 0.0, 0.02, 60.0, 220.0, 60.0),
-    "oxygen": Tuning("AIC102.PV", OXYGEN_ENRICHED, 0.002, 0.3, 0.0, 0.02, 0.21, 1.0, 0.21),
+    "base": PidTuning("AIC101.PV", PH - PH_GAP, 0.05, 1.0, 0.0, 0.05, 0.0, 0.05, 0.0),
+    "carbon_dioxide": PidTuning("AIC101.PV", PH + PH_GAP, -0.4, 0.5, 0.0, 0.05, 0.0, 0.2, 0.07),
+    "heater": PidTuning("TIC101.PV", TEMPERATURE_C, 30.0, 1.0, 0.0, 0.05, 0.0, 200.0, 30.0),
+    "stirrer": PidTuning("AIC102.PV", OXYGEN, 0.8, 0.2, 0.0, 0.02, 60.0, 220.0, 60.0),
+    "oxygen": PidTuning("AIC102.PV", OXYGEN_ENRICHED, 0.002, 0.3, 0.0, 0.02, 0.21, 1.0, 0.21),
 }
 SETPOINTS = {"AIC101.SP": PH, "TIC101.SP": TEMPERATURE_C, "AIC102.SP": OXYGEN}
 
