@@ -10,7 +10,7 @@ import numpy as np
 
 from plant_sim.instruments import Instrument, Point
 from plant_sim.laboratory import Analysis
-from plant_sim.recipe import Phase
+from plant_sim.recipe import PlantPhase
 from plant_sim.regulators import PidTuning
 
 
@@ -64,11 +64,11 @@ class Vulnerable(Protocol):
 class Procedure(Protocol):
     """The plant's own recipe."""
 
-    def next(self, phase: Phase, hours: float, substrate: float) -> Phase:
+    def next(self, phase: PlantPhase, hours: float, substrate: float) -> PlantPhase:
         """The phase now; it never goes back."""
         ...
 
-    def local(self, phase: Phase, hours: float) -> dict[str, float]:
+    def local(self, phase: PlantPhase, hours: float) -> dict[str, float]:
         """Each pump's setpoint when nobody else says one."""
         ...
 
