@@ -13,7 +13,7 @@ from controller.loop import alarms, plausibility
 from controller.loop.alarm_records import AlarmBook
 from controller.loop.batch import AIM, Recipe, advance, sampled, settled, within_phase
 from controller.loop.batch_records import BatchRecord, BatchState
-from controller.loop.input_checks import Clock, fit, fit_situation, ticked
+from controller.loop.input_checks import Clock, checked, checked_situation, ticked
 from controller.loop.look_ahead import LookAhead, answered, look_ahead, tallied
 from controller.loop.manual_entries import entered
 from controller.loop.mode_ladder import Ladder, climb, demoted, watch
@@ -23,7 +23,7 @@ from controller.loop.plausibility import NO_TRACES, Traces, diagnose
 from controller.loop.records import Command, Decision, Insight, Ledger, Mode, Ruling, Situation
 from controller.loop.safety import missing_evidence, tripped
 from controller.loop.shadow_benefit import Shadowed, benefit, followed
-from controller.loop.standing_command import Terms, still_standing, walk
+from controller.loop.standing_command import Terms, ramp, still_standing
 from controller.loop.what_if import Considered, Present, consider, objection
 from twin.records import Estimate, Step, Track
 from twin.signals import Plant, Snapshot
@@ -137,10 +137,10 @@ def _credited(
 def _taken_in(
     memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts
 ) -> tuple[Memory, Snapshot, Situation, tuple[str, ...]]:
-    """Everything fit to be reckoned with. While the clock is not believed the turn stands still: that is a fault."""
+    """Snapshot and situation, checked. While the clock is not believed the turn stands still: that is a fault."""
     clock, why, anew = ticked(memory.clock, snapshot.time, parts.cadence.longest_gap)
-    snapshot = fit(snapshot, clock.now or snapshot.time, parts.plant, parts.envelope.evidence)
-    situation = fit_situation(situation, parts.plant, snapshot.time + parts.cadence.longest_ahead)
+    snapshot = checked(snapshot, clock.now or snapshot.time, parts.plant, parts.envelope.evidence)
+    situation = checked_situation(situation, parts.plant, snapshot.time + parts.cadence.longest_ahead)
     memory = replace(memory, clock=clock)
     if why:
         return memory, snapshot, replace(situation, faults=(*situation.faults, why)), (why,)
@@ -281,7 +281,7 @@ def _stage(batch: BatchRecord | None) -> tuple[str, str]:
 def _steered(
     standing: Command | None, batch: BatchRecord | None, terms: Terms, recipe: Recipe | None
 ) -> tuple[Command | None, BatchRecord | None, tuple[str, ...]]:
-    """Setpoints walked to where they shall rest: held, restarted, or on their way back to the plant's recipe."""
+    """Setpoints ramped to where they shall rest: held, restarted, or on their way back to the plant's recipe."""
     passive = terms.mode in (Mode.OFF, Mode.SHADOW)
     state = batch.state if batch else None
     if batch is not None and state in AT_REST:
@@ -290,11 +290,11 @@ def _steered(
     purpose = AIM.get(state, "") if state else ""
     if passive or purpose == "handback":
         why = f"the mode is {terms.mode}" if passive else f"the batch is {state}"
-        walked, arrived = walk(standing, "handback", terms.situation.local, why, terms)
-        note = (f"the setpoints were given back to the plant's own recipe: {why}",) if standing and not walked else ()
-        return walked, settled(batch, terms.snapshot.time) if batch and arrived else batch, note
+        ramped, arrived = ramp(standing, "handback", terms.situation.local, why, terms)
+        note = (f"the setpoints were given back to the plant's own recipe: {why}",) if standing and not ramped else ()
+        return ramped, settled(batch, terms.snapshot.time) if batch and arrived else batch, note
     if batch is None or recipe is None or state not in (BatchState.HOLDING, BatchState.RESTARTING):
         return standing, batch, ()
     targets = recipe.hold if state is BatchState.HOLDING else batch.resume
-    walked, arrived = walk(standing, purpose, targets, batch.reason, terms)
-    return walked, settled(batch, terms.snapshot.time) if arrived else batch, ()
+    ramped, arrived = ramp(standing, purpose, targets, batch.reason, terms)
+    return ramped, settled(batch, terms.snapshot.time) if arrived else batch, ()
