@@ -1,4 +1,4 @@
-"""One batch in the simulated plant: vessel, instruments, local loops, recipe and lease, scan by scan."""
+"""Simulated batch: vessel, instruments, local loops, recipe and lease, scan by scan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The design of a simulated plant; batch and server know no more of a process than stands here."""
+"""Plant design; batch and server know no more of a process than stands here."""
 
 from __future__ import annotations
 

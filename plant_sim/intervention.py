@@ -1,4 +1,4 @@
-"""Somebody beside a running simulated plant: spoils its instruments, and watches whose setpoints are in force."""
+"""Intervention beside a running simulated plant: spoils its instruments, and watches whose setpoints are in force."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plant's own control: PID loops that hold acidity, temperature and oxygen whatever the recipe feeds."""
+"""PID control of the plant itself: loops that hold acidity, temperature and oxygen whatever the recipe feeds."""
 
 from __future__ import annotations
 

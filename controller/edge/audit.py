@@ -1,4 +1,4 @@
-"""What the audit trail says of a turn: who did what, when, the old and the new value, and why."""
+"""Audit trail of a turn: who did what, when, the old and the new value, and why."""
 
 from __future__ import annotations
 

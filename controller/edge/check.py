@@ -1,4 +1,4 @@
-"""What `neurotwin check` shows: every configured tag, and with a connection what the plant holds there."""
+"""Configuration check: every configured tag, and with a connection what the plant holds there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NeuroCore's keeping: what it learned is restored, stored, and given to a new one when it is lost."""
+"""NeuroCore persistence: what it learned is restored, stored, and given to a new one when it is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After an outage: what the plant remembers of it is fetched beside the loop and stored, never acted upon."""
+"""Backfill after an outage: what the plant remembers of it is fetched beside the loop and stored, never acted upon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A configuration to start from: what a server shows, mapped to variables where names and units tell what they are."""
+"""Configuration proposal: what a server shows, mapped to variables where names and units tell what they are."""
 
 from __future__ import annotations
 

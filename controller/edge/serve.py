@@ -1,4 +1,4 @@
-"""One controller process: the runner, its historian, its forwarder and its gateway, opened and closed in order."""
+"""Controller process: the runner, its historian, its forwarder and its gateway, opened and closed in order."""
 
 from __future__ import annotations
 

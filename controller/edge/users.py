@@ -1,4 +1,4 @@
-"""The people who may sign in: names, roles and argon2 hashes in one small file that only its owner can read."""
+"""User accounts: names, roles and argon2 hashes in one small file that only its owner can read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes in is made fit to be reckoned with: values of a wrong kind, dates of no zone, and a clock that jumps.
+"""Input validation: values of a wrong kind, dates of no zone, and a clock that jumps.
 
 A turn takes whatever an edge hands it. What is not a number becomes a bad reading that says so, and a clock that
 goes back or leaps ahead is not believed until it has been steady for a while.

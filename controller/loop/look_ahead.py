@@ -1,4 +1,4 @@
-"""The look ahead: what is proposed, whether it may be done, and what people answered to it."""
+"""Look-ahead: what is proposed, whether it may be done, and what people answered to it."""
 
 from __future__ import annotations
 

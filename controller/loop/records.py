@@ -1,4 +1,4 @@
-"""The records of one turn: what NeuroCore, PharmacoLoop, safety and the operator said, and the Decision of them all."""
+"""Records of one turn: what NeuroCore, PharmacoLoop, safety and the operator said, and the Decision of them all."""
 
 from __future__ import annotations
 

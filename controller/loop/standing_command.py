@@ -1,4 +1,4 @@
-"""The standing command: how long it stands, and how setpoints are ramped to where they shall rest.
+"""Standing command: how long it stands, and how setpoints are ramped to where they shall rest.
 
 A hold walks them to safe values, a restart back to where they were, and a handback to what the plant's own recipe
 would set, so that giving them back is no jump. Each step keeps to the same limits as a suggestion.

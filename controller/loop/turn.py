@@ -1,4 +1,4 @@
-"""One turn of the loop, for a bioreactor and a patient alike: from a snapshot to a Decision.
+"""Control turn, for a bioreactor and a patient alike: from a snapshot to a Decision.
 
 No I/O, no clock and no plant by name: time comes with the snapshot, and what is remembered goes in and comes out.
 """

@@ -1,4 +1,4 @@
-"""The batch: its ISA-88 state and phases, what may be asked of it, samples and results by hand, notes and its book."""
+"""Batch display: its ISA-88 state and phases, what may be asked, samples and results by hand, notes and its book."""
 
 from __future__ import annotations
 

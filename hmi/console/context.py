@@ -1,4 +1,4 @@
-"""What a display is given: the line to its reactor, what is controlled, who looks at it, and what that person chose."""
+"""Display context: the line to its reactor, what is controlled, who looks at it, and what that person chose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dialogs by which a person asks the loop for something: a name, a reason, and the ruling in words."""
+"""Request dialogs by which a person asks the loop for something: a name, a reason, and the ruling in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frame of every display: head, alarm banner, the way to the other displays, and the tick that keeps it true."""
+"""Page frame of every display: head, alarm banner, the way to the other displays, and the tick that keeps it true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NeuroCore: what it has learned as a surface over two states, how unusual the present is and why, and how calm."""
+"""NeuroCore display: the learned surface over two states, how unusual the present is and why, and how calm."""
 
 from __future__ import annotations
 

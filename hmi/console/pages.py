@@ -1,4 +1,4 @@
-"""The pages: overview, signing in, and for each reactor its displays."""
+"""Pages of the console: overview, signing in, and for each reactor its displays."""
 
 from __future__ import annotations
 

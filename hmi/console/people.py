@@ -1,4 +1,4 @@
-"""Who sits before a browser: signed in at the gateways, or at a machine of one's own where nobody has to."""
+"""Console users: signed in at the gateways, or at a machine of one's own where nobody has to."""
 
 from __future__ import annotations
 

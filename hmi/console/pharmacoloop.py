@@ -1,4 +1,4 @@
-"""PharmacoLoop: the open suggestion with both forecasts, and what became of the earlier ones."""
+"""PharmacoLoop display: the open suggestion with both forecasts, and what became of the earlier ones."""
 
 from __future__ import annotations
 

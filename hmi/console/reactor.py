@@ -1,4 +1,4 @@
-"""All of a course on one page: what is measured, estimated, advised and learned, around its trends."""
+"""Course display on one page: what is measured, estimated, advised and learned, around its trends."""
 
 from __future__ import annotations
 

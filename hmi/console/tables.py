@@ -1,4 +1,4 @@
-"""The tables: measured values, estimates, setpoints and events."""
+"""Value tables: measured values, estimates, setpoints and events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The twin: what it believes, how well it fits, and how it sees the batch go on."""
+"""Twin display: what it believes, how well it fits, and how it sees the batch go on."""
 
 from __future__ import annotations
 

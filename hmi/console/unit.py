@@ -1,4 +1,4 @@
-"""The unit display: the vessel, its faceplates, where the batch stands, and what waits for an answer."""
+"""Unit display: the vessel, its faceplates, where the batch stands, and what waits for an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the plant's tags showed, kept in memory, for clients that were away (OPC UA HistoryRead of raw values)."""
+"""HistoryRead store: what the plant's tags showed, kept in memory as raw values for clients that were away."""
 
 from __future__ import annotations
 

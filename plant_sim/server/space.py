@@ -1,4 +1,4 @@
-"""The plant's address space: its flat tags with unit and span, what they show, and what they have shown."""
+"""Address space of the plant: its flat tags with unit and span, what they show, and what they have shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is asking: sessions of people who signed in, the console's token, and what each role may do."""
+"""Authentication and authorisation: sessions of people who signed in, the console's token, and what a role may do."""
 
 from __future__ import annotations
 

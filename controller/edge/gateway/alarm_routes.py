@@ -1,4 +1,4 @@
-"""Alarms over REST: what stands and what to do about it, how busy it is, and acknowledging, shelving, taking out."""
+"""Alarm routes: what stands and what to do about it, how busy it is, and acknowledging, shelving, taking out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every route may need: the source behind the gateway, and who is asking."""
+"""Route dependencies: the source behind the gateway, and who is asking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gateway's door: foreign names, foreign pages, strangers, and those whose role does not reach are turned away.
+"""Request guard: foreign names, foreign pages, strangers, and those whose role does not reach are turned away.
 
 A web page anywhere can make its visitor's browser send requests to 127.0.0.1, and a name server can make a
 foreign name point there (DNS rebinding). Host and Origin, which no page can forge, tell those apart. Who may do

@@ -1,4 +1,4 @@
-"""A running controller as the gateway sees it: answers from the runner's memory and the historian's readers."""
+"""Gateway source of a running controller: answers from the runner's memory and the historian's readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing in and out: a name and a password for a token, to be sent as `Authorization: Bearer`."""
+"""Sign-in routes: a name and a password for a token, to be sent as `Authorization: Bearer`."""
 
 from __future__ import annotations
 

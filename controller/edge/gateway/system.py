@@ -1,4 +1,4 @@
-"""The state of the system's own parts, each with a word, a sentence and its figures."""
+"""System health: the state of each part, with a word, a sentence and its figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finished days go to the archive, and what is there leaves the live file after its time; both while it is written.
+"""Archiving: finished days go to the archive, and leave the live file after their time; both while it is written.
 
 A day is finished when the plant has a scan of a later one. It is written to Parquet at once, and stays in the live
 file for some days more, where recent scans are quickest to read. Before it leaves, its copy is read again and

@@ -1,4 +1,4 @@
-"""Samples that are fetched after an outage, stored beside those of the turns.
+"""Backfilled samples: fetched after an outage, and stored beside those of the turns.
 
 They get layouts of their own: no scan of a turn is ever changed, and a trend puts all layouts together.
 """

@@ -1,4 +1,4 @@
-"""The chain over all that is recorded: a link for each row, in order of recording, with the hash of the link before.
+"""Hash chain over all that is recorded: a link for each row, in order of recording, with the hash of the one before.
 
 A row that is changed or taken away on purpose (a gap that closes, a scan that goes to the archive) gets a new link:
 the newest link of a row vouches for it. `integrity` finds what was altered, removed, put in or exchanged. Rows

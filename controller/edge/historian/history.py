@@ -1,4 +1,4 @@
-"""Reading the historian: decisions, trends, assays and events, while it is being written or long after."""
+"""Historian read side: decisions, trends, assays and events, while it is being written or long after."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the historian is as it was recorded: every row of every table, and every file of the archive.
+"""Integrity check: is the historian as it was recorded, every row of every table and every file of the archive?
 
 Records are held against their links. The minutes of the open hour are made again from their scans. Rows on their way
 to InfluxDB come and go, so each carries a mark of its own and has its place in a row of numbers without holes.

@@ -1,4 +1,4 @@
-"""A turn as rows of InfluxDB's line protocol.
+"""Line protocol of InfluxDB: a turn as its rows.
 
 Measurements are those of `series`, and `quality` (0 good, 1 uncertain, 2 bad, by variable), `suggestion` and `alarm`;
 tags are `plant` and `batch`; times are process times. An assay goes to `process` at its sampling time. An event

@@ -1,4 +1,4 @@
-"""The historian's tables, version after version: each step takes a file from the version before it to its own.
+"""Database schema, version after version: each step takes a file from the version before it to its own.
 
 A file's version is the number of steps that it has been through. A step that has been released is never changed; a
 new need is a new step at the end. All missing steps are taken in one transaction, so a file is of one version or

@@ -1,4 +1,4 @@
-"""Which numbers of a Decision become time series, and what each is called.
+"""Time series of a Decision: which of its numbers become one, and what each is called.
 
 A name is `measurement.field`, the same in the historian's trends and in InfluxDB:
 

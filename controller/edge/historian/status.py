@@ -1,4 +1,4 @@
-"""How a historian stands: what is in it, what it takes, and whether it is sound."""
+"""Historian status: what is in it, what it takes, and whether it is sound."""
 
 from __future__ import annotations
 

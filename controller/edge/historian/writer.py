@@ -1,4 +1,4 @@
-"""The embedded historian: every decision and its numbers in one SQLite file, durable before anything is acted upon.
+"""Historian write side: every decision and its numbers in one SQLite file, durable before anything is acted upon.
 
 Forecasts are stored once, however many turns carry them on. One process records; others read through History.
 """

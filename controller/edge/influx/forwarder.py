@@ -1,4 +1,4 @@
-"""The forwarder carries the outbox to InfluxDB, in order and at least once, however long the server is away.
+"""Outbox forwarding to InfluxDB, in order and at least once, however long the server is away.
 
 Each batch is one synchronous write, and the position is moved only after the server's answer: the client's own
 batching mode drops points after some minutes of outage. After every new connection the rows of the last seconds are

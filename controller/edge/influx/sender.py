@@ -1,4 +1,4 @@
-"""The sender: one InfluxDB bucket, one synchronous write at a time, and what became of it in words for people.
+"""InfluxDB writes: one bucket, one synchronous write at a time, and what became of it in words for people.
 
 InfluxDB 2, 3 and 1.8, and what is compatible with them, take `/api/v2/write` through the client library. Older ones
 of version 1 take the same rows at `/write`; there the bucket is a database, or database/retention-policy, and the

@@ -1,4 +1,4 @@
-"""What an InfluxDB needs before it is fed: the bucket, its retention, and the mapping that InfluxQL needs.
+"""InfluxDB set-up before it is fed: the bucket, its retention, and the mapping that InfluxQL needs.
 
 Each piece is looked at first, so that a second setup changes nothing, and read back afterwards.
 """

@@ -1,4 +1,4 @@
-"""How the way to InfluxDB stands: who answers there, how far the outbox is, and what never got there."""
+"""Forwarding status: who answers there, how far the outbox is, and what never got there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server shows of its plant: every variable below Objects, with its path, unit, range, value and rights."""
+"""Browsing: every variable below Objects, with its path, unit, range, value and rights."""
 
 from __future__ import annotations
 

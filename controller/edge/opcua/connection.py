@@ -1,4 +1,4 @@
-"""The connection to one plant: a new client after every loss, and every request within its time or PlantLost.
+"""Client connection to one plant: a new client after every loss, and every request within its time or PlantLost.
 
 A lost client is discarded and a new one built. Nothing of it is worth keeping: its subscription only tells when to
 read, its namespace indexes may be wrong at a restarted server, and asyncua can hang when it reconnects through a

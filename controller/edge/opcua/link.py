@@ -1,4 +1,4 @@
-"""PlantLink reads one plant in one batched request a scan, and writes setpoints that it reads back and can expire."""
+"""Plant link: one batched request a scan, and setpoints that are read back and can expire."""
 
 from __future__ import annotations
 

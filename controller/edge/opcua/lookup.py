@@ -1,4 +1,4 @@
-"""OPC UA in plain values: node ids by namespace URI, DataValues as Raw, and what the server says of each tag."""
+"""Node lookup: node ids by namespace URI, DataValues as Raw, and what the server says of each tag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what the tags hold to a Scan: each value is judged, aged against process time, and new assays are noticed.
+"""Scan evaluation: each value is judged, aged against process time, and new assays are noticed.
 
 Nothing here knows a protocol: `lookup` brings the values as Raw.
 """

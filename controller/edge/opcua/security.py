@@ -1,4 +1,4 @@
-"""How a client proves who it is and whom it believes: policy, certificates, and login, before it connects."""
+"""Client security: how it proves who it is and whom it believes: policy, certificates, and login."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each configured tag must be at the server: this module compares, `lookup` gathers the facts."""
+"""Tag verification: what a configured tag must be at the server; this module compares, `lookup` gathers the facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A subscription that tells when a scan is worth its request: process time moved on, or a laboratory result came.
+"""Subscription that tells when a scan is worth its request: process time moved on, or a laboratory result came.
 
 What it delivers is never acted upon. A scan is one batched read, so that all its values are of one moment, and a
 server without subscriptions is simply read at every look.
