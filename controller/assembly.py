@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +9,7 @@ from datetime import timedelta
 from controller.fitting.parameters_file import with_fitted
 from controller.loop.alarms import AlarmRules, Definition
 from controller.loop.batch import Phase, Range, Recipe
-from controller.loop.envelope import Bound, Envelope, Interlock, Limit
+from controller.loop.envelope import Bound, Envelope, Interlock
 from controller.loop.mode_ladder import Gates
 from controller.loop.plausibility import Checks
 from controller.loop.turn import Cadence, Parts
@@ -18,7 +17,6 @@ from controller.neurocore.core import NeuroCore, bioreactor_core
 from controller.pharmacoloop.bioreactor import BioreactorLoop
 from controller.pharmacoloop.planning import Planner
 from controller.settings import Settings, process_of
-from controller.tables import AlarmTable
 from twin.engine import TwinEngine
 from twin.model import Model
 
@@ -48,7 +46,7 @@ def assemble(settings: Settings) -> Assembly:
 
     core = rebuild()
     envelope = envelope_of(settings)
-    planner = Planner(model, envelope, settings.recipe, process.latch, engine.outlook, sloped=process.sloped)
+    planner = Planner(model, envelope, settings.recipe, process.latch, engine.horizon, sloped=process.sloped)
     loop = BioreactorLoop(
         plant=plant,
         engine=engine,
@@ -107,50 +105,14 @@ def alarms_of(settings: Settings) -> tuple[tuple[Definition, ...], AlarmRules]:
     """The alarms as configured, and what holds for all of them."""
     common = settings.alarms
     rules = AlarmRules(timedelta(hours=common.shelve_at_most_h), common.flood_per_10_min, common.chattering_per_hour)
-    return tuple(_definition(a) for a in settings.alarm), rules
-
-
-def _definition(a: AlarmTable) -> Definition:
-    return Definition(
-        name=a.name,
-        text=a.text,
-        signal=a.signal,
-        kind=a.kind,
-        priority=a.priority,
-        consequence=a.consequence,
-        response=a.response,
-        unit=a.unit,
-        limit=a.limit or 0.0,
-        deadband=a.deadband,
-        on_delay=timedelta(seconds=a.on_delay_s),
-        off_delay=timedelta(seconds=a.off_delay_s),
-        within=None if a.within_min is None else timedelta(minutes=a.within_min),
-        latched=a.latched,
-        phases=a.phases,
-        unless=a.unless,
-        of=a.of,
-        probability=a.probability,
-        horizon=timedelta(hours=a.horizon_h),
-    )
+    return tuple(alarm.definition() for alarm in settings.alarm), rules
 
 
 def envelope_of(settings: Settings) -> Envelope:
     """The safety envelope as configured."""
     plant = settings.plant_record()
     return Envelope(
-        limits=tuple(
-            Limit(
-                name,
-                plant.variable(name).unit,
-                limit.low,
-                limit.high,
-                limit.max_step,
-                limit.max_rate_per_h,
-                tuple(limit.phases),
-                math.inf if limit.allowance is None else limit.allowance,
-            )
-            for name, limit in settings.limits.items()
-        ),
+        limits=tuple(table.limit(name, plant.variable(name).unit) for name, table in settings.limits.items()),
         bounds=tuple(
             Bound(name, bound.unit, bound.low, bound.high, bound.horizon_h) for name, bound in settings.envelope.items()
         ),

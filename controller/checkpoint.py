@@ -14,7 +14,7 @@ from controller.loop.mode_ladder import Ladder
 from controller.loop.plausibility import Traces
 from controller.loop.records import Decision
 from controller.loop.shadow_benefit import Shadowed
-from controller.loop.turn import Memory, Outlook
+from controller.loop.turn import LookAhead, Memory
 from controller.pharmacoloop.plan_memory import KeptPlans, PlanMemory, kept, restored
 from twin.records import Track
 
@@ -64,10 +64,10 @@ def memory_at(point: Checkpoint, decision: Decision, track: Track | None, learne
     )
 
 
-def _outlook(point: Checkpoint, decision: Decision) -> Outlook | None:
+def _outlook(point: Checkpoint, decision: Decision) -> LookAhead | None:
     if point.looked_at is None or decision.baseline is None or decision.proposal is None or decision.verdict is None:
         return None
-    return Outlook(
+    return LookAhead(
         point.looked_at,
         decision.baseline,
         decision.proposal,

@@ -1,1 +1,1 @@
-"""What people see: the operator console, and dashboards over the historian."""
+"""Human-machine interface: the operator console, and dashboards over the historian."""

@@ -1,4 +1,4 @@
-"""The figures of a batch report: trends over the age of the batch with phases, samples and suggestions, as inline SVG.
+"""Trend figures of a batch report: over the age of the batch, with phases, samples and suggestions, as inline SVG.
 
 Everything comes in as plain data; a missing number is None.
 """

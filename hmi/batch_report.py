@@ -1,4 +1,4 @@
-"""The report of one batch: a self-contained HTML file that asks the network for nothing, and the same as PDF."""
+"""Batch report: a self-contained HTML file that asks the network for nothing, and the same as PDF."""
 
 from __future__ import annotations
 

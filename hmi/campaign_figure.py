@@ -1,4 +1,4 @@
-"""The figure of a campaign: what each strategy made of each batch, and how one batch went under each.
+"""Campaign figure: what each strategy made of each batch, and how one batch went under each.
 
 Takes plain data, so that it knows nothing of how the batches were run.
 """

@@ -1,1 +1,1 @@
-"""A stand-in for the hardware: a simulated vessel with instruments, local loops and an OPC UA server."""
+"""Plant simulator, a stand-in for the hardware: a vessel with instruments, local loops and an OPC UA server."""

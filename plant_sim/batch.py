@@ -1,4 +1,4 @@
-"""One batch in the simulated plant: vessel, instruments, local loops, recipe and lease, scan by scan."""
+"""Simulated batch: vessel, instruments, local loops, recipe and lease, scan by scan."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from plant_sim.design import Harm, PlantDesign, Procedure, Vulnerable
-from plant_sim.faults import VESSEL_KINDS, Fault, FaultKind, Parts, Schedule
+from plant_sim.faults import VESSEL_KINDS, Equipment, Fault, FaultKind, Schedule
 from plant_sim.instruments import Panel, Signal, Status
 from plant_sim.laboratory import Laboratory
-from plant_sim.recipe import Lease, Phase
+from plant_sim.recipe import Lease, PlantPhase
 from plant_sim.regulators import Loops
 
 SCAN_S = 30.0  # of instruments and local loops; design
@@ -42,7 +42,7 @@ class Batch:
         remote = dict.fromkeys(design.pumps, 0.0) | design.loops
         self.lease = Lease(lease_s, remote, dict.fromkeys(remote))
         self.elapsed_s = 0.0
-        self.phase = Phase.GROWTH
+        self.phase = PlantPhase.GROWTH
         variation, disturbance = (None, None) if self.nominal else streams[:2]
         self.culture = design.inoculate(vessel, variation, disturbance)
         self._vulnerable = self.culture if isinstance(self.culture, Vulnerable) else None
@@ -72,14 +72,14 @@ class Batch:
     def active_setpoints(self) -> dict[str, float]:
         """What pumps and local loops follow; a complete batch is fed by nobody."""
         local = self.local_setpoints()
-        if self.phase is Phase.COMPLETE:
+        if self.phase is PlantPhase.COMPLETE:
             return local
         lease, now_s = self.lease, self.elapsed_s
         return {p: lease.remote[p] if lease.in_force(p, now_s) else local[p] for p in local}
 
     def in_control(self) -> bool:
         """Whether anything follows a remote setpoint."""
-        running = self.phase is not Phase.COMPLETE
+        running = self.phase is not PlantPhase.COMPLETE
         return running and any(self.lease.in_force(p, self.elapsed_s) for p in self.lease.remote)
 
     def truth(self) -> dict[str, float]:
@@ -137,10 +137,10 @@ class Batch:
         return signals
 
     @property
-    def parts(self) -> Parts:
+    def parts(self) -> Equipment:
         """What can fail here."""
         design = self.design
-        return Parts(
+        return Equipment(
             instruments=frozenset(i.point.tag for i in design.online),
             assays=frozenset(p.tag for p in design.assays),
             pumps=frozenset(design.pumps),
@@ -180,7 +180,7 @@ class Batch:
         if (memory["seed"], memory["nominal"]) != (self.seed, self.nominal):
             theirs = "nominal" if memory["nominal"] else f"seed {memory['seed']}"
             raise ValueError(f"the checkpoint is of another batch ({theirs}), not of {self.name}")
-        self.elapsed_s, self.phase = memory["elapsed_s"], Phase(memory["phase"])
+        self.elapsed_s, self.phase = memory["elapsed_s"], PlantPhase(memory["phase"])
         self.culture.recall(memory)
         self._loops.recall(memory["loops"])
         for panel, kept in zip(self._panels, memory["panels"], strict=True):

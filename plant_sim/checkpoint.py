@@ -1,4 +1,4 @@
-"""A batch survives its process: the whole plant in one JSON file, replaced in one piece."""
+"""Checkpoint by which a batch survives its process: the whole plant in one JSON file, replaced in one piece."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The design of a simulated plant; batch and server know no more of a process than stands here."""
+"""Plant design; batch and server know no more of a process than stands here."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from plant_sim.instruments import Instrument, Point
 from plant_sim.laboratory import Analysis
-from plant_sim.recipe import Phase
-from plant_sim.regulators import Tuning
+from plant_sim.recipe import PlantPhase
+from plant_sim.regulators import PidTuning
 
 
 class Culture(Protocol):
@@ -64,11 +64,11 @@ class Vulnerable(Protocol):
 class Procedure(Protocol):
     """The plant's own recipe."""
 
-    def next(self, phase: Phase, hours: float, substrate: float) -> Phase:
+    def next(self, phase: PlantPhase, hours: float, substrate: float) -> PlantPhase:
         """The phase now; it never goes back."""
         ...
 
-    def local(self, phase: Phase, hours: float) -> dict[str, float]:
+    def local(self, phase: PlantPhase, hours: float) -> dict[str, float]:
         """Each pump's setpoint when nobody else says one."""
         ...
 
@@ -89,7 +89,7 @@ class PlantDesign:
     result_after_s: float
     pumps: tuple[str, ...]
     setpoints: Mapping[str, float]  # of the local loops, by tag
-    tunings: Mapping[str, Tuning]
+    tunings: Mapping[str, PidTuning]
     recipe: Procedure
     inoculate: Callable[[Any, np.random.Generator | None, np.random.Generator | None], Culture]
     warm: Callable[[], None]  # compile everything now

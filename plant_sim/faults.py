@@ -1,4 +1,4 @@
-"""What may go wrong with the plant, when, and how badly: a schedule that can be scripted in TOML or set by a method."""
+"""Fault injection: what goes wrong with the plant, when, and how badly, scripted in TOML or set by a method."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Equipment:
     """What can fail in one plant, by name."""
 
     instruments: frozenset[str]

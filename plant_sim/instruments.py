@@ -1,4 +1,4 @@
-"""What can be seen of the vessel: on-line transmitters with lag and noise, and a laboratory that answers late."""
+"""Instruments: on-line transmitters with lag and noise, and a laboratory that answers late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody beside a running simulated plant: spoils its instruments, and watches whose setpoints are in force."""
+"""Intervention beside a running simulated plant: spoils its instruments, and watches whose setpoints are in force."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _make_id: Any = ua.NodeId  # asyncua's annotations want its own string type
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PumpState:
     """One look at a pump: what it does, what its recipe would do, and the lease of who steers it."""
 
     pump: str
@@ -43,7 +43,7 @@ def set_fault(endpoint: str, tag: str, kind: str, value: float = 0.0) -> None:
     _ask(_set_fault(endpoint, tag, kind, value))
 
 
-def look(endpoint: str, pumps: Sequence[str]) -> list[Seen]:
+def look(endpoint: str, pumps: Sequence[str]) -> list[PumpState]:
     """What each pump does now; OSError when the plant is away."""
     return _ask(_look(endpoint, pumps))
 
@@ -67,7 +67,7 @@ async def _set_fault(endpoint: str, tag: str, kind: str, value: float) -> None:
         await simulation.call_method(method, *given, ua.Variant(value, ua.VariantType.Double))
 
 
-async def _look(endpoint: str, pumps: Sequence[str]) -> list[Seen]:
+async def _look(endpoint: str, pumps: Sequence[str]) -> list[PumpState]:
     parts = ("SP_ACTIVE", "SP_LOCAL", "VALID_UNTIL")
     async with Client(endpoint, timeout=TIMEOUT_S) as client:
         index = await client.get_namespace_index(NAMESPACE)
@@ -79,5 +79,5 @@ async def _look(endpoint: str, pumps: Sequence[str]) -> list[Seen]:
     for number, pump in enumerate(pumps):
         active, local, until = rest[3 * number : 3 * number + 3]
         values = active.Value.Value, local.Value.Value, until.Value.Value
-        seen.append(Seen(pump, active.SourceTimestamp, *values, in_control))
+        seen.append(PumpState(pump, active.SourceTimestamp, *values, in_control))
     return seen

@@ -1,4 +1,4 @@
-"""The laboratory: samples at fixed hours, results some hours later, each with its sampling time."""
+"""Laboratory: samples at fixed hours, results some hours later, each with its sampling time."""
 
 from __future__ import annotations
 

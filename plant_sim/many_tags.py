@@ -1,4 +1,4 @@
-"""A server of any number of plain tags, whose values move on once a period: what a client costs is measured at it."""
+"""Load server of any number of plain tags, whose values move on once a period: a client's cost is measured at it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What wanders within a batch: first-order autoregressive walks about nothing, one a channel.
+"""First-order autoregressive walks about nothing, one a channel: what wanders within a batch.
 
 Step and time constant are those of Goldrick et al. 2015 (J. Biotechnol. 193:70-82).
 """

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Phase(StrEnum):
+class PlantPhase(StrEnum):
     """Where the batch is in its recipe."""
 
     GROWTH = "growth"

@@ -1,4 +1,4 @@
-"""The plant's own control: PID loops that hold acidity, temperature and oxygen whatever the recipe feeds."""
+"""PID control of the plant itself: loops that hold acidity, temperature and oxygen whatever the recipe feeds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Tuning:
+class PidTuning:
     """One loop: what it measures, where it holds it, how hard it pushes and within which limits."""
 
     tag: str
@@ -59,7 +59,7 @@ class _Memory:
 class Pid:
     """A position PID on a filtered measurement; the integral gives way where the output meets a limit."""
 
-    def __init__(self, tuning: Tuning) -> None:
+    def __init__(self, tuning: PidTuning) -> None:
         """Start at the tuning's first output."""
         self.tuning = tuning
         self._m = _Memory(tuning.start)
@@ -101,7 +101,7 @@ class Pid:
 class Loops:
     """The local loops of the vessel."""
 
-    def __init__(self, tunings: Mapping[str, Tuning]) -> None:
+    def __init__(self, tunings: Mapping[str, PidTuning]) -> None:
         """Start every loop at its first output."""
         self._pids = {name: Pid(tuning) for name, tuning in tunings.items()}
 

@@ -1,4 +1,4 @@
-"""The names under which the plant is known on the wire: units and spans, and what a client may write."""
+"""Tag names under which the plant is known on the wire: units and spans, and what a client may write."""
 
 from __future__ import annotations
 

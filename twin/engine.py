@@ -9,7 +9,7 @@ from twin import evidence, forecast, integrate
 from twin.conditioned import conditioned
 from twin.correction import none
 from twin.estimate import Filter, Tuning
-from twin.forecast import Outlook
+from twin.forecast import Horizon
 from twin.model import Model
 from twin.records import Correction, Estimate, Forecast, Plan, Step, Track
 from twin.signals import Assay, Plant, Quality, Reading, Role, Snapshot
@@ -21,7 +21,7 @@ class TwinEngine:
     """What we believe about one plant: every method is a function of its arguments alone."""
 
     def __init__(
-        self, plant: Plant, model: Model, tuning: Tuning | None = None, outlook: Outlook | None = None
+        self, plant: Plant, model: Model, tuning: Tuning | None = None, horizon: Horizon | None = None
     ) -> None:
         """Bind a model to a plant; ValueError names a variable whose unit the two do not share."""
         units = {i.name: i.unit for i in model.inputs} | {o.name: o.unit for o in model.outputs}
@@ -36,7 +36,7 @@ class TwinEngine:
         self.plant = plant
         self.model = model
         self.filter = Filter(plant, model, tuning or Tuning())
-        self.outlook = outlook or Outlook()
+        self.horizon = horizon or Horizon()
 
     def start(self, snapshot: Snapshot) -> Track:
         """The model's prior, corrected by the first snapshot."""
@@ -56,14 +56,14 @@ class TwinEngine:
         Where the filter lags, the forecast starts from what was learned of this state.
         """
         start = conditioned(self.model, estimate, correction)
-        return forecast.forecast(self.model, start, correction, plan, members, self.outlook)
+        return forecast.forecast(self.model, start, correction, plan, members, self.horizon)
 
     def objectives(
         self, estimate: Estimate, correction: Correction, plan: Plan, members: int = 16
     ) -> tuple[float, ...]:
         """The objective alone at the plan's end, member by member: for comparing many plans."""
         start = conditioned(self.model, estimate, correction)
-        return forecast.objectives(self.model, start, correction, plan, members, self.outlook)
+        return forecast.objectives(self.model, start, correction, plan, members, self.horizon)
 
     def warm_up(self) -> None:
         """Compile everything, or load it from disk, so that no turn has to wait for it."""

@@ -24,7 +24,7 @@ RAMP = 3.0**0.5 / 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class Horizon:
     """How the future is imagined; all design."""
 
     fade_h: float = 48.0  # in this time, what the estimate says beyond the learned correction falls to 1/e
@@ -39,7 +39,7 @@ def forecast(
     correction: Correction,
     plan: Plan,
     members: int = 32,
-    outlook: Outlook | None = None,
+    outlook: Horizon | None = None,
 ) -> Forecast:
     """The future under a plan. Member 0 starts from the mean, the others from draws of the covariance.
 
@@ -47,7 +47,7 @@ def forecast(
     correction says nothing keeps its value. To this comes what each member was drawn to differ by, and the random
     walk that the filter believes in, one draw a member, growing until it would have faded too.
     """
-    outlook = outlook or Outlook()
+    outlook = outlook or Horizon()
     course = _course(model, estimate, plan, outlook)
     seen, worth = _run(model, estimate, correction, plan, members, outlook, course)
     names = [state.name for state in model.states] + [output.name for output in model.outputs]
@@ -65,10 +65,10 @@ def objectives(
     correction: Correction,
     plan: Plan,
     members: int = 16,
-    outlook: Outlook | None = None,
+    outlook: Horizon | None = None,
 ) -> tuple[float, ...]:
     """The objective of each member at the plan's end: the same numbers that `forecast` gives, without the bands."""
-    outlook = outlook or Outlook()
+    outlook = outlook or Horizon()
     course = _course(model, estimate, plan, outlook)
     return tuple(_run(model, estimate, correction, plan, members, outlook, course)[1].tolist())
 
@@ -84,7 +84,7 @@ class _Course:
     saved_h: Array
 
 
-def _course(model: Model, estimate: Estimate, plan: Plan, outlook: Outlook) -> _Course:
+def _course(model: Model, estimate: Estimate, plan: Plan, outlook: Horizon) -> _Course:
     end_h = max(0.0, (plan.end - estimate.time).total_seconds() / 3600)
     saved = _grid(end_h, outlook.points)
     starts = [(step.start - estimate.time).total_seconds() / 3600 for step in plan.steps]
@@ -107,7 +107,7 @@ def _grid(end_h: float, points: int) -> Array:
     return grid
 
 
-def _draws(model: Model, estimate: Estimate, members: int, outlook: Outlook) -> tuple[Array, Array]:
+def _draws(model: Model, estimate: Estimate, members: int, outlook: Horizon) -> tuple[Array, Array]:
     """Starting points (members, states + multipliers), and how each member's multipliers drift per sqrt(h).
 
     Member k is the same whatever the number of members. Draws come in pairs of opposite sign, so that the members
@@ -141,7 +141,7 @@ def _run(
     correction: Correction,
     plan: Plan,
     members: int,
-    outlook: Outlook,
+    outlook: Horizon,
     course: _Course,
 ) -> tuple[Array, Array]:
     """States and outputs (times, states + outputs, members), and the objective at the end (members)."""

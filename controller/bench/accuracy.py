@@ -27,7 +27,7 @@ from controller.processes.penicillin.model import MODEL
 from controller.processes.penicillin.vessel import Parameters
 from twin.conditioned import LAG_LONG_H, TRUST_SD, conditioned, observed
 from twin.engine import TwinEngine
-from twin.forecast import Outlook
+from twin.forecast import Horizon
 from twin.integrate import simulate
 from twin.records import Correction, Estimate
 
@@ -231,7 +231,7 @@ def _ahead(scans: Sequence[Scan], k: int, cases: Sequence[tuple[str, str, Law]])
     logs = held
     for step in range(round(AHEAD_H / HOLD_H)):
         surfaces = _surfaces(cases, x)
-        kept = math.exp(-step * HOLD_H / Outlook().fade_h)
+        kept = math.exp(-step * HOLD_H / Horizon().fade_h)
         logs = held.copy()
         for i, (name, _, _) in enumerate(cases):
             if name == "zero":

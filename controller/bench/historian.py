@@ -11,7 +11,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -164,7 +164,7 @@ def _sent(folder: Path, points: int, say: Say) -> dict[str, Any]:
         if server is None:
             return {"outbox_points_per_s": None, "outbox_server": "none was found (apt-get install victoria-metrics)"}
         say(f"forwarding {points} points to {server.name}")
-        with open_writer(path) as db, transaction(db):
+        with closing(open_writer(path)) as db, transaction(db):
             fields = {f"tag_{i:03d}": value for i, value in enumerate(values)}
             for i in range(rows):
                 outbox.put(db, line("process", "R1", "B1", fields, 10**6 * _ms(i)), 1000 * _ms(i))

@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +15,10 @@ from typing import Any, Literal
 from controller.assembly import Assembly, assemble
 from controller.demo.child_plant import plant_in_lockstep
 from controller.edge.historian import Historian
-from controller.edge.opcua import PlantLink, Scan
+from controller.edge.opcua import PlantLink
+from controller.edge.situation import situation_of
 from controller.loop.mode_ladder import Ladder
-from controller.loop.records import Decision, Mode, Situation
+from controller.loop.records import Decision, Mode
 from controller.loop.turn import Memory, turn
 from controller.processes import find, reference
 from controller.settings import Settings, process_of
@@ -80,7 +80,7 @@ async def _run(settings: Settings, made: Assembly, scans: int) -> dict[str, Any]
             scan = await link.read()
             clock.append(time.perf_counter())
             before = memory.outlook
-            decision, memory = turn(memory, scan.snapshot, _situation(scan, settings), parts)
+            decision, memory = turn(memory, scan.snapshot, situation_of(scan, settings), parts)
             clock.append(time.perf_counter())
             historian.record(decision, None)
             clock.append(time.perf_counter())
@@ -112,8 +112,3 @@ def _report(
         "scans": len(plain),
         "backend": last.insight.backend,
     }
-
-
-def _situation(scan: Scan, settings: Settings) -> Situation:
-    start = scan.batch_start or scan.snapshot.time
-    return Situation(scan.batch, scan.phase, start + timedelta(hours=settings.batch.length_h), scan.setpoints)

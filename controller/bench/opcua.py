@@ -22,7 +22,7 @@ from typing import Any
 
 from controller.demo.child_plant import free_port
 from controller.edge.opcua import PlantLink
-from controller.edge.opcua.tags import KINDS, WRITTEN, Kind, Tag, tags_of
+from controller.edge.opcua.tags import KINDS, WRITTEN, Tag, TagKind, tags_of
 from controller.loop.records import Move
 from controller.processes import find, reference
 from controller.settings import Settings, load
@@ -30,7 +30,7 @@ from controller.tables import LimitTable, SupervisorTable, VariableTable
 from twin.signals import Role
 
 SIZES = (50, 1000)
-TYPES = {Kind.NUMBER: "Double", Kind.INTEGER: "UInt32", Kind.TIME: "DateTime"}
+TYPES = {TagKind.NUMBER: "Double", TagKind.INTEGER: "UInt32", TagKind.TIME: "DateTime"}
 FAR = timedelta(days=1)
 
 
@@ -172,6 +172,6 @@ def _plant(settings: Settings) -> Iterator[Settings]:
 def _described(tag: Tag, settings: Settings) -> dict[str, Any]:
     kind = KINDS[tag.key]
     found: dict[str, Any] = {"node": tag.node, "type": TYPES[kind], "writable": tag.key in WRITTEN}
-    if kind is not Kind.NUMBER:
+    if kind is not TagKind.NUMBER:
         return {**found, "value": 0, "moves": False}
     return {**found, "unit": tag.unit, "low": 0.0, "high": 100.0, "value": 50.0, "moves": tag.key == "node"}

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from controller.assembly import Assembly
-from controller.edge.opcua.scanning import Raw, Scan, Scanner
+from controller.edge.opcua.scanning import Raw, Scanner
+from controller.edge.situation import situation_of
 from controller.loop.mode_ladder import Ladder
-from controller.loop.records import Decision, Intent, Mode, Situation
+from controller.loop.records import Decision, Intent, Mode
 from controller.loop.turn import Memory, turn
 from controller.settings import Settings, process_of
 from plant_sim.batch import Batch
@@ -61,7 +62,8 @@ class Rig:
         intents: tuple[Intent, ...] = ()
         if wanted is not None and self._memory.ladder.mode is not wanted:
             intents = (Intent("mode", "bench", scan.snapshot.time, mode=wanted, reason="rehearsal"),)
-        decision, self._memory = turn(self._memory, scan.snapshot, self._situation(scan, intents), self.parts)
+        situation = situation_of(scan, self.settings, intents)
+        decision, self._memory = turn(self._memory, scan.snapshot, situation, self.parts)
         self._act(decision)
         active = self.batch.active_setpoints()
         local = self.batch.local_setpoints()
@@ -70,17 +72,6 @@ class Rig:
             decision,
             {name: active[pump] for name, pump in self._pumps.items()},
             {name: local[pump] for name, pump in self._pumps.items()},
-        )
-
-    def _situation(self, scan: Scan, intents: tuple[Intent, ...]) -> Situation:
-        return Situation(
-            batch=scan.batch,
-            phase=scan.phase,
-            batch_end=START + timedelta(hours=self.settings.batch.length_h),
-            setpoints=scan.setpoints,
-            intents=intents,
-            local=scan.local,
-            batch_start=scan.batch_start,
         )
 
     def _act(self, decision: Decision) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from controller.edge.opcua import scanning
+from controller.edge.situation import situation_of
 from controller.loop.mode_ladder import Ladder
 from controller.loop.parts import Parts
 from controller.loop.records import Command, Intent, Mode, Situation
@@ -102,15 +104,15 @@ class Reader:
             quality = QUALITY[result.signal.status]
             assays.append(Assay(variable.name, result.signal.value, variable.unit, drawn, time, quality))
         local = batch.local_setpoints()
-        situation = Situation(
+        scan = scanning.Scan(
+            snapshot=Snapshot(time, readings, tuple(assays)),
             batch=batch.name,
+            batch_start=START,
             phase=str(batch.phase),
-            batch_end=START + timedelta(hours=settings.batch.length_h),
             setpoints=setpoints(settings, batch),
             local={v.name: local[_pump(v.setpoint)] for v in settings.variable if v.setpoint},
-            batch_start=START,
         )
-        return Snapshot(time, readings, tuple(assays)), situation
+        return scan.snapshot, situation_of(scan, settings)
 
     def write(self, command: Command | None) -> None:
         """The command's setpoints with their leases; what is not commanded goes back to the recipe."""

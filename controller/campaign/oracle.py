@@ -15,7 +15,7 @@ from controller.loop.envelope import Bound, Envelope
 from controller.processes.truth import FADE_H, Truth
 from controller.settings import Settings, process_of
 from plant_sim.batch import Batch
-from plant_sim.recipe import Phase
+from plant_sim.recipe import PlantPhase
 from twin.collocation import Control, Problem
 from twin.integrate import course
 from twin.model import Array, Model
@@ -64,7 +64,7 @@ def _start(
     state = np.array([true.get(s.name, hours) for s in model.states])
     held = np.array([item.nominal for item in model.inputs])
     left_h = settings.batch.length_h - hours
-    waits = latch is not None and batch.phase is not Phase.PRODUCTION
+    waits = latch is not None and batch.phase is not PlantPhase.PRODUCTION
     release_h = _release(model, latch, state, held, left_h) if latch is not None and waits else 0.0
     edges = optimiser.edges(left_h, release_h)
     middle = 0.5 * (edges[:-1] + edges[1:])

@@ -10,7 +10,7 @@ from controller.campaign.closed_loop import START, Reader, simulated
 from controller.settings import Settings, process_of
 from plant_sim.batch import Batch
 from plant_sim.design import Procedure
-from plant_sim.recipe import Phase
+from plant_sim.recipe import PlantPhase
 from twin.correction import none
 
 
@@ -23,17 +23,17 @@ class Timed:
     pumps: Sequence[Mapping[str, float]]  # ... these setpoints hold
     latched: str  # the pump that waits for the production phase, or ""
 
-    def next(self, phase: Phase, hours: float, substrate: float) -> Phase:
+    def next(self, phase: PlantPhase, hours: float, substrate: float) -> PlantPhase:
         """The phase as the plant's own recipe has it."""
         return self.own.next(phase, hours, substrate)
 
-    def local(self, phase: Phase, hours: float) -> dict[str, float]:
+    def local(self, phase: PlantPhase, hours: float) -> dict[str, float]:
         """The setpoints of this hour."""
         own = self.own.local(phase, hours)
-        if phase is Phase.COMPLETE:
+        if phase is PlantPhase.COMPLETE:
             return own
         at = max(k for k, hour in enumerate(self.hours) if hour <= hours + 1e-9 or k == 0)
-        waits = (self.latched,) if phase is Phase.GROWTH else ()
+        waits = (self.latched,) if phase is PlantPhase.GROWTH else ()
         return own | {pump: value for pump, value in self.pumps[at].items() if pump not in waits}
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.commands.choice import Process, TrustCode, process_named
+from controller.commands.choice import Json, Process, TrustCode, process_named
 from controller.support.printing import progress
 from controller.support.user_error import UserError
 
@@ -23,9 +23,7 @@ def campaign(
     workers: Annotated[int | None, typer.Option(help="Local worker processes; one a core by default.")] = None,
     history: Annotated[int, typer.Option(help="Batches that the learners have seen before.")] = 2,
     out: Annotated[Path | None, typer.Option(help="Where to put the picture, the table and the figures.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare recipe, tuned recipe, closed loop with and without learning, and an oracle, on the same batches."""
     from controller.campaign import campaign as campaigns

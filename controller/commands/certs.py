@@ -8,12 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from controller.commands.choice import Config, Json
 from controller.support.printing import shown
 
 app = typer.Typer(help="Certificates for OPC UA: our own, and whom we trust.", no_args_is_help=True)
 
-Config = Annotated[Path, typer.Argument(help="The configuration whose [connection] names the certificate folder.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
 Which = Annotated[str, typer.Argument(help="A thumbprint, or how it begins; `trust` takes a certificate file too.")]
 
 

@@ -1,4 +1,4 @@
-"""Which configuration, and which process, is meant on the command line when none is named."""
+"""Options that commands share, and which configuration or process is meant when none is named."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ Process = Annotated[
     typer.Option("--process", "--plant", help="A process that ships, or the folder of one; the first by default."),
 ]
 TrustCode = Annotated[bool, typer.Option("--trust-code", help="Run the code in that folder: you trust its author.")]
+Config = Annotated[Path, typer.Argument(help="The configuration (TOML); `neurotwin init DIR` writes one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.commands.choice import Process, TrustCode, process_named
+from controller.commands.choice import Json, Process, TrustCode, process_named
 from controller.support.user_error import UserError
 
 
@@ -24,9 +24,7 @@ def fit(
     profiles: Annotated[bool, typer.Option(help="Profile likelihoods.")] = True,
     dry_run: Annotated[bool, typer.Option(help="Read the data and say what is in them; nothing is fitted.")] = False,
     scheduler: Annotated[str | None, typer.Option(help="A Dask scheduler (tcp://host:8786).")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Fit the twin to historical batches: maximum a posteriori, with what the data do and do not identify."""
     problem = _problem(data, process_named(process, trust_code), columns, parameters)

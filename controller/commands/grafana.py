@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from controller.commands.choice import Config
+
 PATIENT = {"stress": "", "sleep": "h", "mood": ""}  # channels of the SSRI reference scenario, with their units
 
 
 def grafana(
-    config: Annotated[Path, typer.Argument(help="The configuration whose variables are to be shown.")],
+    config: Config,
     out: Annotated[Path, typer.Option(help="Where to put them; files of the same names are replaced.")] = Path(
         "grafana"
     ),

@@ -11,13 +11,13 @@ from typing import Annotated
 
 import typer
 
+from controller.commands.choice import Json
 from controller.support.printing import told
 from controller.support.user_error import UserError
 
 historian = typer.Typer(help="The embedded historian: state, archive, copies, check.", no_args_is_help=True)
 
 Of = Annotated[Path, typer.Argument(help="A configuration (TOML), or the historian's file itself.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
 
 
 @historian.command()

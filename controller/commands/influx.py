@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from controller.commands.choice import Config, Json
 from controller.support.printing import shown, told
 from controller.support.user_error import UserError
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from controller.tables import InfluxTable
 
 influx = typer.Typer(help="InfluxDB: set it up, and see how the forwarding goes.", no_args_is_help=True)
-
-Config = Annotated[Path, typer.Argument(help="The configuration (TOML), with an [influx] table.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
 
 
 @influx.command()

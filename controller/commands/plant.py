@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
+from controller.commands.choice import Config
 from controller.settings import load, process_of
 from controller.support.child_process import until_stopped
 from controller.support.user_error import UserError
 
 
 def plant(
-    config: Annotated[Path, typer.Argument(help="The configuration whose plant and endpoint are served.")],
+    config: Config,
     speed: Annotated[str, typer.Option(help="Process seconds per second, or max (lockstep).")] = "1",
     seed: Annotated[int, typer.Option(help="Which simulated batch.")] = 7,
     checkpoint: Annotated[Path | None, typer.Option(help="Kept at every scan; a restart goes on from it.")] = None,
@@ -34,7 +35,7 @@ def plant(
     password_file: Annotated[Path | None, typer.Option(help="Its first line is the password.")] = None,
     user_certificates: Annotated[bool, typer.Option(help="Let in who owns a trusted certificate.")] = False,
 ) -> None:
-    """Serve the simulated plant over OPC UA."""
+    """Serve the simulated plant over OPC UA, at the endpoint of its configuration."""
     settings, pace, script = load(config), speed_of(speed), checked(faults)
     design = process_of(settings).design()
     from plant_sim import server

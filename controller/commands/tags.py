@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from controller.commands.choice import Json
 from controller.settings import load
 from controller.support.printing import shown
 from controller.support.user_error import UserError
@@ -19,9 +20,7 @@ def tags(
     server: Annotated[str, typer.Argument(help="An endpoint (opc.tcp://…), or a configuration with its security.")],
     out: Annotated[Path | None, typer.Option(help="Write the proposal here; nothing is overwritten.")] = None,
     lint: Annotated[bool, typer.Option(help="Remarks on names, duplicates, units and ranges instead.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Browse a server and propose what its tags are; nothing is written to it."""
     from controller.edge import proposal

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from controller.commands.choice import Config, Json
 from controller.settings import load
 from controller.support.printing import shown
 from controller.support.user_error import UserError
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Who may sign in, and in which role.", no_args_is_help=True)
 
-Config = Annotated[Path, typer.Argument(help="The configuration whose [access] names the file of users.")]
 Who = Annotated[str, typer.Argument(help="The name to sign in with.")]
 ROLES = ("viewer", "operator", "engineer")
 NAME = re.compile(r"[^\W_][\w .@'-]{0,78}")
@@ -30,20 +30,20 @@ def add(
     role: Annotated[str, typer.Option(help="viewer, operator or engineer.")] = "operator",
 ) -> None:
     """Add a person, or give one a new password: it is shown once and kept nowhere."""
-    from controller.edge.users import Role
+    from controller.edge.users import UserRole
 
     if role not in ROLES:
         raise UserError(f"--role {role}: give one of {', '.join(ROLES)}")
     if not NAME.fullmatch(name):
         raise UserError(f"{name!r} is no name to sign in with; use letters, digits, blanks and . @ ' -")
-    password = _users(config).add(name, Role(role))
+    password = _users(config).add(name, UserRole(role))
     print(f"{name} may sign in as {role} with this password, which is shown only now:\n{password}")
 
 
 @app.command("list")
 def list_(
     config: Config,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show everybody who may sign in."""
     users = _users(config)

@@ -1,1 +1,1 @@
-"""The outside world, one module a protocol: the plant, the historian, InfluxDB and the people."""
+"""The edge: everything outside of the loop, one folder a protocol: plant, historian, InfluxDB and gateway."""

@@ -1,4 +1,4 @@
-"""The actuator carries out the Decision's command: writes, renews its lease, gives setpoints back, and beats."""
+"""Actuation: the Decision's command is written, its lease renewed, setpoints given back, and the heartbeat beaten."""
 
 from __future__ import annotations
 

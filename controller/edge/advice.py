@@ -1,4 +1,4 @@
-"""What was suggested in this batch and what became of it: answered, written, and what followed beside the forecasts."""
+"""Suggestion log of a batch: what was suggested, how it was answered, and what followed beside the forecasts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which alarms are told to people who are elsewhere: those that a turn announces, and an outage while it lasts."""
+"""Alarm dispatch: people who are elsewhere hear of what a turn announces, and of an outage while it lasts."""
 
 from __future__ import annotations
 

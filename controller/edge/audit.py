@@ -1,4 +1,4 @@
-"""What the audit trail says of a turn: who did what, when, the old and the new value, and why."""
+"""Audit trail of a turn: who did what, when, the old and the new value, and why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOOP = "loop"  # who: the program by itself
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One line of the trail, at a process time; the historian adds the wall time at which it was written."""
 
     time: datetime
@@ -28,19 +28,19 @@ class Entry:
     reason: str
 
 
-def of_turn(before: Decision | None, now: Decision) -> tuple[Entry, ...]:
+def of_turn(before: Decision | None, now: Decision) -> tuple[AuditEntry, ...]:
     """What was asked and ruled in this turn, and what the loop changed: its mode and the command in force."""
     return tuple(_entries(before, now))
 
 
-def _entries(before: Decision | None, now: Decision) -> Iterator[Entry]:
+def _entries(before: Decision | None, now: Decision) -> Iterator[AuditEntry]:
     at = now.time, now.plant, now.situation.batch
     for ruling in now.rulings:
         asked = ruling.intent
-        yield Entry(*at, asked.by, asked.kind, _known(before, ruling), _asked(ruling), _why(ruling))
+        yield AuditEntry(*at, asked.by, asked.kind, _known(before, ruling), _asked(ruling), _why(ruling))
     mode = str(before.mode) if before else ""
     if mode != now.mode:
-        yield Entry(*at, _by(now), "mode", mode, str(now.mode), now.mode_reason)
+        yield AuditEntry(*at, _by(now), "mode", mode, str(now.mode), now.mode_reason)
     old = {m.variable: m for m in before.command.moves} if before and before.command else {}
     new = {m.variable: m for m in now.command.moves} if now.command else {}
     for name in dict.fromkeys((*old, *new)):
@@ -50,34 +50,34 @@ def _entries(before: Decision | None, now: Decision) -> Iterator[Entry]:
         if shall is not None and now.command is not None:
             previous = was.value if was is not None else shall.previous
             reason = f"{now.command.purpose}, suggestion {now.command.id}"
-            yield Entry(*at, now.command.authority, f"command {name}", _told(previous), _told(shall.value), reason)
+            yield AuditEntry(*at, now.command.authority, f"command {name}", _told(previous), _told(shall.value), reason)
         elif was is not None:
-            yield Entry(*at, LOOP, f"command {name}", _told(was.value), "", "; ".join(now.notes) or "given back")
+            yield AuditEntry(*at, LOOP, f"command {name}", _told(was.value), "", "; ".join(now.notes) or "given back")
 
 
-def of_writing(decision: Decision, happened: Sequence[tuple[str, str]]) -> tuple[Entry, ...]:
+def of_writing(decision: Decision, happened: Sequence[tuple[str, str]]) -> tuple[AuditEntry, ...]:
     """What became of the command at the plant: written and read back, refused, or the plant was lost."""
     who = decision.command.authority if decision.command else LOOP
     at = decision.time, decision.plant, decision.situation.batch
     return tuple(
-        Entry(*at, who, f"write {kind}", "", decision.command.id if decision.command else "", text)
+        AuditEntry(*at, who, f"write {kind}", "", decision.command.id if decision.command else "", text)
         for kind, text in happened
     )
 
 
-def of_start(before: Session | None, session: Session) -> tuple[Entry, ...]:
+def of_start(before: Session | None, session: Session) -> tuple[AuditEntry, ...]:
     """What is configured otherwise than at the start before this one; at the first start, that there is one."""
     at = session.time, session.plant, session.batch
     who = _user()
     if before is None:
-        return (Entry(*at, who, session.kind, "", session.versions.get("neurotwin", ""), "first start"),)
-    found = [Entry(*at, who, session.kind, "", session.versions.get("neurotwin", ""), session.reason or "start")]
+        return (AuditEntry(*at, who, session.kind, "", session.versions.get("neurotwin", ""), "first start"),)
+    found = [AuditEntry(*at, who, session.kind, "", session.versions.get("neurotwin", ""), session.reason or "start")]
     differing = (
         *changes({"configuration": before.settings}, {"configuration": session.settings}),
         *changes({"version": before.versions}, {"version": session.versions}),
     )
     for name, old, new in differing:
-        found.append(Entry(*at, who, name.replace(".", " ", 1), _told(old), _told(new), "found at the start"))
+        found.append(AuditEntry(*at, who, name.replace(".", " ", 1), _told(old), _told(new), "found at the start"))
     return tuple(found)
 
 

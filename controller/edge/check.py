@@ -1,4 +1,4 @@
-"""What `neurotwin check` shows: every configured tag, and with a connection what the plant holds there."""
+"""Configuration check: every configured tag, and with a connection what the plant holds there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from controller.edge.opcua.connection import TagReport
 from controller.edge.opcua.link import PlantLink
 from controller.edge.opcua.scanning import judge
-from controller.edge.opcua.tags import KINDS, Kind, Tag, tags_of
+from controller.edge.opcua.tags import KINDS, Tag, TagKind, tags_of
 from controller.settings import Settings
 from twin.signals import Plant
 
@@ -37,7 +37,7 @@ def _row(tag: Tag, value: str, quality: str, verdict: str) -> dict[str, Any]:
     return {
         "tag": name,
         "node": tag.node,
-        "unit": tag.unit if KINDS[tag.key] is Kind.NUMBER else "",
+        "unit": tag.unit if KINDS[tag.key] is TagKind.NUMBER else "",
         "value": value,
         "quality": quality,
         "verdict": verdict,
@@ -46,7 +46,7 @@ def _row(tag: Tag, value: str, quality: str, verdict: str) -> dict[str, Any]:
 
 def _seen(report: TagReport, plant: Plant) -> tuple[str, str]:
     """The value as text, and its quality with the reason when that is not good."""
-    if KINDS[report.tag.key] is Kind.METHOD:
+    if KINDS[report.tag.key] is TagKind.METHOD:
         return "", "" if report.facts.exists else "absent: the plant runs by itself"
     held = report.raw
     text = "" if held.value is None else _text(held.value)

@@ -1,4 +1,4 @@
-"""What one turn adds to the events: phases, notes, alarms, and what became of each request, as kind and sentence."""
+"""Events of a turn: phases, notes, alarms, and what became of each request, as kind and sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who keeps the gap ledger: at each scan it says since when there were no data, of what, and why.
+"""Gap ledger keeping: at each scan it is entered since when there were no data, of what, and why.
 
 Everything is called where the historian may be written, and speaks of process time. An outage is entered when it
 begins, and taken back when it turns out that no scan was missed.

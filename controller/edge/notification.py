@@ -1,4 +1,4 @@
-"""Alarms told by mail, chat or phone, through apprise: in the background, and without a word of the addresses.
+"""Alarm notification by mail, chat or phone through apprise: in the background, and with no word of the addresses.
 
 The addresses may hold passwords. They are read from a file, never logged, and a failure names their line only.
 """

@@ -1,4 +1,4 @@
-"""A configuration to start from: what a server shows, mapped to variables where names and units tell what they are."""
+"""Configuration proposal: what a server shows, mapped to variables where names and units tell what they are."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from controller.edge.opcua.browsing import Found
-from controller.edge.opcua.tags import Kind
+from controller.edge.opcua.browsing import BrowsedTag
+from controller.edge.opcua.tags import TagKind
 from controller.edge.tag_names import Meaning, lint, meaning
 
 
@@ -19,16 +19,16 @@ class Proposed:
 
     name: str
     quantity: str
-    value: Found
-    setpoint: Found | None
+    value: BrowsedTag
+    setpoint: BrowsedTag | None
     known_by: str
 
 
-def propose(found: Sequence[Found]) -> list[Proposed]:
+def propose(found: Sequence[BrowsedTag]) -> list[Proposed]:
     """The variables that the server's numbers come to, in its order; what nobody recognises keeps its own name."""
-    loops: dict[str, dict[bool, tuple[Found, Meaning]]] = {}
+    loops: dict[str, dict[bool, tuple[BrowsedTag, Meaning]]] = {}
     for item in found:
-        said = meaning(item.path, item.facts.unit or "") if Kind.NUMBER in item.facts.kinds else None
+        said = meaning(item.path, item.facts.unit or "") if TagKind.NUMBER in item.facts.kinds else None
         if said is not None:
             loops.setdefault(said.loop, {}).setdefault(said.setpoint, (item, said))
     named = []
@@ -49,7 +49,7 @@ def propose(found: Sequence[Found]) -> list[Proposed]:
     return proposed
 
 
-def rows(found: Sequence[Found]) -> list[dict[str, Any]]:
+def rows(found: Sequence[BrowsedTag]) -> list[dict[str, Any]]:
     """One row a variable of the server, for people: what it is, and what we would take it for."""
     taken = {p.value.node: (p.name, p.known_by) for p in propose(found)}
     taken |= {p.setpoint.node: (f"{p.name}.setpoint", p.known_by) for p in propose(found) if p.setpoint}
@@ -68,14 +68,14 @@ def rows(found: Sequence[Found]) -> list[dict[str, Any]]:
     ]
 
 
-def remarks(found: Sequence[Found]) -> list[dict[str, Any]]:
+def remarks(found: Sequence[BrowsedTag]) -> list[dict[str, Any]]:
     """What the linter says of the server's numbers."""
-    numbers = [f for f in found if Kind.NUMBER in f.facts.kinds]
+    numbers = [f for f in found if TagKind.NUMBER in f.facts.kinds]
     told = lint([(f.path[-1], f.facts.unit, f.facts.low, f.facts.high) for f in numbers])
     return [{"tag": r.tag, "remark": r.text} for r in told]
 
 
-def toml(found: Sequence[Found], endpoint: str) -> str:
+def toml(found: Sequence[BrowsedTag], endpoint: str) -> str:
     """The proposal as TOML. What must still be decided by a person is said in comments."""
     proposed = propose(found)
     namespace = Counter(p.value.namespace for p in proposed).most_common(1)
@@ -111,13 +111,13 @@ def _block(entry: Proposed, uri: str) -> list[str]:
     return lines
 
 
-def _within(item: Found, uri: str) -> str:
+def _within(item: BrowsedTag, uri: str) -> str:
     """The tag as it is written where this namespace is the plant's own."""
     prefix = f"nsu={uri};"
     return item.node.removeprefix(prefix).removeprefix("s=") if item.node.startswith(prefix) else item.node
 
 
-def _own_name(item: Found) -> str:
+def _own_name(item: BrowsedTag) -> str:
     """A name for a configuration out of the last two parts of a path."""
     raw = "_".join(item.path[-2:]).lower()
     kept = "".join(c if c.isascii() and c.isalnum() else "_" for c in raw).strip("_")

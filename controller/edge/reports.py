@@ -1,4 +1,4 @@
-"""The report of the batch that runs, made by a process of its own: the loop keeps its pace meanwhile."""
+"""Batch report on request, made by a process of its own: the loop keeps its pace meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One controller process: the runner, its historian, its forwarder and its gateway, opened and closed in order."""
+"""Controller process: the runner, its historian, its forwarder and its gateway, opened and closed in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import uvicorn
 from controller.assembly import Assembly
 from controller.edge.gateway import application, hang_up
 from controller.edge.gateway.access import Access
-from controller.edge.gateway.reporting import Report
+from controller.edge.gateway.reporting import RunnerSource
 from controller.edge.gateway.source import Source
 from controller.edge.historian import Historian
 from controller.edge.historian.nightly import Nightly
@@ -81,7 +81,7 @@ async def _gateway(runner: Runner, assembly: Assembly, reports: Reports) -> Asyn
     """Serve the gateway beside the runner, in the same event loop."""
     at = runner.settings.gateway
     with contextlib.closing(Historian.reader(runner.settings.historian_path())) as reader:
-        source = Report(runner, assembly.model, reader, reports)
+        source = RunnerSource(runner, assembly.model, reader, reports)
         async with serving(source, at.host, at.port, at, runner.settings.access):
             yield
 

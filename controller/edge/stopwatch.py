@@ -1,4 +1,4 @@
-"""A stopwatch about NeuroCore: how long each step took by the wall clock, which nothing inside the loop may know."""
+"""Execution time of NeuroCore: each step by the wall clock, which nothing inside the loop may know."""
 
 from __future__ import annotations
 

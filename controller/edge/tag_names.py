@@ -1,4 +1,4 @@
-"""Names of tags: what ISA-5.1, LADS and vendors' own words say of a variable, and what is wrong with a name."""
+"""Tag naming: what ISA-5.1, LADS and vendors' own words say of a variable, and what is wrong with a name."""
 
 from __future__ import annotations
 

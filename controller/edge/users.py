@@ -1,4 +1,4 @@
-"""The people who may sign in: names, roles and argon2 hashes in one small file that only its owner can read."""
+"""User accounts: names, roles and argon2 hashes in one small file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from controller.support.user_error import UserError
 PASSWORD_BYTES = 15  # 120 bits, 20 letters: nobody has to remember it, a password manager does (design)
 
 
-class Role(StrEnum):
+class UserRole(StrEnum):
     """What a person may do: look; answer and act; and also change what operators must not."""
 
     VIEWER = "viewer"
@@ -25,7 +25,7 @@ class Role(StrEnum):
     ENGINEER = "engineer"
 
 
-RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.ENGINEER: 2}
+RANK = {UserRole.VIEWER: 0, UserRole.OPERATOR: 1, UserRole.ENGINEER: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class User:
     """One person."""
 
     name: str
-    role: Role
+    role: UserRole
     hash: str
 
 
@@ -59,7 +59,7 @@ class Users:
             self._seen = (told.st_mtime_ns, told.st_size)
         return self._known
 
-    def add(self, name: str, role: Role) -> str:
+    def add(self, name: str, role: UserRole) -> str:
         """Add a person, or give one a new password and role; the password, which is kept nowhere."""
         password = secrets.token_urlsafe(PASSWORD_BYTES)
         self._write({**self.known(), name: User(name, role, self._hasher.hash(password))})
@@ -111,6 +111,6 @@ def token_at(path: Path) -> str:
 def _read(path: Path) -> list[User]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["users"]
-        return [User(row["name"], Role(row["role"]), row["hash"]) for row in rows]
+        return [User(row["name"], UserRole(row["role"]), row["hash"]) for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise UserError(f"{path}: the users cannot be read ({fault}); restore it, or add them anew") from None

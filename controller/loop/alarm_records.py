@@ -1,4 +1,4 @@
-"""What is remembered of alarms from turn to turn: each alarm's state after ISA-18.2, and how busy they keep people."""
+"""Alarm records from turn to turn: each alarm's state after ISA-18.2, and how busy they keep people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batch after ISA-88, as a table: its states, the phases of its recipe, and the book of what went in and out.
+"""Batch control after ISA-88, as a table: its states, the phases of its recipe, and the book of what went in and out.
 
 Pure. The plant's own sequence says which phase it is in; the recipe here is finer, and never contradicts it.
 """

@@ -1,4 +1,4 @@
-"""What is remembered of a batch from turn to turn: its ISA-88 state, its phase, what was fed and what was sampled."""
+"""Batch records from turn to turn: its ISA-88 state, its phase, what was fed and what was sampled."""
 
 from __future__ import annotations
 

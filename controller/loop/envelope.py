@@ -1,4 +1,4 @@
-"""What may be done to a plant: limits of what is moved, bounds of what is forecast, and the evidence it needs."""
+"""Safety envelope: limits of what is moved, bounds of what is forecast, and the evidence it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one plan is worth beside another: the paired gain of two forecasts made from the same estimate."""
+"""Paired gain: what one plan is worth beside another, of two forecasts made from the same estimate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes in is made fit to be reckoned with: values of a wrong kind, dates of no zone, and a clock that jumps.
+"""Input validation: values of a wrong kind, dates of no zone, and a clock that jumps.
 
 A turn takes whatever an edge hands it. What is not a number becomes a bad reading that says so, and a clock that
 goes back or leaps ahead is not believed until it has been steady for a while.
@@ -53,7 +53,7 @@ def _follows(before: datetime, time: datetime, longest_gap: timedelta) -> bool:
     return timedelta(0) < time - before <= longest_gap
 
 
-def fit(snapshot: Snapshot, time: datetime, plant: Plant, needed: Sequence[str] = ()) -> Snapshot:
+def checked(snapshot: Snapshot, time: datetime, plant: Plant, needed: Sequence[str] = ()) -> Snapshot:
     """The snapshot at this time, of readings and assays that can be reckoned with; `needed` ones are bad if absent."""
     missing = {n: Reading(None, plant.variable(n).unit, None, Quality.BAD, "it was not read") for n in needed}
     readings = {
@@ -67,7 +67,7 @@ def fit(snapshot: Snapshot, time: datetime, plant: Plant, needed: Sequence[str] 
     return Snapshot(time, {**missing, **{n: _fit(r, r.unit) for n, r in others.items()}, **readings}, assays)
 
 
-def fit_situation(situation: Situation, plant: Plant, latest_end: datetime) -> Situation:
+def checked_situation(situation: Situation, plant: Plant, latest_end: datetime) -> Situation:
     """The situation with believable setpoints only: one that is no number, or outside its span, is not known.
 
     A batch that ended after `latest_end` would be of another clock, and looking ahead that far would take for ever.

@@ -1,4 +1,4 @@
-"""The look ahead: what is proposed, whether it may be done, and what people answered to it."""
+"""Look-ahead: what is proposed, whether it may be done, and what people answered to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RECIPE_VALID = timedelta(hours=8)  # how long the setpoints of a phase wait for 
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class LookAhead:
     """The last look ahead; a turn carries it on until the next is due."""
 
     made_at: datetime
@@ -52,9 +52,9 @@ def look_ahead(
     standing: Command | None,
     batch: BatchRecord | None,
     parts: Parts,
-    before: Outlook | None = None,
+    before: LookAhead | None = None,
     remembered: object = None,
-) -> tuple[Outlook, object]:
+) -> tuple[LookAhead, object]:
     """Forecast with nothing changed, ask for a plan, forecast that, and judge it; and what the loop remembers of it.
 
     A suggestion that people already know from `before` stays, forecast and judged anew, while the fresh one asks for
@@ -67,7 +67,7 @@ def look_ahead(
     proposal = found.answer
     if isinstance(proposal, Abstention):
         refused = Verdict((), (), (f"nothing is proposed: {proposal.reason}",))
-        return Outlook(snapshot.time, baseline, proposal, None, refused, open=False), found.remembered
+        return LookAhead(snapshot.time, baseline, proposal, None, refused, open=False), found.remembered
     known = _known(before, proposal, snapshot)
     rejected = known is not None and before is not None and before.rejected
     plan = known.plan if known and known.moves else proposal.plan  # advice without moves goes by the clock
@@ -76,7 +76,7 @@ def look_ahead(
     proposed = proposed or parts.engine.forecast(estimate, insight.correction, plan)
     verdict = admit(proposal, snapshot, baseline, proposed, parts.envelope, parts.plant, situation, standing)
     answerable = (verdict.admitted or parts.plant.advisory_only) and not rejected
-    return Outlook(snapshot.time, baseline, proposal, proposed, verdict, answerable, rejected), found.remembered
+    return LookAhead(snapshot.time, baseline, proposal, proposed, verdict, answerable, rejected), found.remembered
 
 
 def _prior(
@@ -90,7 +90,7 @@ def _prior(
     return None
 
 
-def _known(before: Outlook | None, fresh: Suggestion, snapshot: Snapshot) -> Suggestion | None:
+def _known(before: LookAhead | None, fresh: Suggestion, snapshot: Snapshot) -> Suggestion | None:
     """The suggestion that awaits an answer or was rejected, if it is still valid and says what the fresh one says."""
     if before is None or not (before.open or before.rejected):
         return None
@@ -142,13 +142,13 @@ def by_recipe(
 
 
 def answered(
-    outlook: Outlook | None,
+    outlook: LookAhead | None,
     standing: Command | None,
     mode: Mode,
     present: Present,
     batch: BatchRecord | None,
     parts: Parts,
-) -> tuple[Outlook | None, Command | None, tuple[Ruling, ...]]:
+) -> tuple[LookAhead | None, Command | None, tuple[Ruling, ...]]:
     """Judge the answers people gave to the open suggestion; in AUTO an admitted one needs none."""
     snapshot, situation = present.snapshot, present.situation
     rulings: list[Ruling] = []
@@ -168,12 +168,12 @@ def answered(
 
 def _answer(
     intent: Intent,
-    outlook: Outlook | None,
+    outlook: LookAhead | None,
     standing: Command | None,
     mode: Mode,
     present: Present,
     parts: Parts,
-) -> tuple[Outlook | None, Command | None, Ruling]:
+) -> tuple[LookAhead | None, Command | None, Ruling]:
     snapshot, situation = present.snapshot, present.situation
     if intent.kind == "propose":
         return _by_hand(intent, outlook, standing, mode, present, parts)
@@ -206,12 +206,12 @@ def _at_rest(situation: Situation, why: str) -> tuple[Ruling, ...]:
 
 def _by_hand(
     intent: Intent,
-    outlook: Outlook | None,
+    outlook: LookAhead | None,
     standing: Command | None,
     mode: Mode,
     present: Present,
     parts: Parts,
-) -> tuple[Outlook | None, Command | None, Ruling]:
+) -> tuple[LookAhead | None, Command | None, Ruling]:
     """Setpoints that a person stands for: forecast like any suggestion, and written only if safety admits them."""
     if mode not in (Mode.ADVISORY, Mode.AUTO):
         return outlook, standing, Ruling(intent, False, f"the mode is {mode}: nothing is written")
@@ -225,7 +225,7 @@ def _by_hand(
         own = consider(steps, present, key, intent.by)
     except ArithmeticError as fault:
         return outlook, standing, Ruling(intent, False, f"no look ahead was possible: {fault}")
-    asked = Outlook(present.snapshot.time, own.baseline, own.suggestion, own.forecast, own.verdict, open=True)
+    asked = LookAhead(present.snapshot.time, own.baseline, own.suggestion, own.forecast, own.verdict, open=True)
     taken, command, reason = _taken(intent.by, asked, standing, present.snapshot, present.situation, parts)
     if taken.open:  # refused: what was open before still is
         return outlook, standing, Ruling(intent, False, reason)
@@ -234,12 +234,12 @@ def _by_hand(
 
 def _taken(
     authority: str,
-    outlook: Outlook,
+    outlook: LookAhead,
     standing: Command | None,
     snapshot: Snapshot,
     situation: Situation,
     parts: Parts,
-) -> tuple[Outlook, Command | None, str]:
+) -> tuple[LookAhead, Command | None, str]:
     """Make the open suggestion the standing command, if safety still admits it on the present evidence."""
     proposal = outlook.proposal
     if not isinstance(proposal, Suggestion) or outlook.proposed is None:
@@ -262,12 +262,12 @@ def _taken(
     return replace(outlook, open=False), command, "accepted; it is being written"
 
 
-def _expired(outlook: Outlook, snapshot: Snapshot) -> bool:
+def _expired(outlook: LookAhead, snapshot: Snapshot) -> bool:
     return isinstance(outlook.proposal, Suggestion) and snapshot.time >= outlook.proposal.expires_at
 
 
 def tallied(
-    ledger: Ledger, before: Outlook | None, now: Outlook | None, rulings: tuple[Ruling, ...], mode: Mode
+    ledger: Ledger, before: LookAhead | None, now: LookAhead | None, rulings: tuple[Ruling, ...], mode: Mode
 ) -> Ledger:
     """The ledger after this turn: what was opened to people, and what became of it. AUTO asks nobody."""
     given = [r.intent.kind for r in rulings if r.granted]

@@ -1,4 +1,4 @@
-"""What people enter by hand: samples with their volume and results, and notes. Each is judged like any request."""
+"""Manual entries: samples with their volume and results, and notes. Each is judged like any request."""
 
 from __future__ import annotations
 

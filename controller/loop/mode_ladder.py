@@ -1,4 +1,4 @@
-"""The mode ladder OFF > SHADOW > ADVISORY > AUTO: people climb it, the loop itself only ever steps down.
+"""Mode ladder OFF > SHADOW > ADVISORY > AUTO: people climb it, the loop itself only ever steps down.
 
 | from, to  | off | shadow | advisory           | auto                                        |
 |-----------|-----|--------|--------------------|---------------------------------------------|

@@ -1,4 +1,4 @@
-"""What batches and alarms are judged by: every number and every condition of one turn, by name."""
+"""Named values that batches and alarms are judged by: every number and every condition of one turn."""
 
 from __future__ import annotations
 

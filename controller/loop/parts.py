@@ -1,4 +1,4 @@
-"""What a loop is made of: engine, core and loop as Protocols, and the Parts that serve one plant."""
+"""Parts of a loop: engine, core and loop as Protocols, and the Parts that serve one plant."""
 
 from __future__ import annotations
 

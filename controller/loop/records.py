@@ -1,4 +1,4 @@
-"""The records of one turn: what NeuroCore, PharmacoLoop, safety and the operator said, and the Decision of them all."""
+"""Records of one turn: what NeuroCore, PharmacoLoop, safety and the operator said, and the Decision of them all."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class Command:
     issued_at: datetime
     valid_until: datetime
     authority: str  # "auto", or the operator who accepted
-    purpose: str = "setpoints"  # or "hold", "restart", "handback": setpoints walked to where they shall rest
+    purpose: str = "setpoints"  # or "hold", "restart", "handback": setpoints ramped to where they shall rest
 
 
 ALARM_KINDS = ("ack", "reset", "shelve", "unshelve", "out_of_service", "in_service")

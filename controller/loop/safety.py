@@ -1,4 +1,4 @@
-"""Safety says what may be written: refuse by default, hold to limits, and give every reason as a sentence.
+"""Safety limits on what may be written: refuse by default, hold to limits, and give every reason as a sentence.
 
 It knows limits, not policy: nothing here knows how a proposal came to be. Non-finite numbers are refusals,
 since min(max(nan, low), high) is nan.

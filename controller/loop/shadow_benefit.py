@@ -1,4 +1,4 @@
-"""What following the advice of SHADOW would have brought: two plans from the same past belief, on the twin of today.
+"""Shadow benefit: what following SHADOW's advice would have brought, from the same past belief, on the twin of today.
 
 One plan holds the setpoints that were in force since then, the other those that the suggestions would have set. Both
 are forecast to the end of the batch with the same ensemble, so that their difference is the effect of the advice.

@@ -1,4 +1,4 @@
-"""The standing command: how long it stands, and how setpoints are walked to where they shall rest.
+"""Standing command: how long it stands, and how setpoints are ramped to where they shall rest.
 
 A hold walks them to safe values, a restart back to where they were, and a handback to what the plant's own recipe
 would set, so that giving them back is no jump. Each step keeps to the same limits as a suggestion.
@@ -61,7 +61,7 @@ def _dropped(standing: Command, terms: Terms) -> str:
     return ""
 
 
-def walk(
+def ramp(
     standing: Command | None, purpose: str, targets: Mapping[str, float], authority: str, terms: Terms
 ) -> tuple[Command | None, bool]:
     """The command one step nearer to the targets, and whether it has arrived. What may not be moved stays as it is.

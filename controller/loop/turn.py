@@ -1,4 +1,4 @@
-"""One turn of the loop, for a bioreactor and a patient alike: from a snapshot to a Decision.
+"""Control turn, for a bioreactor and a patient alike: from a snapshot to a Decision.
 
 No I/O, no clock and no plant by name: time comes with the snapshot, and what is remembered goes in and comes out.
 """
@@ -13,8 +13,8 @@ from controller.loop import alarms, plausibility
 from controller.loop.alarm_records import AlarmBook
 from controller.loop.batch import AIM, Recipe, advance, sampled, settled, within_phase
 from controller.loop.batch_records import BatchRecord, BatchState
-from controller.loop.input_checks import Clock, fit, fit_situation, ticked
-from controller.loop.look_ahead import Outlook, answered, look_ahead, tallied
+from controller.loop.input_checks import Clock, checked, checked_situation, ticked
+from controller.loop.look_ahead import LookAhead, answered, look_ahead, tallied
 from controller.loop.manual_entries import entered
 from controller.loop.mode_ladder import Ladder, climb, demoted, watch
 from controller.loop.named_values import conditions, numbers, sight_of
@@ -23,7 +23,7 @@ from controller.loop.plausibility import NO_TRACES, Traces, diagnose
 from controller.loop.records import Command, Decision, Insight, Ledger, Mode, Ruling, Situation
 from controller.loop.safety import missing_evidence, tripped
 from controller.loop.shadow_benefit import Shadowed, benefit, followed
-from controller.loop.standing_command import Terms, still_standing, walk
+from controller.loop.standing_command import Terms, ramp, still_standing
 from controller.loop.what_if import Considered, Present, consider, objection
 from twin.records import Estimate, Step, Track
 from twin.signals import Plant, Snapshot
@@ -32,9 +32,9 @@ __all__ = [
     "Cadence",
     "Core",
     "Engine",
+    "LookAhead",
     "Loop",
     "Memory",
-    "Outlook",
     "Parts",
     "Perceived",
     "perceive",
@@ -51,7 +51,7 @@ class Memory:
 
     ladder: Ladder
     track: Track | None = None
-    outlook: Outlook | None = None
+    outlook: LookAhead | None = None
     standing: Command | None = None  # the setpoints that are renewed as long as all is well
     batch: BatchRecord | None = None
     alarms: AlarmBook = NOTHING_ALARMING
@@ -136,8 +136,8 @@ def turn(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts)
 def perceive(memory: Memory, snapshot: Snapshot, situation: Situation, parts: Parts) -> Perceived:
     """Check what came in, believe and learn. A clock that is not believed is a fault: then the turn stands still."""
     clock, why, anew = ticked(memory.clock, snapshot.time, parts.cadence.longest_gap)
-    snapshot = fit(snapshot, clock.now or snapshot.time, parts.plant, parts.envelope.evidence)
-    situation = fit_situation(situation, parts.plant, snapshot.time + parts.cadence.longest_ahead)
+    snapshot = checked(snapshot, clock.now or snapshot.time, parts.plant, parts.envelope.evidence)
+    situation = checked_situation(situation, parts.plant, snapshot.time + parts.cadence.longest_ahead)
     notes: tuple[str, ...] = ()
     if why:
         situation, notes = replace(situation, faults=(*situation.faults, why)), (why,)
@@ -186,7 +186,7 @@ def _credited(
     memory: Memory,
     now: Perceived,
     batch: BatchRecord | None,
-    outlook: Outlook | None,
+    outlook: LookAhead | None,
     mode: Mode,
     parts: Parts,
 ) -> tuple[Ledger, Shadowed | None]:
@@ -306,7 +306,7 @@ def _in_phase(parts: Parts, batch: BatchRecord | None) -> Parts:
 
 def _looked(
     memory: Memory, now: Perceived, batch: BatchRecord | None, mode: Mode, parts: Parts
-) -> tuple[Outlook | None, object, tuple[str, ...]]:
+) -> tuple[LookAhead | None, object, tuple[str, ...]]:
     """The last look ahead, or a new one: due by time, at a change of mode or batch, and when assays came in.
 
     When the twin cannot look ahead from here, the last outlook is closed: nobody can accept what nobody can foresee.
@@ -341,7 +341,7 @@ def _stage(batch: BatchRecord | None) -> tuple[str, str]:
 def _steered(
     standing: Command | None, batch: BatchRecord | None, terms: Terms, recipe: Recipe | None
 ) -> tuple[Command | None, BatchRecord | None, tuple[str, ...]]:
-    """Setpoints walked to where they shall rest: held, restarted, or on their way back to the plant's recipe."""
+    """Setpoints ramped to where they shall rest: held, restarted, or on their way back to the plant's recipe."""
     passive = terms.mode in (Mode.OFF, Mode.SHADOW)
     state = batch.state if batch else None
     if batch is not None and state in AT_REST:
@@ -350,11 +350,11 @@ def _steered(
     purpose = AIM.get(state, "") if state else ""
     if passive or purpose == "handback":
         why = f"the mode is {terms.mode}" if passive else f"the batch is {state}"
-        walked, arrived = walk(standing, "handback", terms.situation.local, why, terms)
-        note = (f"the setpoints were given back to the plant's own recipe: {why}",) if standing and not walked else ()
-        return walked, settled(batch, terms.snapshot.time) if batch and arrived else batch, note
+        ramped, arrived = ramp(standing, "handback", terms.situation.local, why, terms)
+        note = (f"the setpoints were given back to the plant's own recipe: {why}",) if standing and not ramped else ()
+        return ramped, settled(batch, terms.snapshot.time) if batch and arrived else batch, note
     if batch is None or recipe is None or state not in (BatchState.HOLDING, BatchState.RESTARTING):
         return standing, batch, ()
     targets = recipe.hold if state is BatchState.HOLDING else batch.resume
-    walked, arrived = walk(standing, purpose, targets, batch.reason, terms)
-    return walked, settled(batch, terms.snapshot.time) if arrived else batch, ()
+    ramped, arrived = ramp(standing, purpose, targets, batch.reason, terms)
+    return ramped, settled(batch, terms.snapshot.time) if arrived else batch, ()

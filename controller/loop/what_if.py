@@ -1,4 +1,4 @@
-"""A plan changed by hand: what the twin says of it, and whether safety would let it through.
+"""What-if analysis: what the twin says of a plan changed by hand, and whether safety would let it through.
 
 It serves two ends alike: an operator who only asks "what if", and one who stands for other setpoints than proposed.
 """

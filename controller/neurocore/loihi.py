@@ -17,7 +17,6 @@ from controller.neurocore.design import Design
 # et al. 2021, IEEE SiPS (arXiv:2111.03746), of Loihi 2.
 CORES = 128  # a chip; technology brief
 NEURONS_PER_CORE = 8192  # technology brief: up to a million neurons a chip of 128 cores
-SYNAPSES_PER_CHIP = 120_000_000  # technology brief, in the densest format
 MEMORY_PER_CORE_BYTES = 192 * 1024  # technology brief as it is cited; the page itself was not at hand: unverified
 WEIGHT_BITS = 9  # 8 and sign; Davies et al. 2018
 TRACE_BITS = 7  # Davies et al. 2018

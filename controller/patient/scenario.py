@@ -41,7 +41,7 @@ from controller.patient.pharmacology.pharmacokinetics import (
 from controller.patient.simulated import HOURS_PER_SAMPLE, RELAPSE_AT, Arm, simulate
 from twin.engine import TwinEngine
 from twin.estimate import Tuning
-from twin.forecast import Outlook
+from twin.forecast import Horizon
 from twin.records import Correction, Estimate, Forecast, Plan, Population, Track
 from twin.signals import Plant, Quality, Reading, Role, Snapshot, Variable
 
@@ -70,7 +70,7 @@ CADENCE = Cadence(
 # A wild report is set aside once; said twice it is believed, for a relapse is sudden too (design).
 TUNING = Tuning(patience=1)
 # One look every twelve hours. A response is the patient's own and does not fade as a batch's quirks do (design).
-OUTLOOK = Outlook(fade_h=24.0 * 30, points=15, hold_steps=48)
+OUTLOOK = Horizon(fade_h=24.0 * 30, points=15, hold_steps=48)
 MEMBERS = 16  # of the ensemble: one block of lanes (design)
 LEARNED = ("response", "bias")  # by NeuroCore
 DOSES_IN_BODY = 3.0  # of the greatest daily dose: as much drug as the code of NeuroCore reaches (design)

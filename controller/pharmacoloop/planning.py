@@ -18,7 +18,7 @@ from controller.pharmacoloop.plan_memory import NO_PLAN, PlanMemory
 from twin.collocation import Control, Problem
 from twin.conditioned import conditioned
 from twin.correction import evaluate, slopes
-from twin.forecast import Outlook
+from twin.forecast import Horizon
 from twin.integrate import course
 from twin.model import Array, Model
 from twin.optimise import Optimiser, Optimum, Start, later
@@ -52,7 +52,7 @@ class Planner:
         envelope: Envelope,
         recipe: Mapping[str, float],
         latch: Latch | None,
-        outlook: Outlook | None = None,
+        horizon: Horizon | None = None,
         prices: Mapping[str, float] | None = None,
         sloped: tuple[str, ...] = (),
     ) -> None:
@@ -61,7 +61,7 @@ class Planner:
         self.model, self.latch, self.recipe = model, latch, recipe
         self.limits = tuple(limit for limit in envelope.limits if limit.variable in inputs)
         self.bounds = tuple(bound for bound in envelope.bounds if bound.variable in names)
-        self._outlook = outlook or Outlook()
+        self._horizon = horizon or Horizon()
         self.optimiser = Optimiser(
             Problem(
                 model=model,
@@ -198,7 +198,7 @@ class Planner:
         for k, state in enumerate(expected):
             at = dict(zip(believed.names, state, strict=True))
             there = evaluate(correction, at)
-            fade = float(np.exp(-middle[k] / self._outlook.fade_h))
+            fade = float(np.exp(-middle[k] / self._horizon.fade_h))
             logs[k] = [
                 there[name] + (own[i] - here[name]) * fade if name in here else own[i] for i, name in enumerate(names)
             ]

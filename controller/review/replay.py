@@ -142,7 +142,6 @@ class _Player:
         self._core: NeuroCore | None = None
         self._rebuild: Callable[[], NeuroCore] | None = None
         self._memory = Memory(began())
-        self._demotion = ""
 
     def __enter__(self) -> _Player:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from pydantic import Field, Strict, model_validator
 from pydantic.dataclasses import dataclass
 
 from controller.loop.alarm_records import Priority
-from controller.loop.alarms import Kind
+from controller.loop.alarms import Definition, Kind
 from controller.support.words import instead
 from controller.tables.values import (
     STRICT,
@@ -20,6 +21,7 @@ from controller.tables.values import (
     Number,
     Positive,
     Text,
+    alike,
     readable,
     require,
 )
@@ -74,6 +76,16 @@ class AlarmTable:
         require(self.kind is not Kind.FROZEN or self.on_delay_s > 0, "a frozen signal needs on_delay_s; add it")
         require(self.name not in self.unless, "unless names the alarm itself; remove it")
         return self
+
+    def definition(self) -> Definition:
+        """The alarm as it is judged, its times as durations."""
+        durations = {
+            "on_delay": timedelta(seconds=self.on_delay_s),
+            "off_delay": timedelta(seconds=self.off_delay_s),
+            "within": None if self.within_min is None else timedelta(minutes=self.within_min),
+            "horizon": timedelta(hours=self.horizon_h),
+        }
+        return Definition(**alike(self, Definition) | durations | {"limit": self.limit or 0.0})
 
     def _needs(self) -> str:
         return "needs a limit; add it" if self.kind in LIMITED else "takes no limit; remove it"

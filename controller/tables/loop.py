@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, Strict, model_validator
 from pydantic.dataclasses import dataclass
 
+from controller.loop.envelope import Limit
 from controller.support.words import instead
 from controller.tables.values import (
     STRICT,
@@ -16,6 +17,7 @@ from controller.tables.values import (
     Positive,
     Text,
     Whole,
+    alike,
     require,
 )
 
@@ -46,6 +48,11 @@ class LimitTable:
     def _ordered(self) -> LimitTable:
         require(self.low < self.high, f"low {self.low:g} is not below high {self.high:g}; mend the limits")
         return self
+
+    def limit(self, variable: str, unit: str) -> Limit:
+        """The limit as safety holds it; without an allowance a batch may get as much as it takes."""
+        allowance = math.inf if self.allowance is None else self.allowance
+        return Limit(variable, unit, **alike(self, Limit) | {"allowance": allowance})
 
 
 @dataclass(frozen=True, config=STRICT)

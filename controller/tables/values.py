@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field, Strict
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 UNITS = frozenset(
     "% pH degC K kg g L mL h s g/L mg/L mmol/L cells/L cells/mL 10^6/mL mOsm/L mOsm/kg mmHg g/(L.h) "
@@ -28,6 +32,11 @@ def require(holds: bool, sentence: str) -> None:
     """Refuse the value with this sentence unless the condition holds."""
     if not holds:
         raise ValueError(sentence)
+
+
+def alike(table: object, record: type[DataclassInstance]) -> dict[str, Any]:
+    """What a table and the record that is made from it call by the same name."""
+    return {field.name: getattr(table, field.name) for field in fields(record) if hasattr(table, field.name)}
 
 
 def readable(key: str, path: Path | None) -> None:

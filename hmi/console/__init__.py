@@ -1,1 +1,1 @@
-"""The operator console: one web page a reactor, which speaks JSON to the controller's gateway."""
+"""Operator console: one web page a reactor, which speaks JSON to the controller's gateway."""

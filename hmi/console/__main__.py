@@ -1,4 +1,4 @@
-"""Start the console: `python -m hmi.console --gateway http://127.0.0.1:8420`."""
+"""Console start: `python -m hmi.console --gateway http://127.0.0.1:8420`."""
 
 from __future__ import annotations
 

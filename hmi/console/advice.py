@@ -1,4 +1,4 @@
-"""The advice: what PharmacoLoop proposes, with its buttons, and what NeuroCore says of the plant."""
+"""Advice cards: what PharmacoLoop proposes, with its buttons, and what NeuroCore says of the plant."""
 
 from __future__ import annotations
 

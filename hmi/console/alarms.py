@@ -1,4 +1,4 @@
-"""Alarms: the bar that every display carries, and the summary with consequence, response, answers and figures."""
+"""Alarm bar, on every display, and alarm summary with consequence, response, answers and figures."""
 
 from __future__ import annotations
 

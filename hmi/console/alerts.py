@@ -1,4 +1,4 @@
-"""The banner's sentences: what is not as it should be, the worst first."""
+"""Banner texts: what is not as it should be, the worst first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console as a web application: NiceGUI's pages over one line to each gateway."""
+"""Web application of the console: NiceGUI's pages over one line to each gateway."""
 
 from __future__ import annotations
 

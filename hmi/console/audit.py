@@ -1,4 +1,4 @@
-"""The audit display: who did what and when, and what the system did of itself, to look through."""
+"""Audit display: who did what and when, and what the system did of itself, to look through."""
 
 from __future__ import annotations
 

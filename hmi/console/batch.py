@@ -1,4 +1,4 @@
-"""The batch: its ISA-88 state and phases, what may be asked of it, samples and results by hand, notes and its book."""
+"""Batch display: its ISA-88 state and phases, what may be asked, samples and results by hand, notes and its book."""
 
 from __future__ import annotations
 
@@ -136,10 +136,10 @@ class BatchDisplay:
                     Text("td", ", ".join(told) or "as it is", "text")
 
     def _sample(self) -> None:
-        Entry(self._context, "Enter a sample", "/samples", self._context.now, volume=True).open()
+        SampleForm(self._context, "Enter a sample", "/samples", self._context.now, volume=True).open()
 
     def _assay(self) -> None:
-        Entry(self._context, "Enter a result", "/assays", self._context.now, volume=False).open()
+        SampleForm(self._context, "Enter a result", "/assays", self._context.now, volume=False).open()
 
     def _write(self) -> None:
         form = RequestForm(self._context, "Write a note", "Write", "/notes", reason_key="text")
@@ -147,7 +147,7 @@ class BatchDisplay:
         form.dialog.open()
 
 
-class Entry:
+class SampleForm:
     """The fields of a sample or of a single result."""
 
     def __init__(self, context: Context, title: str, path: str, now: float | None, volume: bool) -> None:

@@ -1,4 +1,4 @@
-"""From strips to the options of one ECharts chart: strips above one another on one axis of elapsed hours."""
+"""Trend chart: strips above one another on one axis of elapsed hours, as the options of one ECharts chart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two forecasts drawn over each other: the present plan and another, with their bands."""
+"""Forecast comparison: the present plan and another over each other, with their bands."""
 
 from __future__ import annotations
 

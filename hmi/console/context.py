@@ -1,4 +1,4 @@
-"""What a display is given: the line to its reactor, what is controlled, who looks at it, and what that person chose."""
+"""Display context: the line to its reactor, what is controlled, who looks at it, and what that person chose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from hmi.console import words
 from hmi.console.link import Link
-from hmi.console.people import Person
+from hmi.console.people import ConsoleUser
 
 Json = Mapping[str, Any]
 
@@ -20,7 +20,7 @@ class Context:
 
     link: Link
     plant: Json
-    person: Person
+    person: ConsoleUser
     prefs: dict[str, Any]
     dark: bool = False
     names: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The dialogs by which a person asks the loop for something: a name, a reason, and the ruling in words."""
+"""Request dialogs by which a person asks the loop for something: a name, a reason, and the ruling in words."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Form:
     """A dialog with name, reason, a line for the ruling, and its buttons."""
 
     def __init__(self, context: Context, title: str, reason_label: str, verb: str) -> None:
-        self._context, self._link, self._prefs, self._verb = context, context.link, context.prefs, verb
+        self._context, self._link, self._prefs = context, context.link, context.prefs
         # In the page itself: what opened it may be drawn anew while a person is still writing.
         with ui.context.client.content, ui.dialog().props("no-backdrop-dismiss") as self.dialog, box("dialog"):
             self.title = Text("h2", title)

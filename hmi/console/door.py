@@ -1,4 +1,4 @@
-"""The console's door: pages of other sites and other names for this machine are kept away, from sockets as well."""
+"""Origin check: pages of other sites and other names for this machine are kept away, from sockets as well."""
 
 from __future__ import annotations
 

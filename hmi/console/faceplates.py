@@ -1,4 +1,4 @@
-"""The faceplates of what is moved: PV, SP and OP, mode and owner, lease and limits, each with its quality."""
+"""Faceplates of what is moved: PV, SP and OP, mode and owner, lease and limits, each with its quality."""
 
 from __future__ import annotations
 

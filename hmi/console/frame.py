@@ -1,4 +1,4 @@
-"""The frame of every display: head, alarm banner, the way to the other displays, and the tick that keeps it true."""
+"""Page frame of every display: head, alarm banner, the way to the other displays, and the tick that keeps it true."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SESSION_EVERY_S = 10.0  # a person's session is looked after (design)
 PRIMARY = {False: "#34556f", True: "#9dbdd6"}  # what has the focus, on the light and the dark ground
 
 
-class Frame:
+class PageFrame:
     """What one browser tab shows. The controller owns the state; here is only what this person looks at."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The head of the page: what runs, for how long, in which mode and by whose will; below it the banner."""
+"""Page header: what runs, for how long, in which mode and by whose will; below it the banner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console's one line to a gateway: it follows the turns and says when nobody answers."""
+"""Gateway client: the console's one line to a gateway follows the turns and says when nobody answers."""
 
 from __future__ import annotations
 

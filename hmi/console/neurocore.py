@@ -1,4 +1,4 @@
-"""NeuroCore: what it has learned as a surface over two states, how unusual the present is and why, and how calm."""
+"""NeuroCore display: the learned surface over two states, how unusual the present is and why, and how calm."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class NeuroCoreDisplay:
                 self._novelty = Shares("What novelty comes from", context.names)
                 self._stability = Shares("What stability is made of", subject(context.plant).parts)
             with box("stack tall"):
-                self._surface = Surface(context)
+                self._surface = LearnedCorrection(context)
                 self._trends = Trends(context, "Over time", "neuro", ("neurocore.novelty", "neurocore.stability"), 0.45)
 
     def show(self) -> None:
@@ -79,7 +79,7 @@ class Shares:
             gauge.show(share)
 
 
-class Surface:
+class LearnedCorrection:
     """What a rate is multiplied by, over two of the states that NeuroCore looks at; the present is marked."""
 
     def __init__(self, context: Context) -> None:

@@ -1,4 +1,4 @@
-"""The overview: every reactor as a card, with what matters first and a way into its displays."""
+"""Overview display: every reactor as a card, with what matters first and a way into its displays."""
 
 from __future__ import annotations
 

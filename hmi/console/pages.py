@@ -1,4 +1,4 @@
-"""The pages: overview, signing in, and for each reactor its displays."""
+"""Pages of the console: overview, signing in, and for each reactor its displays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hmi.console.alarms import AlarmsDisplay
 from hmi.console.audit import AuditDisplay
 from hmi.console.batch import BatchDisplay
 from hmi.console.context import Context, Display
-from hmi.console.frame import TICK_S, Frame
+from hmi.console.frame import TICK_S, PageFrame
 from hmi.console.link import Link
 from hmi.console.neurocore import NeuroCoreDisplay
 from hmi.console.overview import overview_page
@@ -115,7 +115,7 @@ async def _reactor(links: Sequence[Link], people: People, name: str, display: st
             title, make = makers[display]
             ui.page_title(f"{title} · {name} · NeuroTwin")
             titles = {key: text for key, (text, _) in makers.items()}
-            Frame(Context(here, here.plant, person, prefs), display, titles, make, people, browser)
+            PageFrame(Context(here, here.plant, person, prefs), display, titles, make, people, browser)
 
     with content:
         _absent(links)

@@ -1,4 +1,4 @@
-"""The trends' colours on the light and the dark ground: muted, since bright means abnormal."""
+"""Trend colours on the light and the dark ground: muted, since bright means abnormal."""
 
 from __future__ import annotations
 

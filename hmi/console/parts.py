@@ -1,4 +1,4 @@
-"""The small parts that panels are made of; the browser hears of a change only if there is one."""
+"""Display elements that panels are made of; the browser hears of a change only if there is one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sits before a browser: signed in at the gateways, or at a machine of one's own where nobody has to."""
+"""Console users: signed in at the gateways, or at a machine of one's own where nobody has to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEPT = 500  # browsers that are remembered; the oldest go first (design)
 
 
 @dataclass(slots=True)
-class Person:
+class ConsoleUser:
     """One person: a name, and by gateway the token and the role. Without tokens, somebody at this very machine."""
 
     name: str = ""
@@ -40,17 +40,17 @@ class People:
 
     def __init__(self, links: Sequence[Link]) -> None:
         self._links = links
-        self._known: dict[str, Person] = {}
+        self._known: dict[str, ConsoleUser] = {}
 
-    def at(self, browser: str) -> Person | None:
+    def at(self, browser: str) -> ConsoleUser | None:
         """Who sits there; None when somebody has to sign in first."""
         if all(link.open for link in self._links):
-            return Person()
+            return ConsoleUser()
         return self._known.get(browser)
 
     async def sign_in(self, browser: str, name: str, password: str) -> str:
         """Sign in wherever this person is known; the reason why not, or ""."""
-        person, reason = Person(name), ""
+        person, reason = ConsoleUser(name), ""
         for link in self._links:
             if link.open:
                 continue

@@ -1,4 +1,4 @@
-"""PharmacoLoop: the open suggestion with both forecasts, and what became of the earlier ones."""
+"""PharmacoLoop display: the open suggestion with both forecasts, and what became of the earlier ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PharmacoLoopDisplay:
         with box("columns two"):
             with box("stack left wide"):
                 self._suggestion = SuggestionCard(context)
-                self._history = History(context)
+                self._history = PastSuggestions(context)
             with box("stack tall"):
                 self._comparison = Comparison(context, "With and without the suggestion", "with suggestion")
 
@@ -47,7 +47,7 @@ class PharmacoLoopDisplay:
         self._comparison.draw()
 
 
-class History:
+class PastSuggestions:
     """Earlier suggestions: moves, predicted effect, answer with its reason, and what followed."""
 
     def __init__(self, context: Context) -> None:

@@ -1,11 +1,11 @@
-"""All of a course on one page: what is measured, estimated, advised and learned, around its trends."""
+"""Course display on one page: what is measured, estimated, advised and learned, around its trends."""
 
 from __future__ import annotations
 
 from hmi.console.advice import InsightCard, SuggestionCard
 from hmi.console.context import Context
 from hmi.console.parts import box
-from hmi.console.tables import Estimates, Events, Measured, Setpoints
+from hmi.console.tables import Estimates, EventTable, Measured, Setpoints
 from hmi.console.trends import Trends
 
 
@@ -20,7 +20,7 @@ class CourseDisplay:
                 self._estimates = Estimates(context.plant)
             with box("stack middle"):
                 self._trends = Trends(context, screens=0.85)
-                self._events = Events(context.names)
+                self._events = EventTable(context.names)
             with box("stack right"):
                 self._suggestion = SuggestionCard(context)
                 self._setpoints = Setpoints(context.plant)

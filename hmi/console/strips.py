@@ -1,4 +1,4 @@
-"""From the gateway's answers to strips: one strip is all that a trend shows of one variable, in hours."""
+"""Trend strips from the gateway's answers: one strip is all that a trend shows of one variable, in hours."""
 
 from __future__ import annotations
 

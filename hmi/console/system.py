@@ -1,4 +1,4 @@
-"""System health: link, loop, historian, outbox, gaps in the data and NeuroCore, each with a word and its figures."""
+"""System display: link, loop, historian, outbox, gaps in the data and NeuroCore, each with a word and its figures."""
 
 from __future__ import annotations
 

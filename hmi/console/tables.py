@@ -1,4 +1,4 @@
-"""The tables: measured values, estimates, setpoints and events."""
+"""Value tables: measured values, estimates, setpoints and events."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _setpoint_texts(setpoint: Json | None, limit: Json | None, places: int, star
     return [values[0], owner, values[1], values[2], lease, bounds]
 
 
-class Events:
+class EventTable:
     """The latest events, newest first."""
 
     def __init__(self, names: Mapping[str, str]) -> None:

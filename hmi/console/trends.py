@@ -1,4 +1,4 @@
-"""The trend panel: what one person watches, over which window; its chart is updated in place."""
+"""Trend panel: what one person watches, over which window; its chart is updated in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The twin: what it believes, how well it fits, and how it sees the batch go on."""
+"""Twin display: what it believes, how well it fits, and how it sees the batch go on."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TwinDisplay:
         with box("columns two"):
             with box("stack left"):
                 self._estimates = Estimates(context.plant)
-                self._fit = Fit(context)
+                self._fit = ModelFit(context)
             with box("stack tall"):
                 self._trends = Trends(context, "Estimates, assays and forecast", "twin", offered)
 
@@ -42,7 +42,7 @@ class TwinDisplay:
         self._trends.change_ground()
 
 
-class Fit:
+class ModelFit:
     """By how much each rate departs from the model, and whether the readings are as expected."""
 
     def __init__(self, context: Context) -> None:

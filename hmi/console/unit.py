@@ -1,4 +1,4 @@
-"""The unit display: the vessel, its faceplates, where the batch stands, and what waits for an answer."""
+"""Unit display: the vessel, its faceplates, where the batch stands, and what waits for an answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hmi.console.context import Context
 from hmi.console.faceplates import Faceplates
 from hmi.console.parts import Text, box, mark, panel, place, say
 from hmi.console.synoptic import Synoptic
-from hmi.console.tables import Estimates, Events, Measured
+from hmi.console.tables import Estimates, EventTable, Measured
 
 Json = Mapping[str, Any]
 BATCH_EVERY_S = 1.0
@@ -30,7 +30,7 @@ class UnitDisplay:
             with box("stack middle"):
                 self._progress = Progress(context)
                 self._synoptic = Synoptic(context)
-                self._events = Events(context.names)
+                self._events = EventTable(context.names)
             with box("stack right"):
                 self._suggestion = SuggestionCard(context)
                 self._plates = Faceplates(context)

@@ -1,4 +1,4 @@
-"""What if: change the plan by hand and see its forecast beside the present one, before anything is proposed."""
+"""What-if display: change the plan by hand and see its forecast beside the present one, before it is proposed."""
 
 from __future__ import annotations
 

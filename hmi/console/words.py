@@ -1,4 +1,4 @@
-"""How numbers, units, times and qualities are written for people."""
+"""Number formats: how numbers, units, times and qualities are written for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The eight dashboards, from plain data: the plant's variables, the twin's states and multipliers, the signals."""
+"""Dashboards, eight of them, from plain data: the plant's variables, the twin's states and multipliers, the signals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds of panels there are, after ISA-101: muted lines, colour for what is not as it should be."""
+"""Panel types after ISA-101: muted lines, colour for what is not as it should be."""
 
 from __future__ import annotations
 

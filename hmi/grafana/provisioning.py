@@ -1,4 +1,4 @@
-"""What starts Grafana and InfluxDB with the dashboards: provisioning, compose.yaml and a token of their own."""
+"""Provisioning of Grafana and InfluxDB with the dashboards: compose.yaml and a token of their own."""
 
 from __future__ import annotations
 

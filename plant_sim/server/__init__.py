@@ -1,4 +1,4 @@
-"""The simulated plant as an OPC UA server."""
+"""OPC UA server of the simulated plant."""
 
 from plant_sim.server.options import ENDPOINT, START, Options
 from plant_sim.server.running import main, serve

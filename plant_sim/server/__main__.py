@@ -1,4 +1,4 @@
-"""`python -m plant_sim.server`: the plant as a process of its own."""
+"""Server start, `python -m plant_sim.server`: the plant as a process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plant's own alarms as OPC UA events: a value beyond its limits or a failed instrument, when it begins and ends.
+"""OPC UA events of the plant's own alarms: a value beyond its limits or a failed instrument, as it begins and ends.
 
 Alarms are told as events of AlarmConditionType's family; the server keeps no condition that could be acknowledged.
 """

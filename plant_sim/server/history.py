@@ -1,4 +1,4 @@
-"""What the plant's tags showed, kept in memory, for clients that were away (OPC UA HistoryRead of raw values)."""
+"""HistoryRead store: what the plant's tags showed, kept in memory as raw values for clients that were away."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AT_ONCE = 10_000  # values per answer; the rest follows by continuation point
 _NO_TIME = ua.get_win_epoch()
 
 
-class History(HistoryStorageInterface):
+class ValueHistory(HistoryStorageInterface):
     """Values by node and process time, appended as they are shown; nothing is sampled, so nothing is missed.
 
     asyncua's own store listens through a subscription, which drops what is written faster than it publishes.

@@ -1,4 +1,4 @@
-"""The same plant as a laboratory device sees itself: functional unit and functions after OPC 30500-1 (LADS).
+"""LADS information model (OPC 30500-1): the same plant as a laboratory device, functional unit and functions.
 
 Shape and browse names are those of the specification; its type nodes are not loaded, so every object is a
 BaseObjectType. Each value is the one of a flat tag, and each TargetValue takes what the tag's setpoint takes.

@@ -1,4 +1,4 @@
-"""How to run the plant: what a caller says, or a command line."""
+"""Server options: what a caller says, or a command line."""
 
 from __future__ import annotations
 

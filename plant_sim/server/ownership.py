@@ -1,4 +1,4 @@
-"""Who may write to the plant: whoever claimed it first, for as long as its session lives.
+"""Write ownership: whoever claimed the plant first may write to it, for as long as its session lives.
 
 A claim is a write to SUPERVISOR.OWNER, granted or refused at once, as a lock of OPC 10000-100 (Locking) is. It ends
 when its owner writes "", or when its session ends. The same name may claim anew from another session: a controller

@@ -1,4 +1,4 @@
-"""One batch behind one OPC UA server: the batch holds all truth, the nodes only show it."""
+"""Plant server: the batch holds all truth, the nodes only show it."""
 
 from __future__ import annotations
 

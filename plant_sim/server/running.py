@@ -1,4 +1,4 @@
-"""Serving the plant: its clock, its files, and the process that it may be."""
+"""Server process of the plant: its clock, its files, and the process that it may be."""
 
 from __future__ import annotations
 

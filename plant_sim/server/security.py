@@ -1,4 +1,4 @@
-"""Who may speak with the simulated plant, and how: security policies, certificates, trust and login."""
+"""Server security of the simulated plant: policies, certificates, trust and login."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What no real plant has: its time can be moved and its instruments spoiled, by the methods of SIMULATION."""
+"""Simulation methods, which no real plant has: its time can be moved and its instruments spoiled."""
 
 from __future__ import annotations
 

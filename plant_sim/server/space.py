@@ -1,4 +1,4 @@
-"""The plant's address space: its flat tags with unit and span, what they show, and what they have shown."""
+"""Address space of the plant: its flat tags with unit and span, what they show, and what they have shown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
 from plant_sim.instruments import Point, Status
-from plant_sim.server.history import History
+from plant_sim.server.history import ValueHistory
 
 NAMESPACE = "urn:neurotwin:plant"
 NEVER = datetime(1601, 1, 1, tzinfo=UTC)  # OPC UA's null time: no remote setpoint may be used
@@ -49,7 +49,7 @@ class Space:
         """Begin empty; `index` is that of the plant's namespace."""
         self.server, self.index = server, index
         self.nodes: dict[str, ua.NodeId] = {}
-        self._history = History(())
+        self._history = ValueHistory(())
         self._mirrors: dict[str, list[ua.NodeId]] = {}
         self.setpoints: dict[ua.NodeId, str] = {}  # nodes of other views that take what a tag takes
 
@@ -108,7 +108,7 @@ class Space:
     async def keep_history(self, tags: Iterable[str]) -> None:
         """Keep what these tags show from now on, for HistoryRead of raw values."""
         nodes = [self.nodes[tag] for tag in tags]
-        self._history = History(nodes)
+        self._history = ValueHistory(nodes)
         self.server.iserver.history_manager.set_storage(self._history)
         for node in map(self.server.get_node, nodes):
             await node.write_attribute(AttributeIds.Historizing, ua.DataValue(ua.Variant(True, _V.Boolean)))

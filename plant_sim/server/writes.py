@@ -1,4 +1,4 @@
-"""What clients may write, and what becomes of it."""
+"""Write handling: what clients may write, and what becomes of it."""
 
 from __future__ import annotations
 

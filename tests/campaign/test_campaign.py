@@ -25,7 +25,7 @@ from controller.settings import load
 from controller.support.user_error import UserError
 from hmi import campaign_figure
 from plant_sim.batch import Batch
-from plant_sim.recipe import Phase
+from plant_sim.recipe import PlantPhase
 from twin.integrate import course
 from twin.model import numeric
 
@@ -73,8 +73,8 @@ def test_the_tuned_recipe_makes_more_than_the_plain_one_of_a_nominal_batch(plant
     assert hours[0] == 0.0
     assert all(0.035 <= p["FIC201"] <= 0.045 for p in pumps)
     recipe = tuned.Timed(Batch(PENICILLIN, None).recipe, hours, pumps, "FIC201")
-    assert recipe.local(Phase.GROWTH, 100.0)["FIC201"] == 0.0
-    assert recipe.local(Phase.PRODUCTION, 100.0)["FIC201"] > 0.0
+    assert recipe.local(PlantPhase.GROWTH, 100.0)["FIC201"] == 0.0
+    assert recipe.local(PlantPhase.PRODUCTION, 100.0)["FIC201"] > 0.0
     amounts = []
     for batch in (Batch(PENICILLIN, None, scan_s=100.0), Batch(PENICILLIN, None, recipe=recipe, scan_s=100.0)):
         batch.advance(3600.0 * 230.0)

@@ -409,7 +409,7 @@ class Served:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(hang_up, self.app)
         self._server.should_exit = True
-        self._thread.join(8)
+        self._thread.join(80)
         assert not self._thread.is_alive(), "the gateway did not stop"
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from controller.edge.serve import serving
-from controller.edge.users import Role, Users, token_at
+from controller.edge.users import UserRole, Users, token_at
 from controller.processes import find
 from controller.settings import SettingsError, load
 from controller.support.user_error import UserError
@@ -102,7 +102,7 @@ def test_a_port_that_is_taken_is_told_in_one_sentence(bench):
 def test_over_tls_the_gateway_answers_who_has_signed_in(bench, tmp_path):
     chain, key = certificate(tmp_path)
     users = Users(tmp_path / "users.json")
-    password = users.add("omar", Role.OPERATOR)
+    password = users.add("omar", UserRole.OPERATOR)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -136,7 +136,7 @@ def test_users_are_added_listed_and_removed_and_a_password_is_shown_once(config)
     added = neurotwin("users", "add", path, "Ada Keller", "--role", "engineer")
     assert added.returncode == 0, added.stderr
     password = added.stdout.strip().splitlines()[-1]
-    assert Users(path.with_name("users.json")).verify("Ada Keller", password).role is Role.ENGINEER
+    assert Users(path.with_name("users.json")).verify("Ada Keller", password).role is UserRole.ENGINEER
     listed = neurotwin("users", "list", path, "--json")
     assert '"Ada Keller"' in listed.stdout and password not in listed.stdout
     assert neurotwin("users", "remove", path, "Ada Keller").returncode == 0

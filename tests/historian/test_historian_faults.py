@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -162,9 +163,8 @@ def test_a_turn_that_could_not_be_stored_leaves_nothing_behind(
 def test_a_newer_schema_is_refused_and_left_alone(path: Path, decision: Make) -> None:
     with Historian(path) as historian:
         historian.record(decision(0))
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE schema_version SET version = 99")
-    db.close()
     before = path.read_bytes()
     for attempt in (Historian, Historian.reader):
         with pytest.raises(HistorianFault, match=r"schema is 99, this version knows \d") as caught:
@@ -174,9 +174,8 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path, decision: Make) ->
 
 
 def test_another_programs_database_is_refused(path: Path) -> None:
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE recipe (name TEXT)")
-    db.close()
     with pytest.raises(HistorianFault, match="is a database of something else"):
         Historian(path)
 

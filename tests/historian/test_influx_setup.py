@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from controller.commands.influx import influx as command_line
 from controller.edge.historian import Historian
-from controller.edge.influx import Forwarder, State
-from controller.edge.influx.sender import Kind, Sender, Verdict, Wire
+from controller.edge.influx import Forwarder, ForwarderState
+from controller.edge.influx.sender import Sender, ServerKind, Wire, WriteVerdict
 from controller.edge.influx.setup import Setup
 from controller.loop.records import Decision
 from controller.processes import find
@@ -147,7 +147,7 @@ def test_version_1_gets_a_database_with_its_retention(influx: Influx) -> None:
 
 def test_victoriametrics_needs_nothing_and_nobody_is_told(victoria: Victoria) -> None:
     server, pieces = Setup(victoria.url, "", "bio", "", 30).run()
-    assert server.kind is Kind.VICTORIA
+    assert server.kind is ServerKind.VICTORIA
     assert "retentionPeriod" in pieces[0].done
     with pytest.raises(UserError, match=r"127.0.0.1:9 does not answer"):
         Setup("http://127.0.0.1:9", "", "bio", "", 30).run()
@@ -161,7 +161,7 @@ def test_rows_reach_a_version_1_that_has_no_version_2_interface(
         queueing.record(decision(minute))
     with Forwarder(queueing.path, influx.url, "", "plant", "") as sending:
         until(lambda: queueing.outbox_pending() == 0)
-        assert sending.status().state is State.FORWARDING
+        assert sending.status().state is ForwarderState.FORWARDING
     for measurement in ("process", "quality", "setpoint", "estimate", "neurocore", "suggestion"):
         assert len(influx.select(f"SELECT * FROM plant.autogen.{measurement}")) == 40
     influx.end()
@@ -171,14 +171,14 @@ def test_rows_reach_a_version_1_that_has_no_version_2_interface(
 
 def test_version_1_says_which_rows_are_bad_and_that_a_database_is_missing(influx: Influx) -> None:
     sender = Sender(influx.url, "", "bio", "", 5.0)
-    assert sender.send(["process x=1 10"]).verdict is Verdict.STORED
+    assert sender.send(["process x=1 10"]).verdict is WriteVerdict.STORED
     refused = sender.send(['process x="text" 20'])
-    assert refused.verdict is Verdict.BAD_ROWS
+    assert refused.verdict is WriteVerdict.BAD_ROWS
     assert "field type conflict" in refused.text
     sender.close()
     elsewhere = Sender(influx.url, "", "nowhere", "", 5.0)
     missing = elsewhere.send(["process x=1 10"])
-    assert missing.verdict is Verdict.NOT_ALLOWED
+    assert missing.verdict is WriteVerdict.NOT_ALLOWED
     assert "neurotwin influx setup" in missing.text
     elsewhere.close()
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from controller.edge.audit import Entry
+from controller.edge.audit import AuditEntry
 from controller.edge.historian import Cause, Historian, integrity, outbox, schema
 from controller.edge.historian.archiving import archive_days
 from controller.edge.historian.database import open_writer, transaction
@@ -49,7 +49,7 @@ def fill(path: Path, decision: Make) -> None:
         for minute in range(10):
             made = decision(minute)
             made = replace(made, snapshot=replace(made.snapshot, assays=(assay,)))
-            entry = Entry(made.time, "R1", "B1", "somebody", "mode", "shadow", "advisory", "a test")
+            entry = AuditEntry(made.time, "R1", "B1", "somebody", "mode", "shadow", "advisory", "a test")
             historian.record(made, {"weights": [minute]}, [entry])
             historian.event(made.time, "R1", "B1", "loop", f"turn {minute}")
         stamps = [int(START.timestamp() * 1000) + 60_000 * minute for minute in MINUTES]

@@ -15,19 +15,24 @@ from typing import Any
 
 import pytest
 
-from controller.edge.opcua.tags import KINDS, WRITTEN, Kind, Tag, tags_of
+from controller.edge.opcua.tags import KINDS, WRITTEN, Tag, TagKind, tags_of
 from controller.processes import find
 from controller.settings import Settings, load
 
 HERE = Path(__file__).parent
 TYPES = {
-    Kind.NUMBER: "Double",
-    Kind.INTEGER: "UInt32",
-    Kind.TIME: "DateTime",
-    Kind.FLAG: "Boolean",
-    Kind.TEXT: "String",
+    TagKind.NUMBER: "Double",
+    TagKind.INTEGER: "UInt32",
+    TagKind.TIME: "DateTime",
+    TagKind.FLAG: "Boolean",
+    TagKind.TEXT: "String",
 }
-BLANK: dict[Kind, Any] = {Kind.INTEGER: 0, Kind.TIME: "2026-01-01T00:00:00Z", Kind.FLAG: False, Kind.TEXT: "B-001"}
+BLANK: dict[TagKind, Any] = {
+    TagKind.INTEGER: 0,
+    TagKind.TIME: "2026-01-01T00:00:00Z",
+    TagKind.FLAG: False,
+    TagKind.TEXT: "B-001",
+}
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +61,7 @@ def _described(tag: Tag, settings: Settings) -> dict[str, Any]:
     described: dict[str, Any] = {"node": tag.node, "type": TYPES[kind], "writable": tag.key in WRITTEN}
     if tag.key == "owner":
         return {**described, "value": "", "moves": False}
-    if kind is not Kind.NUMBER or not tag.unit:
+    if kind is not TagKind.NUMBER or not tag.unit:
         value = settings.supervisor.lease_s if tag.key == "lease_node" else BLANK.get(kind, 0.0)
         return {**described, "value": value, "moves": False}
     variable = settings.plant_record().variable(tag.owner)
@@ -74,7 +79,7 @@ class NodePlant:
         self._node, self._folder, self.port = node, folder, free_port()
         self._process: subprocess.Popen[str] | None = None
         shipped = load(find("penicillin").configuration)
-        tags = [_described(t, shipped) for t in tags_of(shipped) if KINDS[t.key] is not Kind.METHOD]
+        tags = [_described(t, shipped) for t in tags_of(shipped) if KINDS[t.key] is not TagKind.METHOD]
         (folder / "tags.json").write_text(json.dumps(tags))
 
     def start(self) -> None:

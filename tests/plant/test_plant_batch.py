@@ -15,7 +15,7 @@ from controller.processes.penicillin.vessel import Initial, Parameters
 from plant_sim import checkpoint
 from plant_sim.batch import Batch
 from plant_sim.faults import Fault, FaultKind
-from plant_sim.recipe import Lease, Phase
+from plant_sim.recipe import Lease, PlantPhase
 
 H = 3600.0
 
@@ -27,8 +27,8 @@ def test_the_nominal_batch_follows_its_recipe_to_the_end():
         changes.setdefault(batch.phase, k / 2)
         batch.advance(H / 2)
         peak = max(peak, batch.truth()["product"])
-    assert 43.5 <= changes[Phase.PRODUCTION] <= 45.0
-    assert changes[Phase.COMPLETE] == 230.0
+    assert 43.5 <= changes[PlantPhase.PRODUCTION] <= 45.0
+    assert changes[PlantPhase.COMPLETE] == 230.0
     assert batch.active_setpoints() == {"FIC201": 0.0, "FIC202": 0.0, **batch.process.loops}
     assert 0.9 < peak < 1.15
     assert batch.truth()["biomass"] == pytest.approx(13.5, rel=0.05)

@@ -9,7 +9,7 @@ import pytest
 from asyncua import ua
 
 from plant_sim.server import START
-from plant_sim.server.history import History
+from plant_sim.server.history import ValueHistory
 
 MINUTE = timedelta(minutes=1)
 
@@ -70,7 +70,7 @@ def test_only_the_online_tags_keep_a_history(with_plant):
 )
 def test_raw_values_come_in_the_order_and_number_that_is_asked(start, end, count, expected):
     node = ua.NodeId("X", 2)
-    history = History([node])
+    history = ValueHistory([node])
     for value in values(*range(10)):
         history.append(node, value)
     at = {None: None} | {m: START + m * MINUTE for m in range(31)}
@@ -80,7 +80,7 @@ def test_raw_values_come_in_the_order_and_number_that_is_asked(start, end, count
 
 def test_the_same_instant_again_replaces_and_the_oldest_go_when_it_is_full():
     node = ua.NodeId("X", 2)
-    history = History([node], kept=4)
+    history = ValueHistory([node], kept=4)
     for value in values(0, 1, 2, 2, 3, 4):
         history.append(node, value)
     found, _ = asyncio.run(history.read_node_history(node, START, None, 0))

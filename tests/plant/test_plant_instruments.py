@@ -13,7 +13,7 @@ from plant_sim.batch import Batch
 from plant_sim.faults import Fault, FaultKind
 from plant_sim.instruments import Panel, Signal, Status
 from plant_sim.laboratory import Laboratory
-from plant_sim.regulators import Pid, Tuning
+from plant_sim.regulators import Pid, PidTuning
 
 MIDDLE = {i.point.tag: 0.5 * (i.point.low + i.point.high) for i in INSTRUMENTS}
 LAB = {"LAB.BIOMASS": 10.0, "LAB.PRODUCT": 1.0, "LAB.SUBSTRATE": 0.1, "LAB.PRECURSOR": 900.0, "LAB.VISCOSITY": 50.0}
@@ -116,7 +116,7 @@ def test_a_frozen_assay_never_comes_and_a_bad_one_has_no_value():
     assert laboratory.results["LAB.VISCOSITY"].signal.value == pytest.approx(50.0, rel=0.25)
 
 
-TANK = Tuning("x", 10.0, 2.0, 0.5, 0.0, 0.01, 0.0, 8.0, 0.0)
+TANK = PidTuning("x", 10.0, 2.0, 0.5, 0.0, 0.01, 0.0, 8.0, 0.0)
 
 
 def test_a_loop_leaves_its_limit_as_soon_as_the_error_turns():

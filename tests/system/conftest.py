@@ -79,10 +79,9 @@ class House:
     def events(self) -> list[str]:
         with (
             contextlib.suppress(sqlite3.OperationalError),
-            sqlite3.connect(f"file:{self.historian}?mode=ro", uri=True) as base,
+            contextlib.closing(sqlite3.connect(f"file:{self.historian}?mode=ro", uri=True)) as base,
         ):
-            rows = [str(row[0]) for row in base.execute("SELECT text FROM event ORDER BY rowid")]
-            return rows
+            return [str(row[0]) for row in base.execute("SELECT text FROM event ORDER BY rowid")]
         return []
 
     def close(self) -> None:
@@ -96,8 +95,8 @@ class House:
                     process.wait(5)
 
 
-def wait_until(condition: Callable[[], bool], within_s: float, what: str, house: House | None = None) -> float:
-    """Poll until the condition holds; returns the seconds it took."""
+def wait_until(condition: Callable[[], bool], within_s: float, what: str, house: House | None = None) -> None:
+    """Poll until the condition holds."""
     begun = time.monotonic()
     while not condition():
         if time.monotonic() - begun > within_s:
@@ -108,7 +107,6 @@ def wait_until(condition: Callable[[], bool], within_s: float, what: str, house:
             )
             raise AssertionError(f"not within {within_s:g} s: {what}\n{logs}")
         time.sleep(0.1)
-    return time.monotonic() - begun
 
 
 def read_tags(endpoint: str, *tags: str) -> list[Any]:

@@ -13,7 +13,7 @@ from controller.processes import find
 from controller.processes.penicillin.model import MODEL
 from twin.correction import none
 from twin.engine import TwinEngine
-from twin.forecast import Outlook, forecast, objectives
+from twin.forecast import Horizon, forecast, objectives
 from twin.model import Input, Model, Multiplier, Output, Parameter, State
 from twin.records import Correction, Estimate, Plan, Population, Step
 from twin.signals import Variable
@@ -184,7 +184,7 @@ def test_the_correction_is_where_multipliers_end_up(engine, fed):
     assert high > 1.15 * none_
     # At once, the estimate counts and not the correction (a lagging one is conditioned before: test_twin_conditioned).
     at_once = _plan(fed, hours=0.5)
-    soon = [objectives(engine.model, fed, _says("production", v), at_once, 16, engine.outlook)[0] for v in (-0.3, 0.3)]
+    soon = [objectives(engine.model, fed, _says("production", v), at_once, 16, engine.horizon)[0] for v in (-0.3, 0.3)]
     assert soon[0] == pytest.approx(soon[1], rel=1e-3)
 
 
@@ -207,7 +207,7 @@ def test_the_past_and_the_present_are_forecast_as_they_are(engine, fed):
 
 
 def test_another_seed_gives_other_members(engine, kit, fed):
-    other = TwinEngine(kit.PLANT, MODEL, outlook=Outlook(seed=5))
+    other = TwinEngine(kit.PLANT, MODEL, horizon=Horizon(seed=5))
     plan = _plan(fed, hours=20.0)
     a, b = engine.objectives(fed, KEEP, plan), other.objectives(fed, KEEP, plan)
     assert a[0] == b[0]

@@ -1,4 +1,4 @@
-"""Who is asking: sessions of people who signed in, the console's token, and what each role may do."""
+"""Authentication and authorisation: sessions of people who signed in, the console's token, and what a role may do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from controller.edge.users import RANK, Role, Users
+from controller.edge.users import RANK, UserRole, Users
 
 TRIES_OF_ONE = RateLimitItemPerMinute(5)  # sign-ins a minute under one name (design)
 TRIES_OF_ALL = RateLimitItemPerMinute(60)  # and by everybody together (design)
@@ -22,22 +22,22 @@ SESSIONS_KEPT = 1000  # the oldest go first (design)
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Caller:
     """Who asks, and in which role. `name` is "" for a program that holds the gateway's token."""
 
     name: str
-    role: Role
+    role: UserRole
 
-    def may(self, least: Role) -> bool:
+    def may(self, least: UserRole) -> bool:
         """Whether this role is at least that one."""
         return RANK[self.role] >= RANK[least]
 
 
 @dataclass(slots=True)
-class Session:
+class SignedIn:
     """A person signed in: until when at most, and when last heard of."""
 
-    person: Person
+    person: Caller
     until: float
     heard: float
 
@@ -59,19 +59,19 @@ class Access:
     session_s: float = 12 * 3600.0  # a shift
     idle_s: float = 3600.0
     clock: Callable[[], float] = time.monotonic
-    _sessions: dict[str, Session] = field(default_factory=dict)
+    _sessions: dict[str, SignedIn] = field(default_factory=dict)
     _limiter: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
 
-    async def sign_in(self, name: str, password: str) -> tuple[str, Person]:
+    async def sign_in(self, name: str, password: str) -> tuple[str, Caller]:
         """A token for this person, or Refused. The password is checked in a thread: it takes its time on purpose."""
         if not self._limiter.hit(TRIES_OF_ONE, "name", name) or not self._limiter.hit(TRIES_OF_ALL, "all"):
             raise Refused("too many attempts; wait a minute and try again", 60.0)
         user = await asyncio.to_thread(self.users.verify, name, password)
         if user is None:
             raise Refused("name or password is wrong")
-        person, now = Person(user.name, user.role), self.clock()
+        person, now = Caller(user.name, user.role), self.clock()
         token = secrets.token_urlsafe(32)
-        self._sessions[_digest(token)] = Session(person, now + self.session_s, now)
+        self._sessions[_digest(token)] = SignedIn(person, now + self.session_s, now)
         while len(self._sessions) > SESSIONS_KEPT:
             self._sessions.pop(next(iter(self._sessions)))
         return token, person
@@ -80,10 +80,10 @@ class Access:
         """End the session of this token, if there is one."""
         self._sessions.pop(_digest(token), None)
 
-    def who(self, token: str, acting: bool = True) -> Person | None:
+    def who(self, token: str, acting: bool = True) -> Caller | None:
         """Who holds this token; None when nobody does any more. Only what a person does keeps a session awake."""
         if hmac.compare_digest(token.encode(), self.token.encode()):
-            return Person("", Role.VIEWER)
+            return Caller("", UserRole.VIEWER)
         key, now = _digest(token), self.clock()
         session = self._sessions.get(key)
         if session is None:

@@ -1,4 +1,4 @@
-"""Alarms over REST: what stands and what to do about it, how busy it is, and acknowledging, shelving, taking out."""
+"""Alarm routes: what stands and what to do about it, how busy it is, and acknowledging, shelving, taking out."""
 
 from __future__ import annotations
 
@@ -113,18 +113,7 @@ def _urgency(alarm: AlarmView) -> tuple[int, int, float]:
 
 def _view(definition: Definition, record: AlarmRecord | None) -> AlarmView:
     minutes = None if definition.within is None else definition.within.total_seconds() / 60.0
-    view = AlarmView(
-        name=definition.name,
-        text=definition.text,
-        signal=definition.signal,
-        kind=definition.kind,
-        unit=definition.unit,
-        limit=definition.limit,
-        priority=definition.priority,
-        consequence=definition.consequence,
-        response=definition.response,
-        within_min=minutes,
-    )
+    view = AlarmView.model_validate(definition).model_copy(update={"within_min": minutes})
     if record is None:
         return view
     return view.model_copy(

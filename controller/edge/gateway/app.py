@@ -1,4 +1,4 @@
-"""The gateway: REST and server-sent events, documented by OpenAPI, between the loop and its people."""
+"""Gateway application: REST and server-sent events, documented by OpenAPI, between the loop and its people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batch over REST: its ISA-88 state and recipe, what people ask of it, and samples, results and notes by hand."""
+"""Batch routes: its ISA-88 state and recipe, what people ask of it, and samples, results and notes by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every route may need: the source behind the gateway, and who is asking."""
+"""Route dependencies: the source behind the gateway, and who is asking."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from controller.edge.gateway.access import Person
+from controller.edge.gateway.access import Caller
 from controller.edge.gateway.source import Source
-from controller.edge.users import Role
+from controller.edge.users import UserRole
 
-EVERYBODY = Person("", Role.ENGINEER)  # on loopback without users, whoever asks may do everything
+EVERYBODY = Caller("", UserRole.ENGINEER)  # on loopback without users, whoever asks may do everything
 
 
 def _source(request: Request) -> Source:
@@ -18,10 +18,10 @@ def _source(request: Request) -> Source:
     return source
 
 
-def _person(request: Request) -> Person:
-    found: Person = getattr(request.state, "person", EVERYBODY)
+def _person(request: Request) -> Caller:
+    found: Caller = getattr(request.state, "person", EVERYBODY)
     return found
 
 
 TheSource = Annotated[Source, Depends(_source)]
-ThePerson = Annotated[Person, Depends(_person)]
+ThePerson = Annotated[Caller, Depends(_person)]

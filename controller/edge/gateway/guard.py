@@ -1,4 +1,4 @@
-"""The gateway's door: foreign names, foreign pages, strangers, and those whose role does not reach are turned away.
+"""Request guard: foreign names, foreign pages, strangers, and those whose role does not reach are turned away.
 
 A web page anywhere can make its visitor's browser send requests to 127.0.0.1, and a name server can make a
 foreign name point there (DNS rebinding). Host and Origin, which no page can forge, tell those apart. Who may do
@@ -16,8 +16,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from controller.edge.gateway.access import Access, Person
-from controller.edge.users import Role
+from controller.edge.gateway.access import Access, Caller
+from controller.edge.users import UserRole
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_MAX = 16_384  # bytes; an intent is a few hundred (design)
@@ -87,10 +87,10 @@ class Guard:
         scope.setdefault("state", {})["person"] = person
         if looks or path in LOOKING or path == "/api/v1/session":
             return None, receive
-        if not person.name or not person.may(Role.OPERATOR):
+        if not person.name or not person.may(UserRole.OPERATOR):
             whom = person.name or "a program with the gateway's token"
             return (403, f"{whom} may look only; this needs the role operator or engineer"), receive
-        if path.endswith(ENGINEERING) and not person.may(Role.ENGINEER):
+        if path.endswith(ENGINEERING) and not person.may(UserRole.ENGINEER):
             return (403, f"{person.name} is {person.role}; this needs the role engineer"), receive
         body = await _body(receive)
         return _own_name(body, person), _again(body)
@@ -103,7 +103,7 @@ class Guard:
             return False
 
 
-def _own_name(body: bytes, person: Person) -> Objection | None:
+def _own_name(body: bytes, person: Caller) -> Objection | None:
     """Nobody acts in another's name: whoever is named in a request must be the one who signed in."""
     try:
         asked = json.loads(body or b"{}")

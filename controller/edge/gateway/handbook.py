@@ -1,4 +1,4 @@
-"""The gateway's documentation as one plain page, since the usual ones load scripts from the internet."""
+"""API documentation as one plain page, since the usual ones load scripts from the internet."""
 
 from __future__ import annotations
 

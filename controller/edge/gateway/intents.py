@@ -1,4 +1,4 @@
-"""What people ask of the loop, and what became of it: queued, granted or refused, each with its reason."""
+"""Intent queue: what people ask of the loop, and what became of it, granted or refused, each with its reason."""
 
 from __future__ import annotations
 

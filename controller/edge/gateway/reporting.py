@@ -1,4 +1,4 @@
-"""A running controller as the gateway sees it: answers from the runner's memory and the historian's readers."""
+"""Gateway source of a running controller: answers from the runner's memory and the historian's readers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ALARMING = {
 _GAP = ("variable", "start", "end", "cause", "text", "backfilled", "note")
 
 
-class Report:
+class RunnerSource:
     """The Source of one runner."""
 
     def __init__(self, runner: Runner, model: Model, reader: History, reports: Reports) -> None:
@@ -81,13 +81,13 @@ class Report:
         runner, scan, decision = self._runner, self._runner.scan, self._runner.decision
         batch = {} if scan is None else {"id": scan.batch, "start": scan.batch_start, "phase": scan.phase}
         return {
-            "link": "lost" if runner.link_lost else "connected",
-            "link_text": runner.link_lost,
+            "link": "lost" if runner.outage.text else "connected",
+            "link_text": runner.outage.text,
             "mode": runner.ladder.mode,
             "mode_reason": runner.ladder.reason,
             "scans": runner.counts.scans,
-            "scan_period_s": runner.scan_period_s,
-            "scanned_at": runner.scanned_at,
+            "scan_period_s": runner.clock.period_s,
+            "scanned_at": runner.clock.scanned_at,
             "commands_written": runner.counts.commands_written,
             "commands_refused": runner.counts.commands_refused,
             "outbox_pending": self._reader.outbox_pending() or 0,

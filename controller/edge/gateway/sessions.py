@@ -1,4 +1,4 @@
-"""Signing in and out: a name and a password for a token, to be sent as `Authorization: Bearer`."""
+"""Sign-in routes: a name and a password for a token, to be sent as `Authorization: Bearer`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from controller.edge.gateway.access import Access, Refused
 from controller.edge.gateway.dependencies import ThePerson
 from controller.edge.gateway.views import View
-from controller.edge.users import Role
+from controller.edge.users import UserRole
 
 router = APIRouter(prefix="/api/v1")
 
@@ -28,7 +28,7 @@ class SessionView(View):
 
     kind: Literal["open", "user", "program"]
     name: str
-    role: Role
+    role: UserRole
     token: str = ""
 
 

@@ -1,4 +1,4 @@
-"""What the gateway asks of the loop behind it: the Source, and the shape of each of its answers."""
+"""Gateway source as a Protocol: what is asked of the loop behind it, and the shape of each of its answers."""
 
 from __future__ import annotations
 

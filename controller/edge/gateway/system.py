@@ -1,4 +1,4 @@
-"""The state of the system's own parts, each with a word, a sentence and its figures."""
+"""System health: the state of each part, with a word, a sentence and its figures."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def part(name: str, state: str, text: str, **facts: object) -> Part:
 
 def _link(runner: Runner) -> Part:
     endpoint = runner.settings.connection.endpoint
-    if runner.link_lost:
-        return part("Link to the plant", "bad", f"lost: {runner.link_lost}", endpoint=endpoint)
+    if runner.outage.text:
+        return part("Link to the plant", "bad", f"lost: {runner.outage.text}", endpoint=endpoint)
     told = part("Link to the plant", "ok", "connected", endpoint=endpoint, lease_lapses=runner.counts.lapses)
     return told if runner.scan else {**told, "state": "warn", "text": "connecting: no scan yet"}
 
 
 def _loop(runner: Runner) -> Part:
     counts = runner.counts
-    period = "not known yet" if runner.scan_period_s is None else f"{runner.scan_period_s:.2f} s"
+    period = "not known yet" if runner.clock.period_s is None else f"{runner.clock.period_s:.2f} s"
     figures = {
         "scans": counts.scans,
         "between_two_scans": period,

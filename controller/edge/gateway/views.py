@@ -1,4 +1,4 @@
-"""What a Decision and its forecasts look like as JSON."""
+"""JSON views of a Decision and its forecasts."""
 
 from __future__ import annotations
 

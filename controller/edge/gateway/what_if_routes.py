@@ -1,4 +1,4 @@
-"""Routes that look deeper and change nothing: what if, past suggestions, the surface, the parts, the report."""
+"""What-if routes, which look deeper and change nothing: plans by hand, past suggestions, surface, parts, report."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ CREATE TABLE archived (layout INTEGER NOT NULL, day INTEGER NOT NULL, first_ms I
 """
 
 
-class Reader:
+class ArchiveReader:
     """Reads archived days of the historian in this folder; DuckDB is started when the first is asked for."""
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Finished days go to the archive, and what is there leaves the live file after its time; both while it is written.
+"""Archiving: finished days go to the archive, and leave the live file after their time; both while it is written.
 
 A day is finished when the plant has a scan of a later one. It is written to Parquet at once, and stays in the live
 file for some days more, where recent scans are quickest to read. Before it leaves, its copy is read again and
@@ -54,7 +54,7 @@ def archive_days(path: Path, raw_days: float = RAW_DAYS, telling: Telling = lamb
     """Write every finished day that is not archived, and let go of archived days older than `raw_days`."""
     written: list[tuple[int, int]] = []
     with _alone(path), faults_of(path), contextlib.closing(open_writer(path)) as db:
-        with contextlib.closing(archive.Reader(path.parent)) as kept:
+        with contextlib.closing(archive.ArchiveReader(path.parent)) as kept:
             for layout, plant, batch, day in _due(db):
                 told = f"{batch or plant} {np.datetime64(day, 'D')}"
                 written.append(_write_day(db, kept, path, layout, (plant, batch), day))
@@ -111,7 +111,7 @@ def _due(db: sqlite3.Connection) -> list[tuple[Layout, str, str, int]]:
 
 
 def _write_day(
-    db: sqlite3.Connection, kept: archive.Reader, path: Path, layout: Layout, of: tuple[str, str], day: int
+    db: sqlite3.Connection, kept: archive.ArchiveReader, path: Path, layout: Layout, of: tuple[str, str], day: int
 ) -> tuple[int, int]:
     """One file; returns its scans and bytes."""
     folder = folder_of(path) / _plain(of[0]) / _plain(of[1])
@@ -134,7 +134,7 @@ def _write_day(
     return count, size
 
 
-def _slices(db: sqlite3.Connection, kept: archive.Reader, layout: Layout, day: int) -> Iterator[Cells]:
+def _slices(db: sqlite3.Connection, kept: archive.ArchiveReader, layout: Layout, day: int) -> Iterator[Cells]:
     """The scans of a day in order: live ones, and those that are in the archive already."""
     every = np.arange(len(layout.names))
     for begin in range(day * DAY_MS, (day + 1) * DAY_MS, SLICE_MS):

@@ -1,4 +1,4 @@
-"""Samples that are fetched after an outage, stored beside those of the turns.
+"""Backfilled samples: fetched after an outage, and stored beside those of the turns.
 
 They get layouts of their own: no scan of a turn is ever changed, and a trend puts all layouts together.
 """
@@ -11,24 +11,24 @@ from collections.abc import Mapping, Sequence
 
 from controller.edge.historian import archive, linked, scans, trends
 from controller.edge.historian.rollups import RollUps
-from controller.edge.historian.series import Sample, read
+from controller.edge.historian.series import SeriesValue, read
 from controller.edge.historian.times import to_us
 from twin.signals import Reading
 
-Found = Mapping[int, Sequence[Sample]]  # by microsecond, in order of time
+Found = Mapping[int, Sequence[SeriesValue]]  # by microsecond, in order of time
 
 
 def new_samples(
     db: sqlite3.Connection,
-    kept: archive.Reader,
+    kept: archive.ArchiveReader,
     plant: str,
     batch: str,
     readings: Mapping[str, Sequence[Reading]],
 ) -> Found:
     """What is not stored yet, by time; a reading without a source time raises ValueError."""
-    found: dict[int, list[Sample]] = defaultdict(list)
+    found: dict[int, list[SeriesValue]] = defaultdict(list)
     for name, fetched in readings.items():
-        by_time: dict[int, Sample] = {}
+        by_time: dict[int, SeriesValue] = {}
         for reading in fetched:
             if reading.time is None:
                 raise ValueError(f"a reading of {name} without a source time cannot be stored afterwards")

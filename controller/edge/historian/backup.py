@@ -1,4 +1,4 @@
-"""A copy of the historian and its archive, made while the controller runs."""
+"""Backup of the historian and its archive, made while the controller runs."""
 
 from __future__ import annotations
 

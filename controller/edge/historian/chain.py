@@ -1,4 +1,4 @@
-"""The chain over all that is recorded: a link for each row, in order of recording, with the hash of the link before.
+"""Hash chain over all that is recorded: a link for each row, in order of recording, with the hash of the one before.
 
 A row that is changed or taken away on purpose (a gap that closes, a scan that goes to the archive) gets a new link:
 the newest link of a row vouches for it. `integrity` finds what was altered, removed, put in or exchanged. Rows
@@ -27,7 +27,7 @@ CREATE TRIGGER link_is_kept BEFORE DELETE ON link BEGIN SELECT RAISE(ABORT, 'the
 """
 
 
-class Kind(NamedTuple):
+class LinkedTable(NamedTuple):
     """What is linked: the columns that a link vouches for, by key, and the keys of all rows there are."""
 
     content: str
@@ -39,57 +39,57 @@ Content = tuple[Any, ...]
 _OF_ASSAY = "json_array(plant, batch, variable, sampled_us, reported_us)"  # it has no number
 _NUMBERED = "SELECT CAST(id AS TEXT) FROM {} ORDER BY id"
 KINDS = {
-    "decision": Kind(
+    "decision": LinkedTable(
         "SELECT plant, batch, t_us, body, (SELECT digest FROM forecast WHERE id = baseline),"
         " (SELECT digest FROM forecast WHERE id = proposed) FROM decision WHERE id = ?",
         _NUMBERED.format("decision"),
     ),
-    "event": Kind("SELECT plant, batch, t_us, kind, text FROM event WHERE id = ?", _NUMBERED.format("event")),
-    "assay": Kind(
+    "event": LinkedTable("SELECT plant, batch, t_us, kind, text FROM event WHERE id = ?", _NUMBERED.format("event")),
+    "assay": LinkedTable(
         "SELECT plant, batch, variable, sampled_us, reported_us, value, unit, quality FROM assay"
         f" WHERE {_OF_ASSAY} = ?",
         f"SELECT {_OF_ASSAY} FROM assay",
     ),
-    "session": Kind(
+    "session": LinkedTable(
         "SELECT plant, batch, t_us, after, resumed_from, body FROM session WHERE id = ?", _NUMBERED.format("session")
     ),
-    "audit": Kind(
+    "audit": LinkedTable(
         "SELECT plant, batch, t_us, at_s, who, what, old, new, reason FROM audit WHERE id = ?",
         _NUMBERED.format("audit"),
     ),
-    "forecast": Kind("SELECT digest, body FROM forecast WHERE id = ?", _NUMBERED.format("forecast")),
-    "layout": Kind(
+    "forecast": LinkedTable("SELECT digest, body FROM forecast WHERE id = ?", _NUMBERED.format("forecast")),
+    "layout": LinkedTable(
         "SELECT plant, batch, digest, size, names, pruned_ms FROM layout WHERE id = ?", _NUMBERED.format("layout")
     ),
-    "scan": Kind(
+    "scan": LinkedTable(
         "SELECT body FROM scan WHERE layout = ? AND t_ms = ?",
         "SELECT layout || '/' || t_ms FROM scan ORDER BY layout, t_ms",
     ),
-    "roll": Kind(
+    "roll": LinkedTable(
         "SELECT t_ms, scans, body FROM roll WHERE layout = ? AND cell = ? AND level_ms = 3600000",
         "SELECT layout || '/' || cell FROM roll WHERE level_ms = 3600000",
     ),
-    "minutes": Kind(
+    "minutes": LinkedTable(
         "SELECT series, body FROM minutes WHERE layout = ? AND hour = ? ORDER BY series",
         "SELECT DISTINCT layout || '/' || hour FROM minutes",
     ),
-    "archived": Kind(
+    "archived": LinkedTable(
         "SELECT first_ms, scans, file, bytes, digest, archived_s FROM archived WHERE layout = ? AND day = ?",
         "SELECT layout || '/' || day FROM archived",
     ),
-    "gap": Kind(
+    "gap": LinkedTable(
         "SELECT plant, batch, variable, start_us, end_us, cause, text, backfilled, note FROM gap WHERE id = ?",
         _NUMBERED.format("gap"),
     ),
-    "dropped": Kind(
+    "dropped": LinkedTable(
         "SELECT last_id, first_ms, last_ms, dropped_s, reason FROM dropped WHERE first_id = ?",
         "SELECT CAST(first_id AS TEXT) FROM dropped",
     ),
-    "dead_letter": Kind(
+    "dead_letter": LinkedTable(
         "SELECT line, answer, parked_s FROM dead_letter WHERE id = ?", "SELECT CAST(id AS TEXT) FROM dead_letter"
     ),
-    "core_state": Kind("SELECT t_us, body FROM core_state WHERE plant = ?", "SELECT plant FROM core_state"),
-    "checkpoint": Kind("SELECT body FROM checkpoint WHERE id = ?", _NUMBERED.format("checkpoint")),
+    "core_state": LinkedTable("SELECT t_us, body FROM core_state WHERE plant = ?", "SELECT plant FROM core_state"),
+    "checkpoint": LinkedTable("SELECT body FROM checkpoint WHERE id = ?", _NUMBERED.format("checkpoint")),
 }
 FIRST_KINDS = ("decision", "event", "assay", "session", "audit")  # that the first version of the chain knew
 LATER_KINDS = ("checkpoint",)  # whose tables came after the second

@@ -1,4 +1,4 @@
-"""The historian's SQLite file: how it is opened and brought up to date, and its faults in one sentence each.
+"""SQLite file of the historian: how it is opened and brought up to date, and its faults in one sentence each.
 
 Write-ahead logging with synchronous=NORMAL: a killed process loses nothing that was committed, because the pages are
 with the operating system by then, and readers never wait. A power cut can lose the last commits but never the

@@ -1,4 +1,4 @@
-"""What InfluxDB is told of a turn beside its trends, for dashboards: forecasts, spikes and weights, alarms, phases.
+"""Dashboard series of a turn beside its trends: forecasts, spikes and weights, alarms, phases.
 
 estimate.X_forecast       what was forecast for this instant AHEAD before, if nothing changed
 suggestion.X_predicted    the same under the suggestion of that time

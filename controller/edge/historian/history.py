@@ -1,4 +1,4 @@
-"""Reading the historian: decisions, trends, assays and events, while it is being written or long after."""
+"""Historian read side: decisions, trends, assays and events, while it is being written or long after."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from controller.checkpoint import Checkpoint
-from controller.edge.audit import Entry
+from controller.edge.audit import AuditEntry
 from controller.edge.historian import archive, archiving, chain, integrity, outbox, scans, trends
 from controller.edge.historian.database import (
     DAMAGE_MEND,
@@ -56,7 +56,7 @@ class History:
         self.path = Path(path)
         self._reading = open_reader(self.path)
         self._read_lock = threading.Lock()
-        self._archive = archive.Reader(self.path.parent)
+        self._archive = archive.ArchiveReader(self.path.parent)
 
     def close(self) -> None:
         """Close the file."""
@@ -139,14 +139,14 @@ class History:
         )  # fmt: skip
         return (rows[0][0], self._decoded(_checkpoint, rows[0][1])) if rows else None
 
-    def audited(self, plant: str, batch: str | None = None, limit: int = 1000) -> list[Entry]:
+    def audited(self, plant: str, batch: str | None = None, limit: int = 1000) -> list[AuditEntry]:
         """The audit trail's newest entries, at most `limit`, oldest first."""
         rows = self._rows(
             "SELECT t_us, plant, batch, who, what, old, new, reason FROM audit WHERE plant = ?"
             " AND batch = coalesce(?, batch) ORDER BY id DESC LIMIT ?",
             plant, batch, limit,
         )  # fmt: skip
-        return [Entry(from_us(t_us), *rest) for t_us, *rest in reversed(rows)]
+        return [AuditEntry(from_us(t_us), *rest) for t_us, *rest in reversed(rows)]
 
     def chain_head(self) -> tuple[int, str]:
         """How many rows the hash chain vouches for, and its last hash."""

@@ -1,4 +1,4 @@
-"""Whether the historian is as it was recorded: every row of every table, and every file of the archive.
+"""Integrity check: is the historian as it was recorded, every row of every table and every file of the archive?
 
 Records are held against their links. The minutes of the open hour are made again from their scans. Rows on their way
 to InfluxDB come and go, so each carries a mark of its own and has its place in a row of numbers without holes.
@@ -33,7 +33,7 @@ def faults(db: sqlite3.Connection, path: Path, expected: str | None = None) -> I
         sound = False
         yield fault
     if sound:  # else there may be nothing to make the minutes of
-        with closing(archive.Reader(path.parent)) as kept:
+        with closing(archive.ArchiveReader(path.parent)) as kept:
             for layout in _layouts(db):
                 yield from _open_minutes(db, kept, layout)
 
@@ -102,7 +102,7 @@ def _layouts(db: sqlite3.Connection) -> list[Layout]:
     return list(one_after_another.from_iterable(scans.layouts(db, *of) for of in batches))
 
 
-def _open_minutes(db: sqlite3.Connection, kept: archive.Reader, layout: Layout) -> Iterator[str]:
+def _open_minutes(db: sqlite3.Connection, kept: archive.ArchiveReader, layout: Layout) -> Iterator[str]:
     """The minutes of the hour that is not over are what its scans come to, be these live or archived."""
     every = np.arange(len(layout.names))
     rolled_ms = rollups.rolled_until(db, layout, MINUTE_MS)

@@ -1,4 +1,4 @@
-"""A turn as rows of InfluxDB's line protocol.
+"""Line protocol of InfluxDB: a turn as its rows.
 
 Measurements are those of `series`, and `quality` (0 good, 1 uncertain, 2 bad, by variable), `suggestion` and `alarm`;
 tags are `plant` and `batch`; times are process times. An assay goes to `process` at its sampling time. An event
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from controller.edge.historian import explained
-from controller.edge.historian.series import Sample
+from controller.edge.historian.series import SeriesValue
 from controller.edge.historian.times import to_us
 from controller.loop.records import Abstention, Decision, Suggestion
 from twin.signals import Assay
@@ -21,7 +21,7 @@ from twin.signals import Assay
 Fields = Mapping[str, float | int | str | None]
 
 
-def lines(decision: Decision, samples: Sequence[Sample]) -> Iterator[str]:
+def lines(decision: Decision, samples: Sequence[SeriesValue]) -> Iterator[str]:
     """The rows of one turn."""
     plant, batch, t_ns = decision.plant, decision.situation.batch, 1000 * to_us(decision.time)
     for measurement, group in groupby(samples, key=lambda sample: sample.measurement):
@@ -56,7 +56,7 @@ def _assayed(plant: str, batch: str, assay: Assay) -> Iterator[str]:
     yield from line("alarm", plant, batch, explained.drawn(assay), t_ns + apart)
 
 
-def reading_lines(plant: str, batch: str, samples: Sequence[Sample], t_us: int) -> Iterator[str]:
+def reading_lines(plant: str, batch: str, samples: Sequence[SeriesValue], t_us: int) -> Iterator[str]:
     """The rows of readings of one instant that were fetched later than their turn."""
     yield from line("process", plant, batch, {s.field: s.value for s in samples}, 1000 * t_us)
     yield from line("quality", plant, batch, {s.field: int(s.quality) for s in samples}, 1000 * t_us)

@@ -1,4 +1,4 @@
-"""Scans stored with their roll-ups and their links, for turns and for what is fetched after an outage alike."""
+"""Scan storage with roll-ups and links, for turns and for what is fetched after an outage alike."""
 
 from __future__ import annotations
 

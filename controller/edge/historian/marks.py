@@ -1,4 +1,4 @@
-"""Marks on the rows on their way to InfluxDB, by which one that was changed or taken away by hand is found.
+"""Row marks on the way to InfluxDB, by which one that was changed or taken away by hand is found.
 
 They are no chain, since these rows come and go: who changes a row and its mark is not found here, but by comparing
 what InfluxDB holds with the historian.

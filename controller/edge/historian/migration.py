@@ -1,4 +1,4 @@
-"""The steps of the schema that move what is there: samples to scans, and minutes to closed hours."""
+"""Schema migration of what is there: samples to scans, and minutes to closed hours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The archive's clock: a thread that archives finished days while the controller runs."""
+"""Nightly archiving: a thread that archives finished days while the controller runs."""
 
 from __future__ import annotations
 

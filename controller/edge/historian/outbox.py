@@ -1,4 +1,4 @@
-"""The queue of rows for InfluxDB, durable beside the decisions that they come from.
+"""Outbox for InfluxDB: a queue of rows, durable beside the decisions that they come from.
 
 A row waits until it is acknowledged. Since a server may lose what it has just acknowledged, a row is kept a while
 longer, and acknowledgement can be taken back: points are idempotent, so sending one twice is harmless.

@@ -1,4 +1,4 @@
-"""Scans as they are stored: one row for all numbers of an instant, however many series there are.
+"""Scan storage: one row for all numbers of an instant, however many series there are.
 
 A layout says once which series a plant's scans of a batch hold, and in which order. A scan's body is its values as
 little-endian doubles (NaN: none), and after them one byte of quality each, left out when all are good. So a scan of

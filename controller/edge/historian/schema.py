@@ -1,4 +1,4 @@
-"""The historian's tables, version after version: each step takes a file from the version before it to its own.
+"""Database schema, version after version: each step takes a file from the version before it to its own.
 
 A file's version is the number of steps that it has been through. A step that has been released is never changed; a
 new need is a new step at the end. All missing steps are taken in one transaction, so a file is of one version or
@@ -51,7 +51,7 @@ CHECKPOINTS = "CREATE TABLE checkpoint (id INTEGER PRIMARY KEY, body BLOB NOT NU
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Migration:
     """From one version to the next: statements (with their triggers), or a function when SQL alone cannot do it."""
 
     title: str
@@ -59,14 +59,14 @@ class Step:
 
 
 STEPS = (
-    Step("decisions, samples, assays, events and the outbox", FIRST),
-    Step("the ledger of intervals without data", LEDGER),
-    Step("a row for each scan, roll-ups and the archive", samples_to_scans),
-    Step("what the loop began with, for replay", SESSIONS),
-    Step("minutes of closed hours series by series", minutes_by_series),
-    Step("the audit trail, and a hash chain over all that was recorded", chain.begin),
-    Step("samples, roll-ups, gaps and forecasts in the chain, and marks on rows for InfluxDB", link_the_rest),
-    Step("what a turn hands to the next, so that one decision can be taken again alone", CHECKPOINTS),
+    Migration("decisions, samples, assays, events and the outbox", FIRST),
+    Migration("the ledger of intervals without data", LEDGER),
+    Migration("a row for each scan, roll-ups and the archive", samples_to_scans),
+    Migration("what the loop began with, for replay", SESSIONS),
+    Migration("minutes of closed hours series by series", minutes_by_series),
+    Migration("the audit trail, and a hash chain over all that was recorded", chain.begin),
+    Migration("samples, roll-ups, gaps and forecasts in the chain, and marks on rows for InfluxDB", link_the_rest),
+    Migration("what a turn hands to the next, so that one decision can be taken again alone", CHECKPOINTS),
 )
 VERSION = len(STEPS)
 

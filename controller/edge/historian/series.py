@@ -1,4 +1,4 @@
-"""Which numbers of a Decision become time series, and what each is called.
+"""Time series of a Decision: which of its numbers become one, and what each is called.
 
 A name is `measurement.field`, the same in the historian's trends and in InfluxDB:
 
@@ -22,7 +22,7 @@ from twin.signals import Quality
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class SeriesValue:
     """One number of one series; None when it is missing or not finite, and then `quality` says what it was."""
 
     measurement: str
@@ -36,7 +36,7 @@ class Sample:
         return f"{self.measurement}.{self.field}"
 
 
-def samples(decision: Decision) -> tuple[Sample, ...]:
+def samples(decision: Decision) -> tuple[SeriesValue, ...]:
     """Every number of this turn that is worth a trend. All are of the decision's time: what was seen at this scan."""
     found = [read(name, reading.value, reading.quality) for name, reading in decision.snapshot.readings.items()]
     found += [_computed("setpoint", name, value) for name, value in decision.situation.setpoints.items()]
@@ -45,17 +45,17 @@ def samples(decision: Decision) -> tuple[Sample, ...]:
     return tuple(found)
 
 
-def read(name: str, value: float | None, quality: Quality) -> Sample:
+def read(name: str, value: float | None, quality: Quality) -> SeriesValue:
     """What was read of a variable. NaN may come with status Good; it is not a reading."""
     if value is None or not math.isfinite(value):
-        return Sample("process", name, None, Quality.BAD)
-    return Sample("process", name, float(value), quality)
+        return SeriesValue("process", name, None, Quality.BAD)
+    return SeriesValue("process", name, float(value), quality)
 
 
-def _computed(measurement: str, name: str, value: float) -> Sample:
+def _computed(measurement: str, name: str, value: float) -> SeriesValue:
     if not math.isfinite(value):
-        return Sample(measurement, name, None, Quality.BAD)
-    return Sample(measurement, name, float(value), Quality.GOOD)
+        return SeriesValue(measurement, name, None, Quality.BAD)
+    return SeriesValue(measurement, name, float(value), Quality.GOOD)
 
 
 def _estimated(estimate: Estimate) -> Iterator[tuple[str, float]]:

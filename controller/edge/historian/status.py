@@ -1,4 +1,4 @@
-"""How a historian stands: what is in it, what it takes, and whether it is sound."""
+"""Historian status: what is in it, what it takes, and whether it is sound."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from controller.edge.historian.times import from_us
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class HistorianStatus:
     """What is in a historian."""
 
     file: str
@@ -39,7 +39,7 @@ class Standing:
         return asdict(self)
 
 
-def standing(path: Path) -> Standing:
+def standing(path: Path) -> HistorianStatus:
     """Look at a historian, which may be in use."""
     with History(path) as history:
         one = history.one
@@ -48,7 +48,7 @@ def standing(path: Path) -> Standing:
         [free] = one("PRAGMA freelist_count")
         days, size = one("SELECT count(*), coalesce(sum(bytes), 0) FROM archived")
         gaps, lasting = one("SELECT count(*), coalesce(sum(end_us IS NULL), 0) FROM gap")
-        return Standing(
+        return HistorianStatus(
             file=str(path),
             schema=schema.VERSION,
             batches=int(one("SELECT count(*) FROM (SELECT DISTINCT plant, batch FROM layout)")[0]),

@@ -1,4 +1,4 @@
-"""Times as the historian stores them: whole microseconds or milliseconds since 1970, exact both ways."""
+"""Timestamps as the historian stores them: whole microseconds or milliseconds since 1970, exact both ways."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def grid(first_ms: int, last_ms: int, buckets: int | None) -> Grid:
 
 def trend(
     db: sqlite3.Connection,
-    kept: archive.Reader,
+    kept: archive.ArchiveReader,
     of: tuple[str, str],
     series: Sequence[str],
     span: tuple[int | None, int | None],
@@ -99,7 +99,7 @@ def _span(db: sqlite3.Connection, layouts: Sequence[Layout]) -> tuple[int, int] 
 
 def _cells(
     db: sqlite3.Connection,
-    kept: archive.Reader,
+    kept: archive.ArchiveReader,
     layout: Layout,
     chosen: Integers,
     level_ms: int,

@@ -1,4 +1,4 @@
-"""Records as JSON bytes and back, exactly: what the historian stores and what travels to other processes.
+"""Serialisation of records as JSON bytes and back, exactly: what the historian stores and other processes receive.
 
 Every float comes back bit for bit (NaN and the infinities as JSON constants, which JavaScript does not parse),
 every time in UTC, and a proposal as the class that it was.

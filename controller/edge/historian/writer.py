@@ -1,4 +1,4 @@
-"""The embedded historian: every decision and its numbers in one SQLite file, durable before anything is acted upon.
+"""Historian write side: every decision and its numbers in one SQLite file, durable before anything is acted upon.
 
 Forecasts are stored once, however many turns carry them on. One process records; others read through History.
 """
@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
@@ -21,7 +21,7 @@ from pathlib import Path
 from time import time_ns
 
 from controller.checkpoint import Checkpoint
-from controller.edge.audit import Entry
+from controller.edge.audit import AuditEntry
 from controller.edge.historian import archive, backfill, chain, ledger, lineprotocol, linked, outbox, scans
 from controller.edge.historian.cells import Floats, Integers
 from controller.edge.historian.database import HistorianFault, faults_of, open_writer, transaction
@@ -29,7 +29,7 @@ from controller.edge.historian.history import History
 from controller.edge.historian.ledger import Cause
 from controller.edge.historian.rollups import RollUps
 from controller.edge.historian.scans import Layout
-from controller.edge.historian.series import Sample, samples
+from controller.edge.historian.series import SeriesValue, samples
 from controller.edge.historian.times import to_us
 from controller.edge.historian.wire import encode, shrink
 from controller.loop.records import Decision
@@ -50,12 +50,12 @@ class Historian(History):
     def __init__(self, path: Path | str, outbox: bool = False, outbox_limit: int = OUTBOX_LIMIT) -> None:
         path = Path(path)
         lock_file = _lock(path)
-        try:
+        with ExitStack() as opened:  # and closed again when the next cannot be opened
+            opened.callback(os.close, lock_file)
             self._writing = open_writer(path)
+            opened.callback(self._writing.close)
             super().__init__(path)
-        except BaseException:
-            os.close(lock_file)
-            raise
+            opened.pop_all()
         self._lock_file: int | None = lock_file
         self._write_lock = threading.Lock()
         self._queued = outbox
@@ -82,7 +82,7 @@ class Historian(History):
         self,
         decision: Decision,
         core_state: Mapping[str, object] | None = None,
-        audit: Sequence[Entry] = (),
+        audit: Sequence[AuditEntry] = (),
         checkpoint: Checkpoint | None = None,
     ) -> None:
         """Store one turn with its samples, assays and audit entries: all of it, or nothing and a HistorianFault."""
@@ -111,12 +111,12 @@ class Historian(History):
                 rows += lineprotocol.line("historian", plant, batch, outbox.health(db), 1000 * t_us)
             self._queue(db, rows, t_us)
 
-    def audit(self, entries: Sequence[Entry]) -> None:
+    def audit(self, entries: Sequence[AuditEntry]) -> None:
         """Enter into the audit trail what happened between two turns."""
         with self._recording() as db:
             _audit(db, entries)
 
-    def begin(self, session: Session, audit: Sequence[Entry] = ()) -> None:
+    def begin(self, session: Session, audit: Sequence[AuditEntry] = ()) -> None:
         """Store what the loop begins with, before its first turn."""
         body = shrink(encode(session))
         with self._recording() as db:
@@ -185,7 +185,7 @@ class Historian(History):
         time raises ValueError.
         """
         with self._recording() as db:
-            with closing(archive.Reader(self.path.parent)) as kept:
+            with closing(archive.ArchiveReader(self.path.parent)) as kept:
                 new = backfill.new_samples(db, kept, plant, batch, readings)
             backfill.store(db, plant, batch, new, f"{how} {time_ns()}")
             for name, found in backfill.by_variable(new).items():
@@ -217,7 +217,9 @@ class Historian(History):
             outbox.put(db, rows, t_us)
             outbox.bound(db, self._outbox_limit)
 
-    def _samples(self, db: sqlite3.Connection, plant: str, batch: str, t_ms: int, numbers: Sequence[Sample]) -> None:
+    def _samples(
+        self, db: sqlite3.Connection, plant: str, batch: str, t_ms: int, numbers: Sequence[SeriesValue]
+    ) -> None:
         body = scans.body_of([s.value for s in numbers], [int(s.quality) for s in numbers])
         self._scans(db, (plant, batch, tuple(s.series for s in numbers)), [(t_ms, body)])
 
@@ -245,7 +247,7 @@ class Historian(History):
         return key
 
 
-def _audit(db: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+def _audit(db: sqlite3.Connection, entries: Sequence[AuditEntry]) -> None:
     """Add to the audit trail, with the wall time."""
     for e in entries:
         number = db.execute(

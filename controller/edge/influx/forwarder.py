@@ -1,4 +1,4 @@
-"""The forwarder carries the outbox to InfluxDB, in order and at least once, however long the server is away.
+"""Outbox forwarding to InfluxDB, in order and at least once, however long the server is away.
 
 Each batch is one synchronous write, and the position is moved only after the server's answer: the client's own
 batching mode drops points after some minutes of outage. After every new connection the rows of the last seconds are
@@ -21,7 +21,7 @@ import structlog
 from controller.edge.historian import outbox
 from controller.edge.historian.database import HistorianFault, faults_of, open_reader, open_writer, transaction
 from controller.edge.historian.history import History
-from controller.edge.influx.sender import Answer, Sender, Verdict
+from controller.edge.influx.sender import Sender, WriteReply, WriteVerdict
 from controller.settings import Settings
 
 log = structlog.get_logger()
@@ -34,7 +34,7 @@ POLL_S = 0.2
 REQUEST_TIMEOUT_S = 10.0
 
 
-class State(StrEnum):
+class ForwarderState(StrEnum):
     """What the forwarder is doing."""
 
     IDLE = "idle"  # not started
@@ -45,10 +45,10 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class ForwarderStatus:
     """How the forwarding goes."""
 
-    state: State
+    state: ForwarderState
     pending: int
     oldest_age_s: float | None  # wall seconds that the oldest waiting row has been waiting
     acknowledged: int  # the id of the newest acknowledged row; it goes back when rows are sent again
@@ -57,7 +57,7 @@ class Status:
     last_error: str
 
 
-WENT_WELL = frozenset({Verdict.STORED, Verdict.AGAIN})
+WENT_WELL = frozenset({WriteVerdict.STORED, WriteVerdict.AGAIN})
 
 
 class Forwarder:
@@ -79,7 +79,7 @@ class Forwarder:
         self._sender = Sender(url, org, bucket, token, request_timeout_s)
         self._batch_rows = batch_rows
         self._resend_s = resend_s
-        self._state, self._error = State.IDLE, ""
+        self._state, self._error = ForwarderState.IDLE, ""
         self._ending = threading.Event()  # send what can be sent, then end
         self._halt = threading.Event()  # end now
         self._thread = threading.Thread(target=self._run, name="influx", daemon=True)
@@ -106,7 +106,7 @@ class Forwarder:
 
     def start(self) -> None:
         """Begin forwarding."""
-        self._state = State.FORWARDING
+        self._state = ForwarderState.FORWARDING
         self._thread.start()
 
     def close(self, timeout_s: float = 5.0) -> bool:
@@ -120,12 +120,12 @@ class Forwarder:
         self._halt.set()
         return self.status().pending == 0
 
-    def status(self) -> Status:
+    def status(self) -> ForwarderStatus:
         """How the forwarding goes, as of now; any thread may ask."""
         with faults_of(self._path), contextlib.closing(open_reader(self._path)) as db:
             (dead,) = db.execute("SELECT count(*) FROM dead_letter").fetchone()
             (gaps,) = db.execute("SELECT count(*) FROM dropped").fetchone()
-            return Status(
+            return ForwarderStatus(
                 state=self._state,
                 pending=outbox.pending(db),
                 oldest_age_s=outbox.oldest_age_s(db),
@@ -139,15 +139,16 @@ class Forwarder:
         pause_s = FIRST_PAUSE_S
         try:
             with contextlib.closing(open_writer(self._path)) as db:
-                while not self._halt.is_set() and self._state is not State.STOPPED:
+                while not self._halt.is_set() and self._state is not ForwarderState.STOPPED:
                     waited = self._once(db, pause_s)
-                    pause_s = min(2 * pause_s, LONGEST_PAUSE_S) if self._state is State.WAITING else FIRST_PAUSE_S
+                    waiting = self._state is ForwarderState.WAITING
+                    pause_s = min(2 * pause_s, LONGEST_PAUSE_S) if waiting else FIRST_PAUSE_S
                     if self._ending.is_set() and waited:
                         break
-            if self._state is not State.STOPPED:
-                self._state = State.CLOSED
+            if self._state is not ForwarderState.STOPPED:
+                self._state = ForwarderState.CLOSED
         except BaseException as error:
-            self._state, self._error = State.STOPPED, f"the forwarder ended: {error}"
+            self._state, self._error = ForwarderState.STOPPED, f"the forwarder ended: {error}"
             log.error(self._error)
             if not isinstance(error, HistorianFault):
                 raise
@@ -160,36 +161,36 @@ class Forwarder:
             with faults_of(self._path):
                 rows = outbox.waiting(db, self._batch_rows, BATCH_BYTES)
                 answer = self._deliver(db, rows) if rows else None
-                if answer is not None and answer.verdict is Verdict.STORED:
+                if answer is not None and answer.verdict is WriteVerdict.STORED:
                     outbox.prune(db, self._resend_s)
         except HistorianFault as fault:  # a full disk or a busy file: as good as a server that is away
-            answer = Answer(Verdict.AWAY, str(fault))
+            answer = WriteReply(WriteVerdict.AWAY, str(fault))
         self._tell(answer)
         if answer is not None and answer.verdict in WENT_WELL:
             return False
         self._ending.wait(POLL_S if answer is None else pause_s)
         return True
 
-    def _deliver(self, db: sqlite3.Connection, rows: list[outbox.Row]) -> Answer:
+    def _deliver(self, db: sqlite3.Connection, rows: list[outbox.Row]) -> WriteReply:
         """Send rows, halving them around the ones that the server refuses, until those stand alone and are parked."""
         if self._halt.is_set():
-            return Answer(Verdict.AWAY, "closing")
+            return WriteReply(WriteVerdict.AWAY, "closing")
         answer = self._sender.send([line for _, line in rows])
-        if answer.verdict is Verdict.STORED:
+        if answer.verdict is WriteVerdict.STORED:
             return self._stored(db, rows[-1][0])
-        if answer.verdict is Verdict.BAD_ROWS and len(rows) > 1:
+        if answer.verdict is WriteVerdict.BAD_ROWS and len(rows) > 1:
             half = len(rows) // 2
             answer = self._deliver(db, rows[:half])
-            return self._deliver(db, rows[half:]) if answer.verdict is Verdict.STORED else answer
-        if answer.verdict is Verdict.BAD_ROWS:
+            return self._deliver(db, rows[half:]) if answer.verdict is WriteVerdict.STORED else answer
+        if answer.verdict is WriteVerdict.BAD_ROWS:
             with transaction(db):
                 outbox.park(db, rows[0], answer.text)
             log.warning("a row was refused and set aside", answer=answer.text)
-            return Answer(Verdict.STORED)
+            return WriteReply(WriteVerdict.STORED)
         self._failed = True
         return answer
 
-    def _stored(self, db: sqlite3.Connection, last: int) -> Answer:
+    def _stored(self, db: sqlite3.Connection, last: int) -> WriteReply:
         """Acknowledge; but after a new connection go back first, to what a crash of the server may have cost.
 
         A connection that merely changed is reason enough once for each row, else a server that closes every
@@ -207,18 +208,18 @@ class Forwarder:
                 outbox.acknowledge(db, last)
         self._connections, self._failed = self._sender.connections, False
         if back_to == here:
-            return Answer(Verdict.STORED)
+            return WriteReply(WriteVerdict.STORED)
         self._sent_twice = here
-        return Answer(Verdict.AGAIN)
+        return WriteReply(WriteVerdict.AGAIN)
 
-    def _tell(self, answer: Answer | None) -> None:
+    def _tell(self, answer: WriteReply | None) -> None:
         """Keep the state, and log when it changes."""
         before = self._state
         if answer is None or answer.verdict in WENT_WELL:
-            self._state = State.FORWARDING
-        elif answer.verdict is Verdict.NOT_ALLOWED:
-            self._state, self._error = State.STOPPED, answer.text
+            self._state = ForwarderState.FORWARDING
+        elif answer.verdict is WriteVerdict.NOT_ALLOWED:
+            self._state, self._error = ForwarderState.STOPPED, answer.text
         else:
-            self._state, self._error = State.WAITING, answer.text
+            self._state, self._error = ForwarderState.WAITING, answer.text
         if self._state is not before:
             log.info("forwarding to InfluxDB", state=str(self._state), reason=answer.text if answer else "")

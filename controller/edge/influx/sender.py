@@ -1,4 +1,4 @@
-"""The sender: one InfluxDB bucket, one synchronous write at a time, and what became of it in words for people.
+"""InfluxDB writes: one bucket, one synchronous write at a time, and what became of it in words for people.
 
 InfluxDB 2, 3 and 1.8, and what is compatible with them, take `/api/v2/write` through the client library. Older ones
 of version 1 take the same rows at `/write`; there the bucket is a database, or database/retention-policy, and the
@@ -31,7 +31,7 @@ NOT_ALLOWED = {
 }
 
 
-class Verdict(StrEnum):
+class WriteVerdict(StrEnum):
     """What became of one write."""
 
     STORED = "stored"
@@ -41,14 +41,14 @@ class Verdict(StrEnum):
     AGAIN = "again"  # stored, but rows before these must be sent again first
 
 
-class Answer(NamedTuple):
+class WriteReply(NamedTuple):
     """The server's answer to one write, in words for people."""
 
-    verdict: Verdict
+    verdict: WriteVerdict
     text: str = ""
 
 
-class Kind(StrEnum):
+class ServerKind(StrEnum):
     """What the server speaks."""
 
     V1 = "InfluxDB 1 before 1.8"
@@ -60,7 +60,7 @@ class Kind(StrEnum):
 class Server(NamedTuple):
     """Who answers there."""
 
-    kind: Kind
+    kind: ServerKind
     version: str
 
 
@@ -108,11 +108,12 @@ class Wire:
         version = str(headers.get("X-Influxdb-Version", "")).removeprefix("v")
         health_status, _, health = self.request("GET", "/health", {})
         if health_status == 200 and health.strip() == b"OK":
-            return Server(Kind.VICTORIA, version)
+            return Server(ServerKind.VICTORIA, version)
         if not version.startswith("1."):
-            return Server(Kind.V2, version)
+            return Server(ServerKind.V2, version)
         minor = version.split(".")[1]
-        return Server(Kind.V1_V2 if status in (200, 204) and minor.isdigit() and int(minor) >= 8 else Kind.V1, version)
+        both = status in (200, 204) and minor.isdigit() and int(minor) >= 8
+        return Server(ServerKind.V1_V2 if both else ServerKind.V1, version)
 
     def safe(self, text: object) -> str:
         """What may be shown: on one line, not endless, without the token."""
@@ -126,7 +127,7 @@ class Wire:
 
 
 class Sender:
-    """One bucket; every expected outcome of a write is an Answer."""
+    """One bucket; every expected outcome of a write is a WriteReply."""
 
     def __init__(self, url: str, org: str, bucket: str, token: str, timeout_s: float) -> None:
         self._wire = Wire(url, org, token, timeout_s)
@@ -139,36 +140,38 @@ class Sender:
         """Ever opened or tried."""
         return self._wire.connections
 
-    def send(self, lines: list[str]) -> Answer:
+    def send(self, lines: list[str]) -> WriteReply:
         """Write these rows and wait for the answer."""
         try:
             if self._server is None:
                 self._server = self._wire.server()
             rows = "\n".join(lines)
-            if self._server.kind is Kind.V1:
+            if self._server.kind is ServerKind.V1:
                 return self._send_as_version_1(rows)
             self._api.write(self._bucket, record=rows, write_precision=WritePrecision.NS)
         except ApiException as error:
             return self._judged(int(error.status or 0), f"{error.reason or ''} {self._wire.safe(error.body)}".strip())
         except (HTTPError, OSError) as error:
             self._server = None  # it may come back as another
-            return Answer(Verdict.AWAY, f"{self._wire.address} does not answer: {self._wire.safe(error)}")
-        return Answer(Verdict.STORED)
+            return WriteReply(WriteVerdict.AWAY, f"{self._wire.address} does not answer: {self._wire.safe(error)}")
+        return WriteReply(WriteVerdict.STORED)
 
-    def _send_as_version_1(self, rows: str) -> Answer:
+    def _send_as_version_1(self, rows: str) -> WriteReply:
         database, _, policy = self._bucket.partition("/")
         query = {"db": database, "precision": "ns"} | ({"rp": policy} if policy else {})
         body = gzip.compress(rows.encode(), GZIP_LEVEL)
         status, _, answer = self._wire.request("POST", "/write", query, body, **{"Content-Encoding": "gzip"})
-        return Answer(Verdict.STORED) if status in (200, 204) else self._judged(status, _message(answer))
+        return WriteReply(WriteVerdict.STORED) if status in (200, 204) else self._judged(status, _message(answer))
 
-    def _judged(self, status: int, words: str) -> Answer:
+    def _judged(self, status: int, words: str) -> WriteReply:
         told = f"{self._wire.address} answered {status} ({self._wire.safe(words)})"
         if status in BAD_ROWS:
-            return Answer(Verdict.BAD_ROWS, told)
+            return WriteReply(WriteVerdict.BAD_ROWS, told)
         if status in (0, 408, 429) or status >= 500:
-            return Answer(Verdict.AWAY, told)
-        return Answer(Verdict.NOT_ALLOWED, f"{told}: {NOT_ALLOWED.get(status, 'check the URL')}; the rows are kept")
+            return WriteReply(WriteVerdict.AWAY, told)
+        return WriteReply(
+            WriteVerdict.NOT_ALLOWED, f"{told}: {NOT_ALLOWED.get(status, 'check the URL')}; the rows are kept"
+        )
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,4 +1,4 @@
-"""What an InfluxDB needs before it is fed: the bucket, its retention, and the mapping that InfluxQL needs.
+"""InfluxDB set-up before it is fed: the bucket, its retention, and the mapping that InfluxQL needs.
 
 Each piece is looked at first, so that a second setup changes nothing, and read back afterwards.
 """
@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from urllib3.exceptions import HTTPError
 
-from controller.edge.influx.sender import Kind, Server, Wire
+from controller.edge.influx.sender import Server, ServerKind, Wire
 from controller.support.user_error import UserError
 
 TIMEOUT_S = 10.0
@@ -41,9 +41,9 @@ class Setup:
         """Who answers, and what was done there; a UserError when it cannot be."""
         try:
             server = self._wire.server()
-            if server.kind is Kind.VICTORIA:
+            if server.kind is ServerKind.VICTORIA:
                 return server, [Piece("retention", "VictoriaMetrics takes it from its own -retentionPeriod")]
-            return server, list(self._version_2() if server.kind is Kind.V2 else self._version_1())
+            return server, list(self._version_2() if server.kind is ServerKind.V2 else self._version_1())
         except (HTTPError, OSError) as error:
             raise UserError(
                 f"{self._wire.address} does not answer ({self._wire.safe(error)}); start it or mend url"

@@ -1,4 +1,4 @@
-"""How the way to InfluxDB stands: who answers there, how far the outbox is, and what never got there."""
+"""Forwarding status: who answers there, how far the outbox is, and what never got there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OutboxStatus:
     """How the forwarding of one historian stands."""
 
     server: str  # "" when nobody answers
@@ -40,7 +40,7 @@ class Standing:
     dropped: list[Dropped]
 
 
-def standing(path: Path, url: str, org: str, token: str) -> Standing:
+def standing(path: Path, url: str, org: str, token: str) -> OutboxStatus:
     """Look at the outbox, which may be in use, and ask the server who it is."""
     server, trouble = _server(url, org, token)
     with History(path) as history:
@@ -52,7 +52,7 @@ def standing(path: Path, url: str, org: str, token: str) -> Standing:
             rows = db.execute(
                 "SELECT first_ms, last_ms, last_id - first_id + 1, reason FROM dropped ORDER BY 1"
             ).fetchall()
-    return Standing(
+    return OutboxStatus(
         server=server,
         trouble=trouble,
         position=position,

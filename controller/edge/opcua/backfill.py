@@ -1,4 +1,4 @@
-"""What the plant remembers of an outage, fetched by HistoryRead: raw values, judged like any other reading."""
+"""HistoryRead after an outage: what the plant remembers, raw values judged like any other reading."""
 
 from __future__ import annotations
 

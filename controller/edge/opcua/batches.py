@@ -1,4 +1,4 @@
-"""Reads in as few requests as the server's limits allow; the requests for a scan are built once and used again."""
+"""Batched reads within the server's operation limits; the requests for a scan are built once and used again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server shows of its plant: every variable below Objects, with its path, unit, range, value and rights."""
+"""Browsing: every variable below Objects, with its path, unit, range, value and rights."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _make_id: Any = ua.NodeId  # asyncua's annotations want its own integer type
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class BrowsedTag:
     """One variable of the server, under a name that a configuration can use."""
 
     node: str  # as it is written in a configuration
@@ -37,7 +37,7 @@ class Found:
     raw: Raw
 
 
-async def browse(at: ConnectionTable) -> list[Found]:
+async def browse(at: ConnectionTable) -> list[BrowsedTag]:
     """All variables that may be of the plant, in the order of the server; PlantLost or PlantMismatch says why not."""
     client = Client(at.endpoint, timeout=at.timeout_s)
     try:
@@ -53,7 +53,7 @@ async def browse(at: ConnectionTable) -> list[Found]:
         await client.disconnect()
 
 
-async def _variables(client: Client, namespace: str) -> list[Found]:
+async def _variables(client: Client, namespace: str) -> list[BrowsedTag]:
     namespaces = await client.get_namespace_array()
     seen: set[ua.NodeId] = set()
     level: list[tuple[ua.NodeId, tuple[str, ...]]] = [(_make_id(ObjectIds.ObjectsFolder), ())]
@@ -106,13 +106,13 @@ async def _rest(client: Client, point: bytes | None) -> list[Any]:
 
 async def _described(
     client: Client, found: list[tuple[ua.NodeId, tuple[str, ...]]], namespaces: Sequence[str], namespace: str
-) -> list[Found]:
+) -> list[BrowsedTag]:
     nodes: list[Node] = [client.get_node(node) for node, _ in found]
     texts = [_text(node, namespaces, namespace) for node, _ in found]
     tags = [Tag("found", "node", text) for text in texts]
     facts, _, raws = await gather(client, tags, nodes, await limits_of(client))
     return [
-        Found(text, namespaces[node.NamespaceIndex], path, fact, held)
+        BrowsedTag(text, namespaces[node.NamespaceIndex], path, fact, held)
         for text, (node, path), fact, held in zip(texts, found, facts, raws, strict=True)
     ]
 

@@ -32,7 +32,7 @@ SUFFIXES = (".der", ".pem", ".crt", ".cer")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StoredCertificate:
     """One certificate file."""
 
     path: Path
@@ -60,7 +60,7 @@ class Store:
         """The private key that belongs to it."""
         return self.folder / "own" / "controller.pem"
 
-    def create(self, hosts: tuple[str, ...] = (), days: int = VALID_DAYS, renew: bool = False) -> Entry:
+    def create(self, hosts: tuple[str, ...] = (), days: int = VALID_DAYS, renew: bool = False) -> StoredCertificate:
         """A new key and self-signed certificate for this machine; UserError where one stands and may not be renewed."""
         if self.own_certificate.exists() and not renew:
             raise UserError(
@@ -71,35 +71,35 @@ class Store:
         certificate = _self_signed(key, application_uri_of(names[0]), names, days)
         _write_secret(self.own_key, _pem(key))
         self.own_certificate.write_bytes(certificate.public_bytes(serialization.Encoding.DER))
-        return Entry(self.own_certificate, certificate)
+        return StoredCertificate(self.own_certificate, certificate)
 
-    def own(self) -> Entry:
+    def own(self) -> StoredCertificate:
         """Our certificate; UserError says how to make one."""
         if not (self.own_certificate.is_file() and self.own_key.is_file()):
             raise UserError(f"{self.own_certificate} does not exist; make it with `neurotwin certs create CONFIG`")
-        return Entry(self.own_certificate, read(self.own_certificate))
+        return StoredCertificate(self.own_certificate, read(self.own_certificate))
 
-    def entries(self, place: str) -> list[Entry]:
+    def entries(self, place: str) -> list[StoredCertificate]:
         """The certificates of "trusted" or "rejected", by file name."""
         folder = self.folder / place
         files = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
-        return [Entry(path, read(path)) for path in files]
+        return [StoredCertificate(path, read(path)) for path in files]
 
     def keep_rejected(self, certificate: x509.Certificate) -> None:
         """Keep a certificate that was met and not trusted, so that it can be looked at and trusted."""
         self._put("rejected", certificate)
 
-    def trust(self, what: str) -> Entry:
+    def trust(self, what: str) -> StoredCertificate:
         """Trust a rejected certificate by (the beginning of) its thumbprint, or a certificate file."""
         if Path(what).is_file():
             return self._put("trusted", read(Path(what)))
         return self._move(what, "rejected", "trusted")
 
-    def reject(self, what: str) -> Entry:
+    def reject(self, what: str) -> StoredCertificate:
         """Trust a certificate no longer."""
         return self._move(what, "trusted", "rejected")
 
-    def _move(self, what: str, origin: str, target: str) -> Entry:
+    def _move(self, what: str, origin: str, target: str) -> StoredCertificate:
         wanted = what.replace(":", "").replace(" ", "").upper()
         found = [e for e in self.entries(origin) if wanted and e.thumbprint.startswith(wanted)]
         if len({e.thumbprint for e in found}) != 1:
@@ -112,11 +112,11 @@ class Store:
             entry.path.unlink()
         return moved
 
-    def _put(self, place: str, certificate: x509.Certificate) -> Entry:
+    def _put(self, place: str, certificate: x509.Certificate) -> StoredCertificate:
         path = self.folder / place / f"{thumbprint(certificate)}.der"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(certificate.public_bytes(serialization.Encoding.DER))
-        return Entry(path, certificate)
+        return StoredCertificate(path, certificate)
 
 
 def read(path: Path) -> x509.Certificate:

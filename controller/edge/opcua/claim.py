@@ -1,4 +1,4 @@
-"""The claim to a plant that lets one session at a time write: asked for before the first write, seen at every scan."""
+"""Claim of a plant that lets one session at a time write: asked for before the first write, seen at every scan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The connection to one plant: a new client after every loss, and every request within its time or PlantLost.
+"""Client connection to one plant: a new client after every loss, and every request within its time or PlantLost.
 
 A lost client is discarded and a new one built. Nothing of it is worth keeping: its subscription only tells when to
 read, its namespace indexes may be wrong at a restarted server, and asyncua can hang when it reconnects through a
@@ -26,7 +26,7 @@ from controller.edge.opcua.lookup import gather, node_id
 from controller.edge.opcua.scanning import Raw, number_in
 from controller.edge.opcua.security import advice, secure
 from controller.edge.opcua.tags import Facts, PlantLost, PlantMismatch, Tag, fault_of
-from controller.edge.opcua.watching import Watch, watch
+from controller.edge.opcua.watching import MonitoredItems, watch
 from controller.settings import Settings
 from twin.signals import Role
 
@@ -59,7 +59,7 @@ class TagReport:
 
 
 @dataclass(slots=True)
-class Session:
+class ClientSession:
     """One connected client with what was looked up through it."""
 
     client: Client
@@ -69,7 +69,7 @@ class Session:
     advance: tuple[Node, ua.NodeId] | None = None
     limits: Limits = field(default_factory=Limits)
     whole: BatchedRead | None = None  # every tag, as a scan wants them
-    watch: Watch | None = None
+    watch: MonitoredItems | None = None
 
 
 class Connection:
@@ -80,7 +80,7 @@ class Connection:
         self._lease_s = settings.supervisor.lease_s
         self._tags = tags
         self._assayed = {v.name for v in settings.variables if v.role is Role.ASSAYED}
-        self._session: Session | None = None
+        self._session: ClientSession | None = None
         self._gate = asyncio.Lock()
         self._lost = "not connected yet"
         self._met = False
@@ -90,7 +90,7 @@ class Connection:
         self.resynchronised = False  # has the plant been read, and compared, since the link came up?
         self.events: list[LinkEvent] = []
 
-    async def ready(self) -> Session:
+    async def ready(self) -> ClientSession:
         """The live session; a lost one is replaced, not more often than the back-off allows."""
         async with self._gate:
             if self._session is not None and not self._lost:
@@ -113,7 +113,7 @@ class Connection:
             self._met = True
             return self._session
 
-    async def _open(self) -> Session:
+    async def _open(self) -> ClientSession:
         """A new client and all that is looked up through it. A plant seen before may still be starting up."""
         client = Client(self._at.endpoint, timeout=self._at.timeout_s, watchdog_intervall=self._at.timeout_s / 2)
         client.session_timeout = SESSION_MS
@@ -139,11 +139,11 @@ class Connection:
         client.connection_lost_callback = lost
         return session
 
-    async def _look_up(self, client: Client) -> Session:
+    async def _look_up(self, client: Client) -> ClientSession:
         """Resolve every tag by namespace URI, and learn what the server says of it."""
         namespaces = await client.get_namespace_array()
         nodes = {t.node: client.get_node(node_id(t.node, namespaces, self._at.namespace)) for t in self._tags}
-        session = Session(client, nodes, limits=await limits_of(client))
+        session = ClientSession(client, nodes, limits=await limits_of(client))
         every = [nodes[t.node] for t in self._tags]
         facts, session.types, raws = await gather(client, self._tags, every, session.limits)
         scanned = [nodes[t.node] for t in self._tags if t.key != "advance_node"]
@@ -159,7 +159,7 @@ class Connection:
             session.watch = await self._watched(client, nodes, session.limits)
         return session
 
-    async def _watched(self, client: Client, nodes: Mapping[str, Node], limits: Limits) -> Watch | None:
+    async def _watched(self, client: Client, nodes: Mapping[str, Node], limits: Limits) -> MonitoredItems | None:
         values = {t.owner: nodes[t.node] for t in self._tags if t.key == "node"}
         results = [node for owner, node in values.items() if owner in self._assayed]
         online = [node for owner, node in values.items() if owner not in self._assayed]
@@ -171,7 +171,7 @@ class Connection:
             return ""
         return f"tag {tag.node!r} must be {expected:g} s, and it is {found:g} s: mend lease_s in [supervisor]"
 
-    async def ask(self, session: Session, question: Awaitable[T]) -> T:
+    async def ask(self, session: ClientSession, question: Awaitable[T]) -> T:
         """Await the server's answer for as long as is allowed, no longer."""
         try:
             return await asyncio.wait_for(question, self._at.timeout_s)
@@ -180,11 +180,11 @@ class Connection:
             raise PlantLost(self._complaint()) from fault
 
     @property
-    def current(self) -> Session | None:
+    def current(self) -> ClientSession | None:
         """The session in use, if it is not known to be lost."""
         return None if self._lost else self._session
 
-    def is_live(self, session: Session) -> bool:
+    def is_live(self, session: ClientSession) -> bool:
         """Is this the session in use, and not known to be lost?"""
         return session is self._session and not self._lost
 
@@ -200,7 +200,7 @@ class Connection:
         self.events.append(LinkEvent(datetime.now(UTC), kind, text))
         del self.events[:-1000]
 
-    def _mark_lost(self, session: Session, fault: Exception) -> None:
+    def _mark_lost(self, session: ClientSession, fault: Exception) -> None:
         if session is not self._session or self._lost:
             return
         self._lost, self.resynchronised = self._reason(fault), False

@@ -1,4 +1,4 @@
-"""The last look at a setpoint before and after it is written: why it must not go out, and whether it holds.
+"""Write guard: the last look at a setpoint before and after it is written, why it must not go out, whether it holds.
 
 Safety has judged every move already; this guard stands at the wire and trusts nobody.
 """

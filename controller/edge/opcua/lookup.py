@@ -1,4 +1,4 @@
-"""OPC UA in plain values: node ids by namespace URI, DataValues as Raw, and what the server says of each tag."""
+"""Node lookup: node ids by namespace URI, DataValues as Raw, and what the server says of each tag."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asyncua.ua.object_ids import ObjectIds
 
 from controller.edge.opcua.batches import Limits, attributes, portions
 from controller.edge.opcua.scanning import Raw
-from controller.edge.opcua.tags import Facts, Kind, PlantMismatch, Tag
+from controller.edge.opcua.tags import Facts, PlantMismatch, Tag, TagKind
 from twin.signals import Quality
 
 NUMBERS = (ua.VariantType.Float, ua.VariantType.Double)
@@ -39,7 +39,7 @@ async def gather(
         facts.append(
             Facts(
                 exists=bool(kind.StatusCode and kind.StatusCode.is_good()),
-                kinds=(Kind.METHOD,) if method else _kinds(type_),
+                kinds=(TagKind.METHOD,) if method else _kinds(type_),
                 unit=unit.DisplayName.Text if isinstance(unit, ua.EUInformation) else None,
                 low=low,
                 high=high,
@@ -75,15 +75,15 @@ def _type(value: ua.DataValue) -> ua.VariantType | None:
     return ua.VariantType(node.Identifier) if 1 <= node.Identifier <= 25 else None
 
 
-def _kinds(type_: ua.VariantType | None) -> tuple[Kind, ...]:
+def _kinds(type_: ua.VariantType | None) -> tuple[TagKind, ...]:
     if type_ in NUMBERS:
-        return (Kind.NUMBER,)
+        return (TagKind.NUMBER,)
     if type_ in INTEGERS:
-        return (Kind.INTEGER,)
+        return (TagKind.INTEGER,)
     single = {
-        ua.VariantType.Boolean: Kind.FLAG,
-        ua.VariantType.String: Kind.TEXT,
-        ua.VariantType.DateTime: Kind.TIME,
+        ua.VariantType.Boolean: TagKind.FLAG,
+        ua.VariantType.String: TagKind.TEXT,
+        ua.VariantType.DateTime: TagKind.TIME,
     }
     return (single[type_],) if type_ in single else ()
 

@@ -1,4 +1,4 @@
-"""One controller a plant: whoever sees a heartbeat that is not its own gives way, unless it was there first.
+"""Controller arbitration by heartbeat: who sees one that is not its own gives way, unless it was there first.
 
 Nothing but the heartbeat tag is needed, so this works at any plant; one that grants a claim (`claim`) decides better.
 A newcomer whose beats are overwritten writes nothing and beats no more, until the other one has been silent for a whole

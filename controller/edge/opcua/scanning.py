@@ -1,4 +1,4 @@
-"""From what the tags hold to a Scan: each value is judged, aged against process time, and new assays are noticed.
+"""Scan evaluation: each value is judged, aged against process time, and new assays are noticed.
 
 Nothing here knows a protocol: `lookup` brings the values as Raw.
 """
@@ -39,9 +39,9 @@ class Scan:
     phase: str
     setpoints: Mapping[str, float]  # in force, by manipulated variable; absent when not known
     local: Mapping[str, float]  # what the plant's own recipe would do
-    in_control: bool | None  # does the plant follow us? None: it does not say
-    lapses: int | None  # how often our heartbeat came too late
-    stalled_s: float  # wall seconds since the plant's time last moved on
+    in_control: bool | None = None  # does the plant follow us? None: it does not say
+    lapses: int | None = None  # how often our heartbeat came too late
+    stalled_s: float = 0.0  # wall seconds since the plant's time last moved on
 
 
 class Scanner:

@@ -1,4 +1,4 @@
-"""How a client proves who it is and whom it believes: policy, certificates, and login, before it connects."""
+"""Client security: how it proves who it is and whom it believes: policy, certificates, and login."""
 
 from __future__ import annotations
 
@@ -88,10 +88,6 @@ def _believe(store: Store, shown: x509.Certificate, application_uri: str, at: Co
         f"the server at {at.endpoint} shows the certificate {print_}, which is not trusted: compare the thumbprint "
         f"with the one shown at the server, then run `neurotwin certs trust CONFIG {print_}`"
     )
-
-
-def _der(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.DER)
 
 
 def _offers(endpoints: list[ua.EndpointDescription]) -> str:

@@ -1,4 +1,4 @@
-"""What each configured tag must be at the server: this module compares, `lookup` gathers the facts."""
+"""Tag verification: what a configured tag must be at the server; this module compares, `lookup` gathers the facts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class PlantMismatch(UserError):
     """The plant is not the one that is configured; the text names the tag and the key to mend."""
 
 
-class Kind(StrEnum):
+class TagKind(StrEnum):
     """What a tag holds."""
 
     NUMBER = "a number"
@@ -29,20 +29,20 @@ class Kind(StrEnum):
 
 
 KINDS = {
-    "node": Kind.NUMBER,
-    "setpoint": Kind.NUMBER,
-    "valid_until": Kind.TIME,
-    "active": Kind.NUMBER,
-    "local": Kind.NUMBER,
-    "heartbeat": Kind.INTEGER,
-    "owner": Kind.TEXT,
-    "lease_node": Kind.NUMBER,
-    "in_control": Kind.FLAG,
-    "lapses": Kind.INTEGER,
-    "id": Kind.TEXT,
-    "start": Kind.TIME,
-    "phase": Kind.TEXT,
-    "advance_node": Kind.METHOD,
+    "node": TagKind.NUMBER,
+    "setpoint": TagKind.NUMBER,
+    "valid_until": TagKind.TIME,
+    "active": TagKind.NUMBER,
+    "local": TagKind.NUMBER,
+    "heartbeat": TagKind.INTEGER,
+    "owner": TagKind.TEXT,
+    "lease_node": TagKind.NUMBER,
+    "in_control": TagKind.FLAG,
+    "lapses": TagKind.INTEGER,
+    "id": TagKind.TEXT,
+    "start": TagKind.TIME,
+    "phase": TagKind.TEXT,
+    "advance_node": TagKind.METHOD,
 }
 WRITTEN = ("setpoint", "valid_until", "heartbeat", "owner")
 
@@ -69,7 +69,7 @@ class Facts:
     """What the server says of one tag; None where it says nothing."""
 
     exists: bool
-    kinds: tuple[Kind, ...] = ()  # what its data type can stand for
+    kinds: tuple[TagKind, ...] = ()  # what its data type can stand for
     unit: str | None = None
     low: float | None = None
     high: float | None = None
@@ -98,7 +98,7 @@ def fault_of(tag: Tag, facts: Facts) -> str:
     """Why this tag cannot be used, in one sentence that names what to mend; "" when it can."""
     kind = KINDS[tag.key]
     if not facts.exists:
-        return "" if kind is Kind.METHOD else f"the server has no tag {tag.node!r}: mend {tag.where}"
+        return "" if kind is TagKind.METHOD else f"the server has no tag {tag.node!r}: mend {tag.where}"
     if kind not in facts.kinds:
         found = " or ".join(facts.kinds) or "something else"
         return f"tag {tag.node!r} must hold {kind}, and it holds {found}: mend {tag.where}"
@@ -106,7 +106,7 @@ def fault_of(tag: Tag, facts: Facts) -> str:
         return (
             f"tag {tag.node!r} must be writable, and the server does not let us: mend {tag.where}, or our rights there"
         )
-    if kind is Kind.NUMBER and tag.unit:
+    if kind is TagKind.NUMBER and tag.unit:
         return _unit_fault(tag, facts) or _range_fault(tag, facts)
     return ""
 

@@ -1,4 +1,4 @@
-"""A subscription that tells when a scan is worth its request: process time moved on, or a laboratory result came.
+"""Subscription that tells when a scan is worth its request: process time moved on, or a laboratory result came.
 
 What it delivers is never acted upon. A scan is one batched read, so that all its values are of one moment, and a
 server without subscriptions is simply read at every look.
@@ -26,12 +26,11 @@ PATIENCE = 4.0  # so many may be missing before the subscription counts as dead
 
 
 @dataclass(slots=True)
-class Watch:
+class MonitoredItems:
     """What the plant has told by itself since the last scan."""
 
     latest: datetime | None = None  # the newest source time of an on-line value that is not bad
     results: int = 0  # laboratory results since the last scan
-    notifications: int = 0
     ended: bool = False
     _heard: float = field(default_factory=time.monotonic)
 
@@ -47,7 +46,6 @@ class Watch:
             if isinstance(told, ua.StatusChangeNotification):
                 self.ended = True
             for item in getattr(told, "MonitoredItems", ()):
-                self.notifications += 1
                 if item.ClientHandle >= online:
                     self.results += 1
                 else:
@@ -65,9 +63,9 @@ class Watch:
 
 async def watch(
     client: Client, online: Sequence[Node], results: Sequence[Node], period_s: float, limits: Limits
-) -> Watch | None:
+) -> MonitoredItems | None:
     """Subscribe to these values; None when the server does not offer it, or not for each of them."""
-    seen = Watch()
+    seen = MonitoredItems()
     asked = ua.CreateSubscriptionParameters()
     asked.RequestedPublishingInterval = 1000.0 * period_s
     asked.RequestedMaxKeepAliveCount = max(1, round(KEEP_ALIVE_S / period_s))

@@ -1,4 +1,4 @@
-"""Alarms after ISA-18.2: when a matter is announced, how it is answered, put away and over, and how busy it all is.
+"""Alarm handling after ISA-18.2: when a matter is announced, answered, put away and over, and how busy it all is.
 
 Pure: what is known comes in as a Sight, and the book of alarms goes in and comes out.
 """

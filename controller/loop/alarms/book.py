@@ -1,4 +1,4 @@
-"""The book of alarms, turn by turn: what is announced, what people did to it, and what is put away."""
+"""Alarm book, turn by turn: what is announced, what people did to it, and what is put away."""
 
 from __future__ import annotations
 

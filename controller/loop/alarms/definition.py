@@ -1,4 +1,4 @@
-"""What an alarm is: the matter it watches, how soon it speaks, and what a person is to do about it."""
+"""Alarm definition: the matter it watches, how soon it speaks, and what a person is to do about it."""
 
 from __future__ import annotations
 

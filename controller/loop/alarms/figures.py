@@ -1,4 +1,4 @@
-"""How busy alarms keep people: rate, flood, chattering and standing alarms, from what the book remembers."""
+"""Alarm performance after ISA-18.2: rate, flood, chattering and standing alarms, from what the book remembers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the matter of an alarm stand? Each kind of alarm judges its signal; one that cannot be judged says None."""
+"""Alarm conditions: does the matter stand? Each kind judges its signal; one that cannot be judged says None."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The states of an alarm as a table, after ISA-18.2: what the matter and what people do to it.
+"""Alarm states as a table, after ISA-18.2: what the matter and what people do to it.
 
 | state        | the matter comes | the matter goes      | acknowledged         | reset  |
 |--------------|------------------|----------------------|----------------------|--------|

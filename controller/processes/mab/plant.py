@@ -14,8 +14,8 @@ from controller.processes.mab.vessel import Initial, Inputs, Parameters
 from plant_sim.design import PlantDesign
 from plant_sim.instruments import Instrument, Point
 from plant_sim.laboratory import Analysis
-from plant_sim.recipe import Phase
-from plant_sim.regulators import Tuning
+from plant_sim.recipe import PlantPhase
+from plant_sim.regulators import PidTuning
 
 PUMPS = ("FIC201", "FIC202")  # glucose feed, amino acid feed
 MILLION_PER_ML = 1e9  # cells/L
@@ -137,15 +137,15 @@ class FeedRecipe:
     end_h: float = 145.0  # Craven 2014
     bolus_h: float = 0.0  # h a day in which the day's volume is pumped; 0: feed all the time
 
-    def next(self, phase: Phase, hours: float, substrate: float) -> Phase:
+    def next(self, phase: PlantPhase, hours: float, substrate: float) -> PlantPhase:
         """The phase now, by the clock alone."""
-        if phase is Phase.COMPLETE or hours >= self.end_h:
-            return Phase.COMPLETE
-        return Phase.PRODUCTION if phase is Phase.PRODUCTION or hours >= self.from_h else Phase.GROWTH
+        if phase is PlantPhase.COMPLETE or hours >= self.end_h:
+            return PlantPhase.COMPLETE
+        return PlantPhase.PRODUCTION if phase is PlantPhase.PRODUCTION or hours >= self.from_h else PlantPhase.GROWTH
 
-    def local(self, phase: Phase, hours: float) -> dict[str, float]:
+    def local(self, phase: PlantPhase, hours: float) -> dict[str, float]:
         """Each pump's setpoint when nobody else says one."""
-        share = 1.0 if phase is Phase.PRODUCTION else 0.0
+        share = 1.0 if phase is PlantPhase.PRODUCTION else 0.0
         if self.bolus_h > 0.0:
             share *= 24.0 / self.bolus_h if (hours - self.from_h) % 24.0 < self.bolus_h else 0.0
         return {"FIC201": share * self.glucose_l_per_h, "FIC202": share * self.amino_l_per_h}
@@ -198,11 +198,11 @@ PH, PH_GAP = 7.05, 0.05  # base holds the lower edge and carbon dioxide the uppe
 TEMPERATURE_C = 37.0
 OXYGEN, OXYGEN_ENRICHED = 50.0, 45.0  # %; the gas is enriched only when the stirrer is at its limit
 TUNINGS = {  # all design, for responses of minutes; a cell bears 220 rpm
-    "base": Tuning("AIC101.PV", PH - PH_GAP, 0.05, 1.0, 0.0, 0.05, 0.0, 0.05, 0.0),
-    "carbon_dioxide": Tuning("AIC101.PV", PH + PH_GAP, -0.4, 0.5, 0.0, 0.05, 0.0, 0.2, 0.07),
-    "heater": Tuning("TIC101.PV", TEMPERATURE_C, 30.0, 1.0, 0.0, 0.05, 0.0, 200.0, 30.0),
-    "stirrer": Tuning("AIC102.PV", OXYGEN, 0.8, 0.2, 0.0, 0.02, 60.0, 220.0, 60.0),
-    "oxygen": Tuning("AIC102.PV", OXYGEN_ENRICHED, 0.002, 0.3, 0.0, 0.02, 0.21, 1.0, 0.21),
+    "base": PidTuning("AIC101.PV", PH - PH_GAP, 0.05, 1.0, 0.0, 0.05, 0.0, 0.05, 0.0),
+    "carbon_dioxide": PidTuning("AIC101.PV", PH + PH_GAP, -0.4, 0.5, 0.0, 0.05, 0.0, 0.2, 0.07),
+    "heater": PidTuning("TIC101.PV", TEMPERATURE_C, 30.0, 1.0, 0.0, 0.05, 0.0, 200.0, 30.0),
+    "stirrer": PidTuning("AIC102.PV", OXYGEN, 0.8, 0.2, 0.0, 0.02, 60.0, 220.0, 60.0),
+    "oxygen": PidTuning("AIC102.PV", OXYGEN_ENRICHED, 0.002, 0.3, 0.0, 0.02, 0.21, 1.0, 0.21),
 }
 SETPOINTS = {"AIC101.SP": PH, "TIC101.SP": TEMPERATURE_C, "AIC102.SP": OXYGEN}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plant_sim.regulators import Stage, Tuning
+from plant_sim.regulators import PidTuning, Stage
 
 KELVIN = 273.15
 PH = 5.0  # Birol 2002
@@ -26,12 +26,12 @@ _COLD, _WARM = TEMPERATURE_C - TEMPERATURE_GAP, TEMPERATURE_C + TEMPERATURE_GAP
 # of the printed 70 L/(h.K), as in a published model, and no derivative: 1.6 h of it turns the transmitter's noise
 # into bursts of coolant beyond all heat that the broth gives. Filters, and flow limits of water, are design.
 TUNINGS = {
-    "base": Tuning("AIC101.PV", PH - PH_GAP, 8e-4, 4.2, 0.2625, 0.15, 0.0, 0.1, 0.0),
-    "acid": Tuning("AIC101.PV", PH + PH_GAP, -1e-4, 8.4, 0.125, 0.15, 0.0, 1e-5, 0.0),
-    "cooling": Tuning("TIC101.PV", _WARM, -7.0, 0.5, 0.0, 0.2, 0.0, 500.0, 0.0),
-    "heating": Tuning("TIC101.PV", _COLD, 5.0, 0.8, 0.05, 0.2, 0.0, 100.0, 0.0),
+    "base": PidTuning("AIC101.PV", PH - PH_GAP, 8e-4, 4.2, 0.2625, 0.15, 0.0, 0.1, 0.0),
+    "acid": PidTuning("AIC101.PV", PH + PH_GAP, -1e-4, 8.4, 0.125, 0.15, 0.0, 1e-5, 0.0),
+    "cooling": PidTuning("TIC101.PV", _WARM, -7.0, 0.5, 0.0, 0.2, 0.0, 500.0, 0.0),
+    "heating": PidTuning("TIC101.PV", _COLD, 5.0, 0.8, 0.05, 0.2, 0.0, 100.0, 0.0),
     # Tuned here for a response of half an hour, slow against the probe.
-    "oxygen": Tuning("AIC102.PV", OXYGEN, 0.3, 0.1, 0.0, 0.05, 20.0, CASCADE[-1].end, 30.0, CASCADE),
+    "oxygen": PidTuning("AIC102.PV", OXYGEN, 0.3, 0.1, 0.0, 0.05, 20.0, CASCADE[-1].end, 30.0, CASCADE),
 }
 SETPOINTS = {"AIC101.SP": PH, "TIC101.SP": TEMPERATURE_C, "AIC102.SP": OXYGEN}
 LIMITS = {"AIC101": (4.0, 6.5), "TIC101": (20.0, 30.0), "AIC102": (10.0, 90.0)}  # of remote setpoints; design

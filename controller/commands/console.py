@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
 
-from controller.settings import Settings
+import typer
+
+from controller.settings import Settings, load
 from controller.support.user_error import UserError
 
 
-def serve(all_settings: Sequence[Settings]) -> None:
+def console(
+    config: Annotated[list[Path], typer.Argument(help="The configuration of each reactor; [console] of the first.")],
+) -> None:
+    """Serve the operator console of one reactor, or of several."""
+    _serve([load(path) for path in config])
+
+
+def _serve(all_settings: Sequence[Settings]) -> None:
     """Serve it until interrupted; the [console] of the first configuration says where."""
     from controller.edge.users import token_at
     from hmi.console.app import At, run

@@ -1,17 +1,31 @@
-"""A configuration to start from: a copy of the one that ships with a process."""
+"""`neurotwin init`: a configuration to start from, a copy of the one that ships with a process."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Annotated
 
-from controller.processes import Process
+import typer
+
+from controller import processes
+from controller.commands.choice import Process, TrustCode, process_named
 from controller.support.user_error import UserError
 
 BESIDE = ("alarms.toml", "fitted.toml")  # files that a configuration reads
 
 
-def write_configuration(process: Process, folder: Path) -> Path:
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to put it; nothing is overwritten.")],
+    process: Process = None,
+    trust_code: TrustCode = False,
+) -> None:
+    """Write a configuration to start from."""
+    target = _copied(process_named(process, trust_code), folder)
+    print(f"wrote {target}; next: neurotwin check {target} --connect")
+
+
+def _copied(process: processes.Process, folder: Path) -> Path:
     """Copy it, and what it reads, into a folder; nothing is overwritten."""
     source = process.configuration
     files = {source: folder / f"{process.name}.toml"}

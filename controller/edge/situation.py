@@ -1,0 +1,35 @@
+"""Situation: what a scan and the settings say of the plant besides its readings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from controller.edge.opcua.scanning import Scan
+from controller.loop.records import Intent, Situation
+from controller.settings import Settings
+
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def situation_of(
+    scan: Scan,
+    settings: Settings,
+    intents: tuple[Intent, ...] = (),
+    faults: tuple[str, ...] = (),
+    conditions: Mapping[str, str] = NONE,
+) -> Situation:
+    """The Situation of this scan; a batch whose start is not known is taken to begin now."""
+    start = scan.batch_start or scan.snapshot.time
+    return Situation(
+        batch=scan.batch,
+        phase=scan.phase,
+        batch_end=start + timedelta(hours=settings.batch.length_h),
+        setpoints=scan.setpoints,
+        intents=intents,
+        faults=faults,
+        local=scan.local,
+        conditions=dict(conditions),
+        batch_start=scan.batch_start,
+    )
