@@ -68,7 +68,90 @@ def test_a_twin_that_stops_fitting_is_an_objection(world: SimpleNamespace) -> No
     assert objections[0].startswith("the twin does not fit")
 
 
-@pytest.mark.parametrize("nis_dof", [0])
-def test_a_scan_without_readings_leaves_the_ratio_alone(world: SimpleNamespace, nis_dof: int) -> None:
-    ladder, _ = watch(Ladder(Mode.SHADOW, "", 2.0), replace(world.estimate, nis_dof=nis_dof), world.insight, (), GATES)
+def test_a_scan_without_readings_leaves_the_ratio_alone(world: SimpleNamespace) -> None:
+    ladder, _ = watch(Ladder(Mode.SHADOW, "", 2.0), replace(world.estimate, nis_dof=0), world.insight, (), GATES)
     assert ladder.nis_ratio == 2.0
+
+
+def test_the_ratio_remembers_about_ten_scans(world: SimpleNamespace) -> None:
+    misfit = replace(world.estimate, nis=12.0, nis_dof=2)
+    ladder, _ = watch(Ladder(Mode.SHADOW, "", 1.0), misfit, world.insight, (), GATES)
+    assert ladder.nis_ratio == pytest.approx(1.5)
+    ladder, _ = watch(ladder, misfit, world.insight, (), GATES)
+    assert ladder.nis_ratio == pytest.approx(1.95)
+
+
+def test_every_objection_is_told_with_its_number_and_its_gate(world: SimpleNamespace) -> None:
+    strange = replace(world.insight, novelty=0.9996, contributions={"weight": 0.2, "dissolved_oxygen": 0.8})
+    ladder = Ladder(Mode.ADVISORY, "as it was", 3.3)
+    after, objections = watch(ladder, replace(world.estimate, nis_dof=0), strange, ("the probe is bad",), GATES)
+    assert objections == (
+        "the probe is bad",
+        "the readings are unusual: novelty 1.000 above 0.99, most of it dissolved_oxygen",
+        "the twin does not fit: innovation ratio 3.30 above 3",
+    )
+    assert after == replace(ladder, failing=1)
+
+
+def test_what_is_unusual_without_a_signal_says_so(world: SimpleNamespace) -> None:
+    strange = replace(world.insight, novelty=0.999, contributions={})
+    _, objections = watch(Ladder(Mode.AUTO, ""), world.estimate, strange, (), GATES)
+    assert objections == ("the readings are unusual: novelty 0.999 above 0.99, most of it no signal",)
+
+
+def test_at_its_gate_nothing_is_held_against_auto(world: SimpleNamespace) -> None:
+    calm = replace(world.insight, novelty=0.99)
+    ladder, objections = watch(Ladder(Mode.AUTO, "", 3.0), replace(world.estimate, nis_dof=0), calm, (), GATES)
+    assert (objections, ladder.failing) == ((), 0)
+
+
+def test_auto_is_given_up_for_the_first_objection_of_the_last_scan(world: SimpleNamespace) -> None:
+    ladder = Ladder(Mode.AUTO, "", failing=2)
+    after, _ = watch(ladder, world.estimate, world.insight, ("the probe is bad", "the link is down"), GATES)
+    assert (after.mode, after.reason, after.failing) == (
+        Mode.ADVISORY, "demoted from auto: the probe is bad", 3,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.SHADOW, Mode.ADVISORY])
+def test_only_auto_is_given_up(world: SimpleNamespace, mode: Mode) -> None:
+    ladder = Ladder(mode, "as it was", failing=9)
+    after, _ = watch(ladder, world.estimate, world.insight, ("the probe is bad",), GATES)
+    assert (after.mode, after.reason, after.failing) == (mode, "as it was", 10)
+
+
+def test_a_refusal_gives_every_reason_and_leaves_the_ladder_alone(world: SimpleNamespace) -> None:
+    ladder = Ladder(Mode.SHADOW, "", failing=2)
+    same, ruling = climb(ladder, request(world, Mode.ADVISORY), ("DO is bad", "pH is bad"), ("x",), False)
+    assert (same, ruling.granted, ruling.reason) == (ladder, False, "advisory is refused: DO is bad; pH is bad")
+    assert ruling.intent.mode is Mode.ADVISORY
+
+
+def test_a_request_is_told_why_it_cannot_be(world: SimpleNamespace) -> None:
+    ladder = Ladder(Mode.ADVISORY, "")
+    same, ruling = climb(ladder, request(world, Mode.AUTO), (), (), True)
+    assert (same, ruling.reason) == (ladder, "auto is refused: this plant is advisory only")
+    same, ruling = climb(ladder, request(world, None), (), (), False)
+    assert (same, ruling.granted, ruling.reason) == (ladder, False, "the request names no mode")
+    assert ruling.intent == request(world, None)
+
+
+def test_a_grant_says_who_asked_and_why_and_starts_with_full_patience(world: SimpleNamespace) -> None:
+    ladder = Ladder(Mode.SHADOW, "", 2.5, 2)
+    after, ruling = climb(ladder, request(world, Mode.ADVISORY), (), (), False)
+    assert after == Ladder(Mode.ADVISORY, "ada: try", 2.5, 0)
+    assert (ruling.granted, ruling.reason) == (True, "the mode is advisory")
+    assert ruling.intent == request(world, Mode.ADVISORY)
+    silent = replace(request(world, Mode.ADVISORY), reason="")
+    assert climb(ladder, silent, (), (), False)[0].reason == "asked by ada"
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.SHADOW, Mode.ADVISORY])
+@pytest.mark.parametrize("wanted", list(Mode))
+def test_the_gates_of_every_step_up_are_those_of_the_table(world: SimpleNamespace, mode: Mode, wanted: Mode) -> None:
+    up = list(Mode).index(wanted) > list(Mode).index(mode)
+    for obstacles, objections in (((), ()), ((), ("novelty",)), (("DO is bad",), ("DO is bad",))):
+        after, ruling = climb(Ladder(mode, ""), request(world, wanted), obstacles, objections, False)
+        against = {Mode.ADVISORY: obstacles, Mode.AUTO: objections}.get(wanted, ())
+        assert ruling.granted is not (up and bool(against))
+        assert after.mode is (wanted if ruling.granted else mode)
