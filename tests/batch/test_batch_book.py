@@ -122,5 +122,5 @@ def test_whatever_a_meter_says_the_book_grows_by_no_more_than_its_pump_can_give(
         assert floor.scan(after=timedelta(hours=hours)) is BatchState.RUNNING
         latest = max(latest, floor.time)
         fed = floor.record.fed.get("feed", 0.0)
-        assert before <= fed <= 0.1 * (latest - began) / HOUR * (1 + 1e-9) + 1e-12
+        assert before <= fed <= 0.1 * ((latest - began) / HOUR) * (1 + 1e-9)
         before = fed
