@@ -4,96 +4,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.loop.batch import (
-    MOVES,
-    Condition,
-    Phase,
-    Range,
-    Recipe,
-    advance,
-    sampled,
-    settled,
-    volume_l,
-    within_phase,
-)
-from controller.loop.batch_records import BatchRecord, BatchState, Sample
-from controller.loop.records import BATCH_KINDS, Intent, Ruling
-from twin.signals import Quality, Reading
+from controller.loop.batch import MOVES, Condition, sampled, volume_l, within_phase
+from controller.loop.batch_records import BatchState, Sample
+from controller.loop.records import BATCH_KINDS
 
-NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
-MINUTES = timedelta(minutes=5)
 S = BatchState
-RECIPE = Recipe(
-    (
-        Phase("growth", "Growth", (Condition("estimate.substrate", "<", 0.3), Condition("batch_h", ">=", 60.0))),
-        Phase("production", "Production", (Condition("plant.phase", "==", name="complete"),), {"feed": 0.042},
-              (Range("feed", 0.04, 0.05),)),
-        Phase("harvest", "Harvest", (Condition("phase_h", ">=", 1.0),)),
-    ),
-    hold={"feed": 0.036},
-)  # fmt: skip
 
 
-class Floor:
-    """The process as an operator sees it: a scan every five minutes."""
-
-    def __init__(self, world: Any, recipe: Recipe = RECIPE, phase: str = "growth") -> None:
-        self.world, self.recipe, self.phase = world, recipe, phase
-        self.time = NOW
-        self.record: BatchRecord | None = None
-        self.rulings: tuple[Ruling, ...] = ()
-        self.setpoints: dict[str, float] = {"feed": 0.042, "precursor_feed": 0.0005}
-        self.substrate = 5.0
-        self.flow: float | None = 0.042
-
-    def scan(self, *kinds: str, after: timedelta = MINUTES) -> BatchState:
-        self.time += after
-        intents = tuple(Intent(kind, "ada", self.time, reason="because") for kind in kinds)
-        quality = Quality.GOOD if self.flow is not None else Quality.BAD
-        reading = Reading(self.flow, "L/h", self.time, quality)
-        snapshot = replace(self.world.snapshot, time=self.time, readings={"feed": reading})
-        situation = replace(
-            self.world.situation, phase=self.phase, setpoints=self.setpoints, intents=intents, batch_start=NOW
-        )
-        seen = {"estimate.substrate": self.substrate, "estimate.volume": 100.0}
-        self.record, self.rulings, self.notes = advance(
-            self.record, self.recipe, situation, snapshot, seen, self.world.plant
-        )
-        return self.record.state
-
-    def done(self) -> BatchState:
-        assert self.record is not None
-        self.record = settled(self.record, self.time)
-        return self.record.state
-
-
-@pytest.fixture
-def floor(world: SimpleNamespace) -> Floor:
-    return Floor(world)
-
-
-def test_a_plant_that_names_a_phase_is_running_and_one_that_does_not_waits(floor: Floor, world: Any) -> None:
+def test_a_plant_that_names_a_phase_is_running_and_one_that_does_not_waits(floor: Any, floor_of: Any) -> None:
     assert floor.scan() is S.RUNNING
-    quiet = Floor(world, phase="")
+    quiet = floor_of(phase="")
     assert quiet.scan() is S.IDLE
     assert quiet.scan("start") is S.RUNNING
     assert quiet.record is not None
     assert (quiet.record.phase, quiet.record.started_at) == ("growth", quiet.time)
-    begun = Floor(world, phase="")
+    begun = floor_of(phase="")
     begun.scan()
     begun.phase = "growth"
     assert begun.scan() is S.RUNNING
 
 
-def test_a_hold_remembers_where_setpoints_were_and_a_restart_goes_back_there(floor: Floor) -> None:
+def test_a_hold_remembers_where_setpoints_were_and_a_restart_goes_back_there(floor: Any) -> None:
     floor.scan()
     assert floor.scan("hold") is S.HOLDING
     assert floor.record is not None
@@ -104,7 +42,7 @@ def test_a_hold_remembers_where_setpoints_were_and_a_restart_goes_back_there(flo
     assert floor.done() is S.RUNNING
 
 
-def test_a_hold_in_mid_restart_keeps_the_setpoints_of_before_the_first(floor: Floor) -> None:
+def test_a_hold_in_mid_restart_keeps_the_setpoints_of_before_the_first(floor: Any) -> None:
     floor.scan()
     floor.scan("hold")
     floor.done()
@@ -115,7 +53,7 @@ def test_a_hold_in_mid_restart_keeps_the_setpoints_of_before_the_first(floor: Fl
     assert floor.record.resume["feed"] == 0.042
 
 
-def test_what_makes_no_sense_is_refused_with_the_state(floor: Floor) -> None:
+def test_what_makes_no_sense_is_refused_with_the_state(floor: Any) -> None:
     floor.scan()
     assert floor.scan("restart") is S.RUNNING
     assert floor.rulings[0].reason == "the batch is running: there is nothing to restart"
@@ -126,14 +64,14 @@ def test_what_makes_no_sense_is_refused_with_the_state(floor: Floor) -> None:
     assert floor.scan("reset_batch") is S.IDLE
 
 
-def test_stop_is_an_orderly_end(floor: Floor) -> None:
+def test_stop_is_an_orderly_end(floor: Any) -> None:
     floor.scan()
     assert floor.scan("stop") is S.STOPPING
     assert floor.scan() is S.STOPPING
     assert floor.done() is S.STOPPED
 
 
-def test_a_stopped_batch_that_was_reset_does_not_start_by_itself(floor: Floor) -> None:
+def test_a_stopped_batch_that_was_reset_does_not_start_by_itself(floor: Any) -> None:
     floor.scan()
     floor.scan("stop")
     floor.done()
@@ -141,7 +79,7 @@ def test_a_stopped_batch_that_was_reset_does_not_start_by_itself(floor: Floor) -
     assert floor.scan() is S.IDLE
 
 
-def test_phases_end_when_a_condition_holds_and_never_go_back(floor: Floor) -> None:
+def test_phases_end_when_a_condition_holds_and_never_go_back(floor: Any) -> None:
     floor.scan()
     floor.substrate = 0.2
     floor.scan()
@@ -157,7 +95,7 @@ def test_phases_end_when_a_condition_holds_and_never_go_back(floor: Floor) -> No
     assert floor.notes == ("the batch is complete",)
 
 
-def test_while_it_is_held_no_phase_ends(floor: Floor) -> None:
+def test_while_it_is_held_no_phase_ends(floor: Any) -> None:
     floor.scan()
     floor.scan("hold")
     floor.substrate = 0.1
@@ -171,7 +109,7 @@ def test_a_number_that_is_not_known_ends_no_phase() -> None:
     assert not Condition("estimate.substrate", "<", 0.3).holds({"estimate.substrate": math.nan}, "growth")
 
 
-def test_another_batch_begins_a_new_record(floor: Floor) -> None:
+def test_another_batch_begins_a_new_record(floor: Any) -> None:
     floor.scan()
     floor.scan(after=timedelta(hours=10))
     assert floor.record is not None
@@ -182,7 +120,7 @@ def test_another_batch_begins_a_new_record(floor: Floor) -> None:
     assert not floor.record.fed
 
 
-def test_the_book_sums_what_was_fed_and_takes_what_was_sampled(floor: Floor) -> None:
+def test_the_book_sums_what_was_fed_and_takes_what_was_sampled(floor: Any) -> None:
     floor.scan()
     floor.scan(after=timedelta(hours=1))
     floor.flow = None  # the meter fails: its setpoint counts
@@ -194,7 +132,7 @@ def test_the_book_sums_what_was_fed_and_takes_what_was_sampled(floor: Floor) -> 
     assert volume_l(floor.record) == pytest.approx(100.0 + 0.082 + 0.0005 - 0.05)  # the precursor has no meter at all
 
 
-def test_a_clock_that_goes_back_feeds_nothing_twice(floor: Floor) -> None:
+def test_a_clock_that_goes_back_feeds_nothing_twice(floor: Any) -> None:
     floor.scan()
     floor.scan(after=timedelta(hours=1))
     floor.scan(after=-timedelta(hours=1))
@@ -204,19 +142,19 @@ def test_a_clock_that_goes_back_feeds_nothing_twice(floor: Floor) -> None:
     assert floor.record.fed["feed"] == pytest.approx(0.042)
 
 
-def test_a_phase_narrows_the_limits_and_never_widens_them(floor: Floor, world: Any) -> None:
+def test_a_phase_narrows_the_limits_and_never_widens_them(floor: Any, recipe: Any, world: Any) -> None:
     floor.scan()
-    assert within_phase(world.envelope, RECIPE, floor.record) == world.envelope
+    assert within_phase(world.envelope, recipe, floor.record) == world.envelope
     floor.substrate = 0.1
     floor.scan()
-    limit = within_phase(world.envelope, RECIPE, floor.record).limits[0]
+    limit = within_phase(world.envelope, recipe, floor.record).limits[0]
     assert (limit.low, limit.high) == (0.04, 0.045)
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from((*BATCH_KINDS, "done", "wait")), max_size=30))
-def test_whatever_people_ask_only_the_moves_of_the_table_are_made(world: SimpleNamespace, asked: list[str]) -> None:
-    floor = Floor(world)
+def test_whatever_people_ask_only_the_moves_of_the_table_are_made(floor_of: Any, asked: list[str]) -> None:
+    floor = floor_of()
     before = floor.scan()
     for kind in asked:
         now = floor.done() if kind == "done" else floor.scan(*([] if kind == "wait" else [kind]))

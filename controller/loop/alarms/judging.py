@@ -130,11 +130,9 @@ def _distribution(points: tuple[float, ...], limit: float) -> float:
     """The probability of lying below the limit; outside the 95 % band it is 0 or 1."""
     if limit <= points[0]:
         return 0.0
-    if limit > points[-1]:
-        return 1.0
     for (x0, p0), (x1, p1) in pairwise(zip(points, QUANTILES, strict=True)):
         if limit <= x1:
-            return p0 + (p1 - p0) * (limit - x0) / (x1 - x0) if x1 > x0 else p1
+            return p0 + (p1 - p0) * (limit - x0) / (x1 - x0)
     return 1.0
 
 
