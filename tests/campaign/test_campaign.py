@@ -68,7 +68,6 @@ def test_broken_bounds_are_told_with_their_numbers() -> None:
 
 def test_the_tuned_recipe_makes_more_than_the_plain_one_of_a_nominal_batch(plant: Any) -> None:
     settings, made = plant
-    made.planner.forget()
     hours, pumps = tuned.timetable(settings, made)
     assert hours[0] == 0.0
     assert all(0.035 <= p["FIC201"] <= 0.045 for p in pumps)
@@ -145,7 +144,7 @@ def test_what_quadratic_rls_learned_can_be_handed_on(plant: Any) -> None:
     reader = closed_loop.Reader(settings, closed_loop.simulated(settings, 1))
     snapshot, _ = reader.read()
     estimate = made.parts.engine.assimilate(None, snapshot).now
-    assert learners[1].step(snapshot, estimate).correction.multiplier_names == PROCESS.learned
+    assert learners[1].learn(None, snapshot, estimate)[0].correction.multiplier_names == PROCESS.learned
 
 
 def test_pairs_are_compared_on_the_same_seeds() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from controller.loop.mode_ladder import Gates, Ladder
-from controller.loop.records import Abstention, Command, Decision, Intent, Mode, Move
+from controller.loop.records import Abstention, Command, Decision, Intent, Mode, Move, Proposal
 from controller.loop.turn import Cadence, Memory, Parts, turn
 from twin.records import Plan, Step, Track
 from twin.signals import Quality, Role, Snapshot, Variable
@@ -43,19 +43,19 @@ class Script:
         grams = 100.0 + 1e4 * plan.steps[-1].inputs.get("precursor_feed", 0.0)
         return replace(self.world.proposed, made_at=estimate.time, plan=plan, objective=(grams,) * 8)
 
-    def step(self, snapshot: Snapshot, estimate: Any) -> Any:
+    def learn(self, learned: object, snapshot: Snapshot, estimate: Any) -> tuple[Any, object]:
         assert estimate.time == snapshot.time
-        return self.world.insight
+        return self.world.insight, learned
 
     def hold(self, estimate: Any, situation: Any) -> Plan:
         return Plan((Step(estimate.time, dict(situation.setpoints)),), self.world.end)
 
-    def propose(self, estimate: Any, insight: Any, baseline: Any, situation: Any) -> Any:
+    def propose(self, estimate: Any, insight: Any, baseline: Any, situation: Any, remembered: object) -> Proposal:
         self.looks += 1
         if self.proposal is None:
-            return Abstention(estimate.time, "nothing better")
+            return Proposal(Abstention(estimate.time, "nothing better"))
         made = estimate.time
-        return replace(self.proposal, id=f"S{self.looks}", made_at=made, expires_at=made + 4 * HOUR)
+        return Proposal(replace(self.proposal, id=f"S{self.looks}", made_at=made, expires_at=made + 4 * HOUR))
 
 
 class Bench:

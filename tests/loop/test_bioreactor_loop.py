@@ -45,7 +45,7 @@ def proposed(bench: Any, world: Any, **changes: Any) -> Suggestion | Abstention:
     insight = replace(world.insight, correction=none([m.name for m in penicillin.MODEL.multipliers]))
     situation = replace(bench.situation, **changes)
     baseline = bench.engine.forecast(bench.estimate, insight.correction, bench.loop.hold(bench.estimate, situation))
-    return bench.loop.propose(bench.estimate, insight, baseline, situation)
+    return bench.loop.propose(bench.estimate, insight, baseline, situation).answer
 
 
 def test_a_recipe_that_runs_out_of_precursor_is_seen_and_mended(bench: Any, world: Any) -> None:
@@ -95,5 +95,5 @@ def test_where_nothing_may_be_moved_nothing_is_proposed(bench: Any, world: Any, 
 def test_after_the_end_of_the_batch_nothing_is_proposed(bench: Any, world: Any) -> None:
     baseline = bench.engine.forecast(bench.estimate, none([]), bench.loop.hold(bench.estimate, bench.situation))
     over = replace(bench.situation, batch_end=bench.estimate.time)
-    answer = bench.loop.propose(bench.estimate, world.insight, baseline, over)
+    answer = bench.loop.propose(bench.estimate, world.insight, baseline, over).answer
     assert answer == Abstention(bench.estimate.time, "the batch has reached its end")

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from controller.assembly import assemble
 from controller.edge.historian.wire import decode, encode
 from controller.loop.mode_ladder import Ladder
-from controller.loop.records import Decision, Intent, Mode, Move, Situation, Suggestion
+from controller.loop.records import Decision, Intent, Mode, Move, Proposal, Situation, Suggestion
 from controller.loop.turn import Loop, Memory, turn
 from controller.neurocore.core import NeuroCore
 from controller.processes import find
@@ -50,13 +50,13 @@ class Wild:
     def hold(self, estimate: Any, situation: Situation) -> Any:
         return self.sober.hold(estimate, situation)
 
-    def propose(self, estimate: Any, insight: Any, baseline: Any, situation: Situation) -> Suggestion:
+    def propose(self, estimate: Any, insight: Any, baseline: Any, situation: Situation, remembered: object) -> Proposal:
         self.k += 1
         name = ("feed", "precursor_feed", "moon")[self.k % 3]
         value = (0.0006, 0.044, math.nan, 1e9, -1.0, 0.0009, 0.037)[self.k % 7]
         moves = (Move(name, value, "L/h", math.nan),)
         made, key = estimate.time, f"S{self.k % 2}"
-        return Suggestion(key, made, made + 8 * HOUR, "setpoints", moves, baseline.plan, "because", None)
+        return Proposal(Suggestion(key, made, made + 8 * HOUR, "setpoints", moves, baseline.plan, "because", None))
 
 
 @dataclass

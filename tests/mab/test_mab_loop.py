@@ -57,7 +57,6 @@ def asked(
     feed: float = 0.01,
 ) -> tuple[Suggestion | Abstention, Any]:
     """What is proposed for a culture in this state that gets so much glucose, and safety's verdict on it."""
-    made.planner.forget()
     loop = made.parts.loop
     assert isinstance(loop, BioreactorLoop)
     bounds = tuple(replace(bound, horizon_h=horizon_h) for bound in loop.envelope.bounds)
@@ -79,7 +78,7 @@ def asked(
     nothing = none([m.name for m in made.model.multipliers])
     baseline = made.parts.engine.forecast(estimate, nothing, loop.hold(estimate, situation))
     for _ in range(2):  # asked again, it knows how uncertain its plan is
-        answer = loop.propose(estimate, replace(world.insight, correction=nothing), baseline, situation)
+        answer = loop.propose(estimate, replace(world.insight, correction=nothing), baseline, situation).answer
     proposed = baseline
     if isinstance(answer, Suggestion):
         proposed = made.parts.engine.forecast(estimate, nothing, answer.plan)

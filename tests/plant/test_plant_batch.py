@@ -29,16 +29,16 @@ def test_the_nominal_batch_follows_its_recipe_to_the_end():
         peak = max(peak, batch.truth()["product"])
     assert 43.5 <= changes[PlantPhase.PRODUCTION] <= 45.0
     assert changes[PlantPhase.COMPLETE] == 230.0
-    assert batch.active_setpoints() == {"FIC201": 0.0, "FIC202": 0.0, **batch.process.loops}
+    assert batch.active_setpoints() == {"FIC201": 0.0, "FIC202": 0.0, **batch.design.loops}
     assert 0.9 < peak < 1.15
     assert batch.truth()["biomass"] == pytest.approx(13.5, rel=0.05)
 
 
 def test_sugar_is_fed_only_once_its_charge_is_eaten_and_precursor_from_the_start():
     batch = Batch(PENICILLIN, None)
-    assert batch.local_setpoints() == {"FIC201": 0.0, "FIC202": 0.00045, **batch.process.loops}
+    assert batch.local_setpoints() == {"FIC201": 0.0, "FIC202": 0.00045, **batch.design.loops}
     batch.advance(46 * H)
-    assert batch.local_setpoints() == {"FIC201": 0.042, "FIC202": 0.00045, **batch.process.loops}
+    assert batch.local_setpoints() == {"FIC201": 0.042, "FIC202": 0.00045, **batch.design.loops}
     assert batch.signals["FIC201.PV"].value == pytest.approx(0.042, rel=0.03)
 
 

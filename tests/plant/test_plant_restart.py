@@ -26,6 +26,9 @@ H = 3600.0
 TAGS = [i.point.tag for i in PENICILLIN.online]
 
 
+DESIGN = "controller.processes.penicillin.plant:DESIGN"
+
+
 @contextmanager
 def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """The plant in a process of its own, ready; killed at the end if it still runs."""
@@ -35,7 +38,7 @@ def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             "-m",
             "plant_sim.server",
             "--design",
-            "controller.processes.penicillin.plant:DESIGN",
+            DESIGN,
             *arguments,
         ],
         stdout=subprocess.PIPE,
@@ -126,7 +129,7 @@ def test_killed_while_its_clock_runs_it_loses_no_more_than_a_scan(endpoint, conn
 def test_a_checkpoint_that_does_not_fit_is_refused_in_one_sentence(tmp_path, endpoint, arguments, sentence, capsys):
     path = tmp_path / "plant.json"
     checkpoint.save(path, {"start": START.isoformat(), "batch": Batch(PENICILLIN, 7).memory()})
-    assert main(["--endpoint", endpoint, "--checkpoint", str(path), *arguments]) == 2
+    assert main(["--design", DESIGN, "--endpoint", endpoint, "--checkpoint", str(path), *arguments]) == 2
     assert f"the plant cannot run: {sentence}" in capsys.readouterr().err
 
 
@@ -135,7 +138,10 @@ def test_an_occupied_port_is_refused_in_one_sentence_and_touches_no_file(capsys,
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        assert main(["--endpoint", f"opc.tcp://127.0.0.1:{other.getsockname()[1]}/neurotwin", *files]) == 2
+        assert (
+            main(["--design", DESIGN, "--endpoint", f"opc.tcp://127.0.0.1:{other.getsockname()[1]}/neurotwin", *files])
+            == 2
+        )
     said = capsys.readouterr()
     assert "address already in use" in said.err
     assert "ready" not in said.out
