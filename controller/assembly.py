@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from controller.fitting.parameters_file import with_fitted
-from controller.loop.alarms import AlarmRules, Definition
+from controller.loop.alarms import BUILT_IN, AlarmRules, Definition
 from controller.loop.batch import Phase, Range, Recipe
 from controller.loop.envelope import Bound, Envelope, Interlock
 from controller.loop.mode_ladder import Gates
@@ -105,7 +105,9 @@ def alarms_of(settings: Settings) -> tuple[tuple[Definition, ...], AlarmRules]:
     """The alarms as configured, and what holds for all of them."""
     common = settings.alarms
     rules = AlarmRules(timedelta(hours=common.shelve_at_most_h), common.flood_per_10_min, common.chattering_per_hour)
-    return tuple(alarm.definition() for alarm in settings.alarm), rules
+    configured = tuple(alarm.definition() for alarm in settings.alarm)
+    missing = tuple(alarm for alarm in BUILT_IN if alarm.signal not in {x.signal for x in configured})
+    return (*configured, *missing), rules
 
 
 def envelope_of(settings: Settings) -> Envelope:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from controller.assembly import Assembly
-from controller.edge.opcua.scanning import Raw, Scanner
+from controller.edge.opcua.raw import Raw
+from controller.edge.opcua.scanning import Scanner
 from controller.edge.situation import situation_of
 from controller.loop.mode_ladder import Ladder
 from controller.loop.records import Decision, Intent, Mode

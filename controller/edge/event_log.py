@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from controller.edge.situation import UNKNOWN
 from controller.loop.alarm_records import AlarmState
 from controller.loop.records import ENTRY_KINDS, Decision, Ruling
 
@@ -16,6 +17,7 @@ def happened(before: Decision | None, now: Decision) -> Iterator[tuple[str, str]
     phase = _phase(now)
     if before is not None and phase and phase != _phase(before):
         yield "phase", phase
+    yield from _batch(before, now)
     for note in now.notes:
         yield "recipe" if PLANNED.fullmatch(note) else "loop", note
     for change in now.alarms.changes:
@@ -25,6 +27,18 @@ def happened(before: Decision | None, now: Decision) -> Iterator[tuple[str, str]
         asked = ruling.intent
         given = f" ({asked.reason})" if asked.reason else ""
         yield _kind(ruling), f"{asked.by}: {ruling.reason}{given}"
+
+
+def _batch(before: Decision | None, now: Decision) -> Iterator[tuple[str, str]]:
+    """Another batch, and what the plant says of the batch that cannot be relied on."""
+    if before is not None and before.situation.batch != now.situation.batch:
+        state = f", which was {before.batch.state}" if before.batch else ""
+        yield "batch", f"batch {now.situation.batch} follows {before.situation.batch}{state}"
+    doubts = now.situation.conditions.get(UNKNOWN, "")
+    if doubts and (before is None or before.situation.conditions.get(UNKNOWN, "") != doubts):
+        yield "plant", f"{doubts}: what was last known of the batch is believed"
+    elif not doubts and before is not None and before.situation.conditions.get(UNKNOWN):
+        yield "plant", "all tags about the batch are good again"
 
 
 def _kind(ruling: Ruling) -> str:

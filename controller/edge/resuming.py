@@ -13,9 +13,8 @@ from controller.sessions import Session, configured, versions
 from controller.settings import Settings
 
 
-def assays_seen(historian: Historian, plant: str) -> dict[str, datetime]:
+def assays_seen(historian: Historian, plant: str, last: Decision | None) -> dict[str, datetime]:
     """When the samples were drawn whose results were already used, so that a restart does not use them twice."""
-    last = historian.last_decision(plant)
     seen: dict[str, datetime] = {}
     for assay in historian.assays(plant, last.situation.batch) if last else ():
         seen[assay.variable] = max(assay.sampled_at, seen.get(assay.variable, assay.sampled_at))

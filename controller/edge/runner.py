@@ -89,8 +89,7 @@ class Runner:
     async def run(self, until_hours: float | None = None, wanted: Mode | None = None) -> None:
         """Turn until cancelled, or until the batch is `until_hours` old; ask for mode `wanted` at the first scan."""
         try:
-            known = await self._worker.do(assays_seen, self._historian, self.settings.plant.name)
-            self._link.assays_seen.update(known)
+            await self._worker.do(self._remember)
             scan = await self._poller.next_scan()
             await self._resume(scan)
             if wanted is not None:
@@ -104,6 +103,14 @@ class Runner:
                 scan = await self._poller.next_scan()
         finally:
             await self._leave()
+
+    def _remember(self) -> None:
+        """What the link must know of before: which results were used already, and which batch was running."""
+        name = self.settings.plant.name
+        last = self._historian.last_decision(name)
+        self._link.assays_seen.update(assays_seen(self._historian, name, last))
+        if last is not None:
+            self._link.resume(last)
 
     async def _one(self, scan: Scan) -> None:
         """One scan: take the turn, which journals it, act on it, tell whoever asked or listens."""

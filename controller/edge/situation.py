@@ -11,6 +11,7 @@ from controller.loop.records import Intent, Situation
 from controller.settings import Settings
 
 NONE: Mapping[str, str] = MappingProxyType({})
+UNKNOWN = "batch.unknown"  # the condition that tags about the batch are not good
 
 
 def situation_of(
@@ -28,8 +29,8 @@ def situation_of(
         batch_end=start + timedelta(hours=settings.batch.length_h),
         setpoints=scan.setpoints,
         intents=intents,
-        faults=faults,
+        faults=(*faults, *scan.faults),
         local=scan.local,
-        conditions=dict(conditions),
+        conditions={**conditions, **({UNKNOWN: "; ".join(scan.doubts)} if scan.doubts else {})},
         batch_start=scan.batch_start,
     )

@@ -20,10 +20,10 @@ S = BatchState
 OVER = "complete"  # what a plant calls the phase after its last
 MOVES: dict[tuple[BatchState, str], BatchState] = {
     (S.IDLE, "start"): S.RUNNING,
-    (S.RUNNING, "hold"): S.HOLDING,
-    (S.RESTARTING, "hold"): S.HOLDING,
+    **{(s, "hold"): S.HOLDING for s in (S.RUNNING, S.RESTARTING, S.HOLDING, S.HELD)},
     (S.HOLDING, "done"): S.HELD,
-    (S.HELD, "restart"): S.RESTARTING,
+    (S.HELD, "lost"): S.HOLDING,
+    **{(s, "restart"): S.RESTARTING for s in (S.HOLDING, S.HELD)},
     (S.RESTARTING, "done"): S.RUNNING,
     (S.RUNNING, "complete"): S.COMPLETE,
     **{(s, "stop"): S.STOPPING for s in (S.RUNNING, S.HOLDING, S.HELD, S.RESTARTING)},
@@ -38,7 +38,7 @@ COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-AIM = {S.HOLDING: "hold", S.HELD: "hold", S.RESTARTING: "restart", S.STOPPING: "handback"}
+HOLDS = (S.HOLDING, S.HELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,12 @@ def advance(
 def settled(record: BatchRecord, now: datetime) -> BatchRecord:
     """The record after its setpoints rest where they shall: holding is held, restarting runs."""
     reached = MOVES.get((record.state, "done"))
+    return record if reached is None else _into(record, reached, now, record.reason)
+
+
+def lost(record: BatchRecord, now: datetime) -> BatchRecord:
+    """The record once a hold is found not to be in force any more: held is holding again."""
+    reached = MOVES.get((record.state, "lost"))
     return record if reached is None else _into(record, reached, now, record.reason)
 
 

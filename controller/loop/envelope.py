@@ -20,6 +20,13 @@ class Limit:
     max_rate_per_h: float  # what successive commands may add up to
     phases: tuple[str, ...]
     allowance: float = math.inf  # what one batch may get in all: the integral over hours
+    safe: str = ""  # "low" or "high": the side to which a hold may move it whatever is not known; "": neither
+
+    def safer(self, value: float, than: float) -> bool:
+        """Whether this value is as safe as the other, or safer."""
+        if self.safe == "low":
+            return value <= than
+        return value >= than if self.safe == "high" else value == than
 
 
 @dataclass(frozen=True, slots=True)

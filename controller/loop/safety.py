@@ -65,19 +65,46 @@ def admit(
         if objection or limit is None:
             refusals.append(objection)
             continue
-        present = situation.setpoints[move.variable]
-        allowed, spent = within_allowance(limit, snapshot, situation)
-        granted, reason = held(move.value, present, allowed, largest_step(limit, standing, snapshot))
-        if spent or granted is None:
-            refusals.append(spent or reason)
+        present, step = situation.setpoints[move.variable], largest_step(limit, standing, snapshot)
+        granted, reason = permitted(limit, present, move.value, step, snapshot, situation, plant, envelope)
+        if granted is None:
+            refusals.append(reason)
             continue
         if reason:
             narrowed.append(Narrowing(move.variable, move.value, granted, reason))
         if granted == present:
             refusals.append(f"{move.variable} stays at {present:g} {move.unit}: {reason or 'it is there already'}")
-        refusals += _interlocked(move.variable, granted - present, snapshot, plant, envelope, situation.phase)
         moves.append(Move(move.variable, granted, move.unit, present))
     return Verdict(() if refusals else tuple(moves), tuple(narrowed), tuple(refusals))
+
+
+def permitted(
+    limit: Limit,
+    present: float,
+    asked: float,
+    step: float,
+    snapshot: Snapshot,
+    situation: Situation,
+    plant: Plant,
+    envelope: Envelope,
+    *,
+    safe: bool = False,
+) -> tuple[float | None, str]:
+    """The one gate of every move: what of it may be written now, and what narrowed it; None, and why, if nothing may.
+
+    Phase, allowance, step, range and interlocks, for suggestions, plans by hand, holds, restarts and handbacks alike.
+    Towards the `safe` side an allowance is no hindrance, nor is an interlock whose reading is not fit to judge by.
+    """
+    if situation.phase not in limit.phases:
+        return None, _out_of_phase(limit, situation)
+    allowed, spent = (limit, "") if safe else within_allowance(limit, snapshot, situation)
+    if spent:
+        return None, spent
+    granted, reason = held(asked, present, allowed, step)
+    if granted is None:
+        return None, reason
+    locked = _interlocked(limit.variable, granted - present, snapshot, plant, envelope, situation.phase, safe)
+    return (None, "; ".join(locked)) if locked else (granted, reason)
 
 
 def largest_step(limit: Limit, standing: Command | None, snapshot: Snapshot) -> float:
@@ -152,18 +179,28 @@ def _objection(move: Move, limit: Limit | None, situation: Situation) -> str:
     if not -math.inf < limit.low <= limit.high < math.inf:
         return f"{move.variable} is limited to [{limit.low:g}, {limit.high:g}], which is no range"
     if situation.phase not in limit.phases:
-        allowed = ", ".join(limit.phases) or "no phase"
-        return f"{move.variable} may be moved in {allowed}, and the batch is in {situation.phase or 'no phase'}"
+        return _out_of_phase(limit, situation)
     present = situation.setpoints.get(move.variable)
     if present is None or not math.isfinite(present):
         return f"the setpoint in force of {move.variable} is not known"
     return ""
 
 
+def _out_of_phase(limit: Limit, situation: Situation) -> str:
+    allowed = ", ".join(limit.phases) or "no phase"
+    return f"{limit.variable} may be moved in {allowed}, and the batch is in {situation.phase or 'no phase'}"
+
+
 def _interlocked(
-    variable: str, change: float, snapshot: Snapshot, plant: Plant, envelope: Envelope, phase: str
+    variable: str,
+    change: float,
+    snapshot: Snapshot,
+    plant: Plant,
+    envelope: Envelope,
+    phase: str,
+    safe: bool = False,
 ) -> list[str]:
-    """The sentences of the interlocks that forbid this change now."""
+    """The sentences of the interlocks that forbid this change now; to the `safe` side only those that can judge."""
     sentences = []
     for interlock in envelope.interlocks:
         if interlock.variable != variable or not _concerned(interlock, change, phase):
@@ -172,7 +209,7 @@ def _interlocked(
         unfit = _unfit(interlock.reading, snapshot, plant)
         value = snapshot.readings[interlock.reading].value if not unfit else None
         if value is None:
-            sentences.append(f"{variable} must not be {word}: {unfit}")
+            sentences += [] if safe else [f"{variable} must not be {word}: {unfit}"]
         elif not interlock.low <= value <= interlock.high:
             sentences.append(
                 f"{variable} must not be {word}: {interlock.reading} is {value:.4g} {interlock.unit}, outside"

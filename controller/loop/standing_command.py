@@ -1,7 +1,7 @@
 """Standing command: how long it stands, and how setpoints are ramped to where they shall rest.
 
-A hold walks them to safe values, a restart back to where they were, and a handback to what the plant's own recipe
-would set, so that giving them back is no jump. Each step keeps to the same limits as a suggestion.
+A restart takes them back to where they were, and a handback to what the plant's own recipe would set, so that giving
+them back is no jump. Each step passes the same gate as a suggestion. A hold has a module of its own.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 
 from controller.loop.envelope import Envelope, Limit
 from controller.loop.records import Command, Mode, Move, Situation
-from controller.loop.safety import held, largest_step
-from twin.signals import Snapshot
+from controller.loop.safety import largest_step, permitted
+from twin.signals import Plant, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,9 @@ class Terms:
     obstacles: tuple[str, ...]
     snapshot: Snapshot
     situation: Situation
-    envelope: Envelope
+    envelope: Envelope  # narrowed to the present phase of the recipe
     valid: timedelta
+    plant: Plant
 
 
 def still_standing(standing: Command | None, terms: Terms) -> tuple[Command | None, tuple[str, ...]]:
@@ -36,6 +38,8 @@ def still_standing(standing: Command | None, terms: Terms) -> tuple[Command | No
     """
     if standing is None:
         return None, ()
+    if standing.purpose == "hold" and terms.snapshot.time < standing.valid_until:
+        return standing, ()  # a hold is judged by what is in force, whatever else is not known
     dropped = _dropped(standing, terms)
     if dropped:
         return None, (dropped,)
@@ -53,7 +57,7 @@ def _dropped(standing: Command, terms: Terms) -> str:
         if terms.situation.phase not in phases:
             return f"{move.variable} was given back: the phase is {terms.situation.phase or 'unknown'}"
         in_force = terms.situation.setpoints.get(move.variable, move.value)
-        if not abs(in_force - move.value) <= 1e-6 * max(abs(move.value), abs(in_force)):
+        if not alike(in_force, move.value):
             return (
                 f"{move.variable} is {in_force:g} {move.unit} at the plant, not the commanded {move.value:g}:"
                 " the command is dropped"
@@ -61,17 +65,25 @@ def _dropped(standing: Command, terms: Terms) -> str:
     return ""
 
 
-def ramp(
-    standing: Command | None, purpose: str, targets: Mapping[str, float], authority: str, terms: Terms
-) -> tuple[Command | None, bool]:
-    """The command one step nearer to the targets, and whether it has arrived. What may not be moved stays as it is.
+class Ramped(NamedTuple):
+    """A command on its way, whether it has arrived, and what keeps it from getting there."""
+
+    command: Command | None
+    arrived: bool
+    kept: tuple[str, ...] = ()  # sentences of the gate
+
+
+def ramp(standing: Command | None, purpose: str, targets: Mapping[str, float], authority: str, terms: Terms) -> Ramped:
+    """The command one step nearer to the targets. What may not be moved stays as it is.
 
     A handback that has come within one step of the plant's own setpoints ends in no command at all.
     """
-    if terms.obstacles or (standing is None and purpose == "handback"):
-        return standing, False if standing else True
+    if standing is None and purpose == "handback":
+        return Ramped(None, True)
+    if terms.obstacles:
+        return Ramped(standing, False)
     moves = {m.variable: m for m in (standing.moves if standing else ())}
-    arrived = True
+    arrived, kept = True, []
     for limit in terms.envelope.limits:
         present = terms.situation.setpoints.get(limit.variable, math.nan)
         target = targets.get(limit.variable, math.nan)
@@ -80,23 +92,33 @@ def ramp(
             continue
         if purpose == "handback" and abs(target - present) <= limit.max_step:
             continue
-        granted, _ = held(target, present, limit, largest_step(limit, standing, terms.snapshot))
-        if granted is None:  # it is where the plant put it, out of the reach of a step
+        step = largest_step(limit, standing, terms.snapshot)
+        granted, why = permitted(
+            limit, present, target, step, terms.snapshot, terms.situation, terms.plant, terms.envelope
+        )
+        if granted is None:  # out of the reach of a step, or the gate says no: it stays where it is
+            arrived = arrived and limit.variable not in moves
+            kept.append(f"{limit.variable} stays at {present:g} {limit.unit}: {why}")
             continue
         goal = min(max(target, limit.low), limit.high)
         arrived = arrived and granted == goal
         if granted != present or limit.variable in moves:
             moves[limit.variable] = Move(limit.variable, granted, limit.unit, present)
     if purpose == "handback" and arrived:
-        return None, True
-    return _commanded(standing, purpose, tuple(moves.values()), authority, terms), arrived
+        return Ramped(None, True)
+    return Ramped(commanded(standing, purpose, tuple(moves.values()), authority, terms), arrived, tuple(kept))
+
+
+def alike(one: float, other: float) -> bool:
+    """Equal, but for what a 32-bit float loses."""
+    return abs(one - other) <= 1e-6 * max(abs(one), abs(other))
 
 
 def _movable(limit: Limit, present: float, target: float, terms: Terms) -> bool:
     return math.isfinite(present) and math.isfinite(target) and terms.situation.phase in limit.phases
 
 
-def _commanded(
+def commanded(
     standing: Command | None, purpose: str, moves: tuple[Move, ...], authority: str, terms: Terms
 ) -> Command | None:
     """The standing command when it says the same already, else one with these moves."""

@@ -43,6 +43,7 @@ class LimitTable:
     max_rate_per_h: Positive
     phases: Annotated[tuple[Text, ...], Field(min_length=1)]
     allowance: Positive | None = None  # what one batch may get in all: litres for a feed in L/h
+    safe: Literal["low", "high", ""] = ""  # the side to which a hold may move it whatever is not known
 
     @model_validator(mode="after")
     def _ordered(self) -> LimitTable:

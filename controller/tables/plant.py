@@ -91,3 +91,4 @@ class BatchTable:
     id: Text | None = None
     start: Text | None = None
     phase: Text | None = None
+    phase_valid_s: Positive = 1800.0  # process time for which the last phase is believed when the plant does not say it

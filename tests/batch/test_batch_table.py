@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from controller.loop.batch import AIM, Recipe, settled
+from controller.loop.batch import Recipe, lost, settled
 from controller.loop.batch_records import BatchRecord, BatchState
 from controller.loop.records import BATCH_KINDS
 
@@ -17,8 +17,8 @@ HOUR = timedelta(hours=1)
 ALLOWED = {
     S.IDLE: {"start": S.RUNNING},
     S.RUNNING: {"hold": S.HOLDING, "stop": S.STOPPING, "abort": S.ABORTING},
-    S.HOLDING: {"stop": S.STOPPING, "abort": S.ABORTING},
-    S.HELD: {"restart": S.RESTARTING, "stop": S.STOPPING, "abort": S.ABORTING},
+    S.HOLDING: {"hold": S.HOLDING, "restart": S.RESTARTING, "stop": S.STOPPING, "abort": S.ABORTING},
+    S.HELD: {"hold": S.HOLDING, "restart": S.RESTARTING, "stop": S.STOPPING, "abort": S.ABORTING},
     S.RESTARTING: {"hold": S.HOLDING, "stop": S.STOPPING, "abort": S.ABORTING},
     S.STOPPING: {"abort": S.ABORTING},
     S.STOPPED: {"reset_batch": S.IDLE},
@@ -73,8 +73,11 @@ def test_what_is_on_its_way_arrives_and_what_rests_stays(standing: Any, state: B
     assert after == (before if state not in SETTLES else replace(before, state=SETTLES[state], since=later))
 
 
-def test_setpoints_are_steered_in_the_states_that_ask_for_it() -> None:
-    assert AIM == {S.HOLDING: "hold", S.HELD: "hold", S.RESTARTING: "restart", S.STOPPING: "handback"}
+@pytest.mark.parametrize("state", S)
+def test_a_hold_that_is_lost_is_sought_again_and_nothing_else_changes(standing: Any, state: BatchState) -> None:
+    before = standing(state).record
+    later = before.since + 2 * HOUR
+    assert lost(before, later) == (replace(before, state=S.HOLDING, since=later) if state is S.HELD else before)
 
 
 def test_a_request_without_a_reason_names_who_asked(standing: Any) -> None:
@@ -85,8 +88,8 @@ def test_a_request_without_a_reason_names_who_asked(standing: Any) -> None:
 
 def test_several_requests_of_one_scan_are_judged_one_after_the_other(standing: Any) -> None:
     floor = standing(S.RUNNING)
-    assert floor.scan("hold", "restart", "abort") is S.ABORTING
-    assert [r.granted for r in floor.rulings] == [True, False, True]
+    assert floor.scan("restart", "hold", "restart", "abort") is S.ABORTING
+    assert [r.granted for r in floor.rulings] == [False, True, True, True]
 
 
 def test_requests_that_are_no_matter_of_the_batch_are_left_to_others(standing: Any) -> None:

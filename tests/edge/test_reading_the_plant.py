@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from controller.edge import check
 from controller.edge.opcua import PlantLink, PlantLost, PlantMismatch, Scan
-from controller.edge.opcua.scanning import Raw, aged, judge
+from controller.edge.opcua.raw import Raw
+from controller.edge.opcua.scanning import aged, judge
 from controller.settings import Settings
 from twin.signals import Quality, Role, Variable
 

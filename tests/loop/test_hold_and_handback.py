@@ -68,19 +68,7 @@ def test_while_it_is_held_nothing_is_proposed_and_nothing_can_be_accepted(plant:
     assert not held.open
     assert isinstance(held.proposal, Abstention)
     assert held.proposal.reason.startswith("the batch is holding")
-    assert [r.reason for r in held.rulings if r.intent.kind == "accept"] == ["refused: the batch is held"]
-
-
-def test_a_hold_keeps_to_the_lease_without_good_evidence_the_plant_takes_over(plant: Any) -> None:
-    plant.scan()
-    plant.scan(plant.asks("hold"))
-    assert plant.memory.standing is not None
-    plant.quality = Quality.BAD
-    for _ in range(8):
-        last = plant.scan()
-    assert last.command is None
-    assert plant.feed == plant.local["precursor_feed"]
-    assert last.batch.state is S.HELD
+    assert [r.reason for r in held.rulings if r.intent.kind == "accept"] == ["refused: the batch is holding"]
 
 
 def test_a_hold_in_shadow_writes_nothing(plant_of: Any) -> None:

@@ -17,12 +17,15 @@ from controller.loop.records import Command, Mode, Move
 from controller.loop.standing_command import Terms, still_standing
 
 HOUR = timedelta(hours=1)
-step_to = standing_command.walk
+
+
+def step_to(*arguments: Any) -> tuple[Command | None, bool]:
+    return standing_command.ramp(*arguments)[:2]
 
 
 @pytest.fixture
 def terms(world: SimpleNamespace) -> Terms:
-    return Terms(Mode.AUTO, (), world.snapshot, world.situation, world.envelope, HOUR / 2)
+    return Terms(Mode.AUTO, (), world.snapshot, world.situation, world.envelope, HOUR / 2, world.plant)
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from controller.edge.opcua.claim import Claim
 from controller.edge.opcua.connection import ClientSession, Connection
 from controller.edge.opcua.exchange import read_tags, write_tags
+from controller.edge.opcua.raw import Raw
 from controller.edge.opcua.rivals import Heartbeat
-from controller.edge.opcua.scanning import Raw, Scan
+from controller.edge.opcua.scanning import Scan
 from controller.edge.opcua.tags import PlantLost
 from controller.settings import Settings
 

@@ -15,7 +15,7 @@ from asyncua.ua.uaerrors import UaError
 
 from controller.edge.opcua.batches import limits_of, portions
 from controller.edge.opcua.lookup import gather
-from controller.edge.opcua.scanning import Raw
+from controller.edge.opcua.raw import Raw
 from controller.edge.opcua.security import secure
 from controller.edge.opcua.tags import Facts, PlantLost, Tag
 from controller.tables import ConnectionTable

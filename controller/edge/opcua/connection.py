@@ -23,7 +23,7 @@ from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from controller.edge.opcua.batches import BatchedRead, Limits, limits_of
 from controller.edge.opcua.lookup import gather, node_id
-from controller.edge.opcua.scanning import Raw, number_in
+from controller.edge.opcua.raw import Raw, number_in
 from controller.edge.opcua.security import advice, secure
 from controller.edge.opcua.tags import Facts, PlantLost, PlantMismatch, Tag, fault_of
 from controller.edge.opcua.watching import MonitoredItems, watch

@@ -8,7 +8,7 @@ from asyncua import ua
 
 from controller.edge.opcua.connection import ClientSession, Connection
 from controller.edge.opcua.lookup import raw
-from controller.edge.opcua.scanning import Raw
+from controller.edge.opcua.raw import Raw
 
 
 async def read_tags(wire: Connection, session: ClientSession, nodes: Iterable[str]) -> dict[str, Raw]:

@@ -16,10 +16,11 @@ from controller.edge.opcua.backfill import remembered
 from controller.edge.opcua.connection import ClientSession, Connection, LinkEvent, TagReport
 from controller.edge.opcua.guard import WriteOutcome
 from controller.edge.opcua.lookup import raw, utc
-from controller.edge.opcua.scanning import Raw, Scan, Scanner
+from controller.edge.opcua.raw import Raw
+from controller.edge.opcua.scanning import Scan, Scanner
 from controller.edge.opcua.setpoints import SetpointWriter
 from controller.edge.opcua.tags import PlantLost, PlantMismatch, tags_of
-from controller.loop.records import Move
+from controller.loop.records import Decision, Move
 from controller.settings import Settings
 from twin.signals import Reading, Role
 
@@ -59,6 +60,11 @@ class PlantLink:
     def assays_seen(self) -> dict[str, datetime]:
         """The sampling time of the newest result of each assay; fill it after a restart to hear of new ones only."""
         return self._scanner.assays_seen
+
+    def resume(self, last: Decision) -> None:
+        """Believe the batch to be the one of this record, until the plant says otherwise."""
+        said = last.situation
+        self._scanner.facts.resume(said.batch, said.batch_start, said.phase, last.time)
 
     async def connect(self, deadline_s: float | None = None, check: bool = True) -> None:
         """Keep trying until the plant answers, at most `deadline_s` (None: for ever), then verify its tags."""

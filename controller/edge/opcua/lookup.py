@@ -13,7 +13,7 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 
 from controller.edge.opcua.batches import Limits, attributes, portions
-from controller.edge.opcua.scanning import Raw
+from controller.edge.opcua.raw import Raw
 from controller.edge.opcua.tags import Facts, PlantMismatch, Tag, TagKind
 from twin.signals import Quality
 

@@ -10,23 +10,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
 
+from controller.edge.opcua.batch_facts import BatchFacts
+from controller.edge.opcua.raw import Raw, number_in
 from controller.edge.opcua.tags import PlantLost
 from controller.settings import Settings
 from twin.signals import Assay, Quality, Reading, Role, Snapshot, Variable
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """What one tag holds, as the server said it."""
-
-    value: object
-    status: Quality
-    status_name: str
-    time: datetime | None  # source time
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +31,8 @@ class Scan:
     in_control: bool | None = None  # does the plant follow us? None: it does not say
     lapses: int | None = None  # how often our heartbeat came too late
     stalled_s: float = 0.0  # wall seconds since the plant's time last moved on
+    doubts: tuple[str, ...] = ()  # a sentence for each tag about the batch that is not good now
+    faults: tuple[str, ...] = ()  # of these, what is not known any more
 
 
 class Scanner:
@@ -51,7 +42,7 @@ class Scanner:
         self._settings = settings
         self._plant = settings.plant_record()
         self._tables = {v.name: v for v in settings.variables}
-        self._first: datetime | None = None
+        self.facts = BatchFacts(settings)
         self._moved_on = time.monotonic()
         self._unchanged: dict[str, tuple[float, datetime]] = {}  # the last value of a variable, and since when
         self.now: datetime | None = None  # process time of the last scan
@@ -63,19 +54,19 @@ class Scanner:
         if now != self.now:
             self._moved_on = time.monotonic()
         self.now = now
-        self._first = self._first or now
-        batch, supervisor = self._settings.batch, self._settings.supervisor
-        start = _held(raws, batch.start, datetime)
+        known, in_control = self.facts.known(raws, now), raws.get(self._settings.supervisor.in_control or "")
         return Scan(
             snapshot=Snapshot(now, self._readings(raws, now), self._assays(raws, now)),
-            batch=_held(raws, batch.id, str) or f"{self._plant.name}-{(start or self._first):%Y-%m-%d}",
-            batch_start=start if batch.start else self._first,
-            phase=_held(raws, batch.phase, str) or "",
-            setpoints=self._numbers(raws, "active", "setpoint"),
-            local=self._numbers(raws, "local"),
-            in_control=_held(raws, supervisor.in_control, bool),
-            lapses=_held(raws, supervisor.lapses, int),
+            batch=known.batch,
+            batch_start=known.start,
+            phase=known.phase,
+            setpoints=self._in_force(raws),
+            local=known.local,
+            in_control=_flag(in_control),
+            lapses=known.lapses,
             stalled_s=time.monotonic() - self._moved_on,
+            doubts=known.doubts,
+            faults=known.faults,
         )
 
     def _process_time(self, raws: Mapping[str, Raw]) -> datetime:
@@ -123,12 +114,11 @@ class Scanner:
                 found.append(Assay(variable.name, reading.value, variable.unit, raw.time, now, quality))
         return tuple(found)
 
-    def _numbers(self, raws: Mapping[str, Raw], *keys: str) -> dict[str, float]:
-        """By manipulated variable, what its first configured tag of these holds; absent when that is not good."""
+    def _in_force(self, raws: Mapping[str, Raw]) -> dict[str, float]:
+        """The setpoint in force of each manipulated variable; absent when it is not good."""
         found = {}
         for table in self._settings.manipulated():
-            node = next((n for n in (getattr(table, key) for key in keys) if n is not None), None)
-            value = number_in(raws.get(node)) if node else None
+            value = number_in(raws.get(table.active or table.setpoint or ""))
             if value is not None:
                 found[table.name] = value
         return found
@@ -165,15 +155,6 @@ def aged(reading: Reading, now: datetime, max_age_s: float) -> Reading:
     return replace(reading, quality=Quality.UNCERTAIN, reason=f"stale: {age_s:.0f} s old, {max_age_s:g} s allowed")
 
 
-def number_in(raw: Raw | None) -> float | None:
-    """The finite number a tag holds with good status, if it does."""
-    if raw is None or raw.status is not Quality.GOOD:
-        return None
-    if isinstance(raw.value, bool) or not isinstance(raw.value, (int, float)) or not math.isfinite(raw.value):
-        return None
-    return float(raw.value)
-
-
-def _held(raws: Mapping[str, Raw], node: str | None, kind: type[T]) -> T | None:
-    raw = raws.get(node) if node else None
-    return raw.value if raw is not None and raw.status is Quality.GOOD and isinstance(raw.value, kind) else None
+def _flag(raw: Raw | None) -> bool | None:
+    good = raw is not None and raw.status is Quality.GOOD and isinstance(raw.value, bool)
+    return bool(raw.value) if raw is not None and good else None

@@ -11,7 +11,8 @@ from controller.edge.opcua.connection import ClientSession, Connection
 from controller.edge.opcua.exchange import read_tags, write_tags
 from controller.edge.opcua.guard import Held, WriteOutcome, difference, not_renewable, objections, same
 from controller.edge.opcua.lookup import utc
-from controller.edge.opcua.scanning import Scan, Scanner, number_in
+from controller.edge.opcua.raw import number_in
+from controller.edge.opcua.scanning import Scan, Scanner
 from controller.loop.records import Move
 from controller.settings import Settings
 

@@ -4,7 +4,8 @@ Pure: what is known comes in as a Sight, and the book of alarms goes in and come
 """
 
 from controller.loop.alarms.book import judged, watch
+from controller.loop.alarms.built_in import BUILT_IN
 from controller.loop.alarms.definition import AlarmRules, Definition, Kind, Sight
 from controller.loop.alarms.figures import figures
 
-__all__ = ["AlarmRules", "Definition", "Kind", "Sight", "figures", "judged", "watch"]
+__all__ = ["BUILT_IN", "AlarmRules", "Definition", "Kind", "Sight", "figures", "judged", "watch"]

@@ -1,0 +1,32 @@
+"""Built-in alarms: what no configuration may leave unsaid. One with the same signal in a configuration replaces it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from controller.loop.alarm_records import Priority
+from controller.loop.alarms.definition import Definition, Kind
+
+BUILT_IN = (
+    Definition(
+        name="hold_not_in_force",
+        text="The hold is not in force",
+        signal="loop.hold",
+        kind=Kind.CONDITION,
+        priority=Priority.CRITICAL,
+        consequence="The reactor is fed on while people believe that it is held.",
+        response="Set by hand at the reactor what the sentence names; NeuroTwin keeps trying.",
+        within=timedelta(minutes=5),
+    ),
+    Definition(
+        name="batch_tags_not_good",
+        text="Tags about the batch are not good",
+        signal="batch.unknown",
+        kind=Kind.CONDITION,
+        priority=Priority.MEDIUM,
+        consequence="What was last known of the batch is believed; after a while nothing is written but a hold.",
+        response="Look at the gateway and at the tags that the sentence names.",
+        within=timedelta(minutes=30),
+        off_delay=timedelta(seconds=300),
+    ),
+)
