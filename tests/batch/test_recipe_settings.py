@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from controller.settings import SettingsError, load
 
 def changed(tmp_path: Path, change: Any) -> Path:
     content = find("penicillin").content()
+    content["alarm"] = tomllib.loads(Path(content["alarms"].pop("file")).read_text())["alarm"]
     change(content)
     path = tmp_path / "R1.toml"
     path.write_text(tomli_w.dumps(content))
