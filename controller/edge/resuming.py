@@ -14,7 +14,7 @@ from controller.settings import Settings
 
 
 def assays_seen(historian: Historian, plant: str) -> dict[str, datetime]:
-    """When the samples were drawn whose results were already used, so that a restart does not use them twice."""
+    """When the last sample of each assay of this batch was drawn whose result was recorded."""
     last = historian.last_decision(plant)
     seen: dict[str, datetime] = {}
     for assay in historian.assays(plant, last.situation.batch) if last else ():
