@@ -12,7 +12,7 @@ from controller.loop.records import Command, Decision, Mode, Ruling
 class Done:
     """What became of one Decision at the plant."""
 
-    faults: tuple[str, ...] = ()  # what the next turn must know before it writes again
+    faults: tuple[str, ...] = ()
     written: int = 0
     refused: int = 0
     events: list[tuple[str, str]] = field(default_factory=list)  # kind and text, for the record
@@ -24,6 +24,7 @@ class Actuator:
     def __init__(self, link: PlantLink) -> None:
         self._link = link
         self._in_force: Command | None = None
+        self.faults: tuple[str, ...] = ()  # of the last Decision: what the next turn must know before it writes again
 
     def take_over(self, command: Command | None) -> None:
         """Go on with a command that an earlier process wrote; it is renewed if the plant still follows it."""
@@ -47,6 +48,7 @@ class Actuator:
         except PlantLost as fault:
             done.faults = (f"the plant was lost while it was written to: {fault}",)
             done.events.append(("lost", done.faults[0]))
+        self.faults = done.faults
         return done
 
     async def _write(self, command: Command, done: Done) -> None:

@@ -19,7 +19,6 @@ from controller.edge.outage import Outage
 from controller.edge.outage_backfill import CatchingUp
 from controller.edge.polling import Poller
 from controller.edge.requests import Requests, answer
-from controller.edge.resuming import assays_seen
 from controller.edge.scan_clock import ScanClock
 from controller.edge.situation import situation_of
 from controller.edge.subscription import Subscription
@@ -63,9 +62,8 @@ class Runner:
         self.notice = "starting"
         self.counts, self.advice, self.announcer = Counts(), AdviceLog(), Announcer(parts.alarms)
         self.clock = ScanClock(settings.connection)
-        self._link, self._historian, self._actuator = link, historian, Actuator(link)
+        self._link, self._actuator = link, Actuator(link)
         self._worker, self._requests, self._subscription = Worker(), Requests(), Subscription()
-        self._write_faults: tuple[str, ...] = ()  # what keeps the next turn from writing
         absences = Absences(historian, parts.plant.name, settings.connection.scan_s)
         self.outage = Outage(absences, self.announcer, self._worker)
         self._journal = EventJournal(historian, parts.plant.name, self._worker)
@@ -89,7 +87,10 @@ class Runner:
     async def run(self, until_hours: float | None = None, wanted: Mode | None = None) -> None:
         """Turn until cancelled, or until the batch is `until_hours` old; ask for mode `wanted` at the first scan."""
         try:
-            await self._worker.do(self._remember)
+            seen, last = await self._worker.do(self._turns.left)
+            self._link.assays_seen.update(seen)
+            if last is not None:
+                self._link.resume(last)
             scan = await self._poller.next_scan()
             await self._resume(scan)
             if wanted is not None:
@@ -103,14 +104,6 @@ class Runner:
                 scan = await self._poller.next_scan()
         finally:
             await self._leave()
-
-    def _remember(self) -> None:
-        """What the link must know of before: which results were used already, and which batch was running."""
-        name = self.settings.plant.name
-        last = self._historian.last_decision(name)
-        self._link.assays_seen.update(assays_seen(self._historian, name, last))
-        if last is not None:
-            self._link.resume(last)
 
     async def _one(self, scan: Scan) -> None:
         """One scan: take the turn, which journals it, act on it, tell whoever asked or listens."""
@@ -129,8 +122,8 @@ class Runner:
     def _situation(self, scan: Scan, intents: tuple[Intent, ...]) -> Situation:
         """With what only the edge knows: faults that forbid writing, and conditions for the alarms, each a sentence."""
         unread = "" if self._link.resynchronised else "the link has only just come back"
-        faults = (*self._write_faults, *(told for told in (unread, self._link.rival) if told))
-        found = {"loop.readback": "; ".join(self._write_faults), "loop.link": self.outage.take()}
+        faults = (*self._actuator.faults, *(told for told in (unread, self._link.rival) if told))
+        found = {"loop.readback": "; ".join(self._actuator.faults), "loop.link": self.outage.take()}
         return situation_of(scan, self.settings, intents, faults, {name: told for name, told in found.items() if told})
 
     def _seen(self, scan: Scan, decision: Decision) -> None:
@@ -145,7 +138,6 @@ class Runner:
     async def _act(self, decision: Decision) -> Done:
         """Do what the Decision says; it is already in the historian."""
         done = await self._actuator.act(decision)
-        self._write_faults = done.faults
         self.counts.commands_written += done.written
         self.counts.commands_refused += done.refused
         for kind, text in done.events:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -16,7 +17,7 @@ from controller.edge.gap_ledger import Absences
 from controller.edge.historian import Historian
 from controller.edge.kept_core import KeptCore
 from controller.edge.opcua import Scan
-from controller.edge.resuming import beginning, left_at
+from controller.edge.resuming import assays_seen, beginning, left_at
 from controller.loop.mode_ladder import demoted
 from controller.loop.records import Decision, Situation
 from controller.loop.turn import Memory, Parts, turn
@@ -37,6 +38,11 @@ class TurnTaker:
         self.parts = replace(parts, core=core.timed())
         self._settings, self._core, self._historian, self._absences = settings, core, historian, absences
         self._last: Decision | None = None
+
+    def left(self) -> tuple[dict[str, datetime], Decision | None]:
+        """What a start must know of before: which results were used already, and the plant's last decision."""
+        last = self._historian.last_decision(self.parts.plant.name)
+        return assays_seen(self._historian, self.parts.plant.name, last), last
 
     def resume(self, scan: Scan) -> Sequence[Decision]:
         """Take up the batch where the historian left it: belief, learning, and a command still in force.

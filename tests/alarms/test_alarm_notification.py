@@ -47,7 +47,7 @@ def pager() -> Iterator[SimpleNamespace]:
     yield state
     server.shutdown()
     server.server_close()
-    thread.join(5.0)
+    thread.join(50.0)
 
 
 def table(tmp_path: Path, *urls: str, least: Any = "high") -> NotificationTable:

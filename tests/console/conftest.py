@@ -398,7 +398,7 @@ class Served:
         started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listening, started)), daemon=True)
         self._thread.start()
-        assert started.wait(10)
+        assert started.wait(100)
 
     async def _serve(self, listening: socket.socket, started: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
@@ -452,7 +452,7 @@ def started_console(gateway_url: str) -> Iterator[str]:
         yield ready[1]
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(100) == 0
         process.stdout.close()
 
 

@@ -194,7 +194,7 @@ def test_an_answer_that_has_to_wait_for_a_turn_says_so_and_then_what_became_of_i
     give(page, "Your name", "B. Ito")
     press(page, "Accept")
     shows(page, ".dialog", "Asked; the next reading decides.")
-    shows(page, ".dialog", "Queued: it is judged in the next turn", timeout=8000)
+    shows(page, ".dialog", "Queued: it is judged in the next turn", timeout=80000)
     bench.silent_turns = False
     shows(page, ".dialog", "✓ Granted")
 
@@ -204,11 +204,11 @@ def test_a_controller_that_was_started_anew_meanwhile_knows_nothing_of_what_was_
     page.get_by_role("button", name="Accept").click()
     give(page, "Your name", "B. Ito")
     press(page, "Accept")
-    shows(page, ".dialog", "Queued: it is judged in the next turn", timeout=8000)
+    shows(page, ".dialog", "Queued: it is judged in the next turn", timeout=80000)
     gateway.stop()
     bench.silent_turns = False
     gateway.start(bench)
-    shows(page, ".dialog", "▲ Not known: The controller was started anew and knows nothing of it", timeout=8000)
+    shows(page, ".dialog", "▲ Not known: The controller was started anew and knows nothing of it", timeout=80000)
 
 
 def test_the_report_opens_from_the_batch_display(opened):
@@ -239,16 +239,16 @@ def test_a_reload_keeps_what_this_person_looks_at_and_the_ground(trends):
     page = trends
     page.get_by_role("button", name="24 h").click()
     page.get_by_label("Switch between light and dark").click()
-    shows(page, ".trends", "78.2 h to 102.2 h", timeout=8000)
+    shows(page, ".trends", "78.2 h to 102.2 h", timeout=80000)
     page.reload()
-    shows(page, ".trends", "78.2 h to 102.2 h", timeout=15000)
+    shows(page, ".trends", "78.2 h to 102.2 h", timeout=150000)
     assert "body--dark" in page.locator("body").get_attribute("class")
     assert window_shown(page) == pytest.approx([78.25, 102.25], abs=0.02)
 
 
 def test_a_zoom_survives_the_updates_that_follow(trends, bench):
     page = trends
-    shows(page, ".trends", "0.0 h to 230.0 h", timeout=8000)
+    shows(page, ".trends", "0.0 h to 230.0 h", timeout=80000)
     chart = page.locator(".chart canvas").first
     chart.wait_for()
     box = chart.bounding_box()
@@ -257,7 +257,7 @@ def test_a_zoom_survives_the_updates_that_follow(trends, bench):
     for _ in range(4):
         page.mouse.wheel(0, -200)
     page.keyboard.up("Control")
-    page.locator(".trends").get_by_role("button", name="Zoomed", pressed=True).wait_for(timeout=8000)
+    page.locator(".trends").get_by_role("button", name="Zoomed", pressed=True).wait_for(timeout=80000)
     zoomed = window_shown(page)
     assert zoomed[1] - zoomed[0] < 200
     later = bench.decision.time.replace(minute=20)

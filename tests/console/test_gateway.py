@@ -20,7 +20,7 @@ from twin.signals import Quality
 
 @pytest.fixture
 def client(gateway):
-    with httpx.Client(base_url=f"{gateway.url}/api/v1", trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=f"{gateway.url}/api/v1", trust_env=False, timeout=100) as client:
         yield client
 
 

@@ -67,7 +67,8 @@ def free_endpoint() -> str:
 
 @asynccontextmanager
 async def connected(endpoint: str) -> AsyncIterator[Remote]:
-    async with Client(endpoint) as client:
+    # The server shares this event loop: a long advance on a busy machine is no lost connection.
+    async with Client(endpoint, timeout=40.0, watchdog_intervall=40.0) as client:
         yield Remote(client, await client.get_namespace_index(NAMESPACE))
 
 

@@ -113,7 +113,7 @@ def read_tags(endpoint: str, *tags: str) -> list[Any]:
     """The values of these tags, by a client that is not ours."""
 
     async def reading() -> list[Any]:
-        async with Client(endpoint, timeout=5) as client:
+        async with Client(endpoint, timeout=50) as client:
             index = await client.get_namespace_index("urn:neurotwin:plant")
             nodes = [client.get_node(ua.NodeId(tag, index)) for tag in tags]
             return [value.Value.Value for value in await client.read_attributes(nodes)]

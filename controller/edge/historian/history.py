@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from controller.checkpoint import Checkpoint
 from controller.edge.audit import AuditEntry
 from controller.edge.historian import archive, archiving, chain, integrity, outbox, scans, trends
-from controller.edge.historian.database import (
-    DAMAGE_MEND,
-    HistorianFault,
-    faults_of,
-    open_reader,
-)
+from controller.edge.historian.database import DAMAGE_MEND, HistorianFault
 from controller.edge.historian.ledger import GAPS, Gap, gap_of
+from controller.edge.historian.read_file import ReadFile
 from controller.edge.historian.times import from_us, to_ms, to_us
 from controller.edge.historian.trends import Bucket
 from controller.edge.historian.wire import decode, decode_as, decode_snapshot, expand
@@ -49,32 +41,17 @@ class Event:
     text: str
 
 
-class History:
-    """The historian's read side. Any number of processes may hold one, and any thread may call it."""
+class History(ReadFile):
+    """The historian's read side: what is asked of its file and of its archive."""
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
-        self._reading = open_reader(self.path)
-        self._read_lock = threading.Lock()
+        super().__init__(path)
         self._archive = archive.ArchiveReader(self.path.parent)
 
     def close(self) -> None:
-        """Close the file."""
-        with self._read_lock:
-            self._reading.close()
-            self._archive.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _rows(self, query: str, *values: object) -> list[Any]:
-        with self._read_lock, faults_of(self.path):
-            return self._reading.execute(query, values).fetchall()
+        """Close the file, and let go of the archive."""
+        super().close()
+        self._archive.close()
 
     def last_decision(self, plant: str, batch: str | None = None) -> Decision | None:
         """The decision that was recorded last, of this batch or of any."""
@@ -150,13 +127,13 @@ class History:
 
     def chain_head(self) -> tuple[int, str]:
         """How many rows the hash chain vouches for, and its last hash."""
-        with self._read_lock, faults_of(self.path):
-            return chain.head(self._reading)
+        with self.snapshot() as db:
+            return chain.head(db)
 
     def chain_faults(self, head: str | None = None) -> list[str]:
         """What is not as it was recorded, a sentence for each row; with `head`, whether rows are missing at the end."""
-        with self.snapshot() as reading:
-            return list(integrity.faults(reading, self.path, head))
+        with self.snapshot() as db:
+            return list(integrity.faults(db, self.path, head))
 
     def _decoded(self, decoder: Callable[[bytes], T], body: bytes) -> T:
         try:
@@ -246,16 +223,6 @@ class History:
         with self.snapshot() as db:
             return trends.trend(db, self._archive, (plant, batch), series, (first, last), buckets)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """One state of the file for several questions."""
-        with self._read_lock, faults_of(self.path):
-            self._reading.execute("BEGIN")
-            try:
-                yield self._reading
-            finally:
-                self._reading.execute("COMMIT")
-
     def counts(self) -> int:
         """How many rows are stored: decisions, samples (archived ones among them), assays and events."""
         records = sum(int(self.one(f"SELECT count(*) FROM {table}")[0]) for table in ("decision", "assay", "event"))
@@ -277,10 +244,6 @@ class History:
         lows, highs = [low for low, _ in found if low is not None], [high for _, high in found if high is not None]
         return min(lows, default=None), max(highs, default=None)
 
-    def one(self, query: str, *values: object) -> Any:
-        """The first row of a query of one's own, which cannot write."""
-        return self._rows(query, *values)[0]
-
     def damaged_archive(self) -> list[str]:
         """The archived files that are missing or changed; reads them all."""
         with self.snapshot() as db:
@@ -288,16 +251,10 @@ class History:
 
     def outbox_pending(self) -> int | None:
         """How many rows wait for InfluxDB; None when nothing was ever queued for it."""
-        with self._read_lock, faults_of(self.path):
-            if not self._reading.execute("SELECT 1 FROM sqlite_sequence WHERE name = 'outbox'").fetchone():
+        with self.snapshot() as db:
+            if not db.execute("SELECT 1 FROM sqlite_sequence WHERE name = 'outbox'").fetchone():
                 return None
-            return outbox.pending(self._reading)
-
-    def check(self) -> None:
-        """Read the whole file and raise HistorianFault when any of it is damaged; takes seconds a gigabyte."""
-        [(verdict,)] = self._rows("PRAGMA quick_check(1)")
-        if verdict != "ok":
-            raise HistorianFault(self.path, f"is damaged ({verdict})", DAMAGE_MEND)
+            return outbox.pending(db)
 
 
 _FAR = 2**62  # microseconds: before and after every time
