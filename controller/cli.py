@@ -15,8 +15,8 @@ from typing import Annotated
 import structlog
 import typer
 
-from controller.bench.command import app as bench
 from controller.commands.audit import app as audit
+from controller.commands.bench import app as bench
 from controller.commands.campaign import campaign
 from controller.commands.certs import app as certs
 from controller.commands.choice import Json, Process, TrustCode, process_named
@@ -26,10 +26,10 @@ from controller.commands.grafana import grafana
 from controller.commands.historian import historian
 from controller.commands.influx import influx
 from controller.commands.initial import write_configuration
-from controller.commands.patient import patient
 from controller.commands.plant import checked, plant, speed_of
 from controller.commands.replay import replay
 from controller.commands.report import report
+from controller.commands.scenario import patient_is_installed
 from controller.commands.tags import tags
 from controller.commands.users import app as users
 from controller.loop.records import Mode
@@ -53,13 +53,16 @@ app.add_typer(influx, name="influx")
 app.command("fit")(fit)
 app.command("export")(export)
 app.command("grafana")(grafana)
-app.command("patient")(patient)
 app.command("campaign")(campaign)
 app.command("plant")(plant)
 app.command("replay")(replay)
 app.command("tags")(tags)
 app.add_typer(users, name="users")
 app.command("report")(report)
+if patient_is_installed():
+    from controller.commands.patient import patient
+
+    app.command("patient")(patient)
 
 Config = Annotated[Path, typer.Argument(help="The configuration (TOML); `neurotwin init DIR` writes one.")]
 

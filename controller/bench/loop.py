@@ -20,7 +20,7 @@ from controller.edge.opcua import PlantLink, Scan
 from controller.loop.mode_ladder import Ladder
 from controller.loop.records import Decision, Mode, Situation
 from controller.loop.turn import Memory, turn
-from controller.processes import find, reference
+from controller.processes import Process
 from controller.settings import Settings, process_of
 from controller.tables import NeuroCoreTable, VariableTable
 from plant_sim.server import lads
@@ -31,9 +31,11 @@ TAGS = 50  # of a scan; what the loop itself needs is fewer
 Backend = Literal["lava-fixed", "lava-float", "reference"]
 
 
-def measured(tell: Callable[[str], None], scans: int = 240, backend: Backend | None = None) -> dict[str, Any]:
+def measured(
+    process: Process, tell: Callable[[str], None], scans: int = 240, backend: Backend | None = None
+) -> dict[str, Any]:
     """Times in milliseconds. `scan` is read, turn and record together; `planning` is a turn that looks ahead."""
-    with tempfile.TemporaryDirectory() as folder, plant_in_lockstep(Path(folder), find(reference())) as settings:
+    with tempfile.TemporaryDirectory() as folder, plant_in_lockstep(Path(folder), process) as settings:
         if backend:
             settings = replace(settings, neurocore=NeuroCoreTable(backend, settings.neurocore.seed))
         settings = _watching(settings)

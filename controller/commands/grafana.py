@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-PATIENT = {"stress": "", "sleep": "h", "mood": ""}  # channels of the SSRI reference scenario, with their units
+from controller.commands.scenario import patient_is_installed
 
 
 def grafana(
@@ -51,5 +51,14 @@ def content_of(settings: Any) -> Mapping[str, Any]:
         "learned": list(process.learned),
         "signals": [o.name for o in model.outputs if o.name in online],
         "objective": process.product,
-        "patient": PATIENT,
+        "courses": _courses(),
     }
+
+
+def _courses() -> list[Mapping[str, Any]]:
+    """The patient's, where that package is installed."""
+    if not patient_is_installed():
+        return []
+    from hmi.patient.subject import COURSE
+
+    return [COURSE]
