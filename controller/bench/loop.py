@@ -50,9 +50,9 @@ def measured(
 def _watching(settings: Settings) -> Settings:
     """With so many tags: besides those of the loop, what its instruments and its regulators show in other places."""
     design = process_of(settings).design()
-    moved = {*design.pumps, *design.loops}
+    moved, shows = {*design.pumps, *design.loops}, ("SensorValue", "CurrentValue")
     shown = [
-        (point, f"{lads.name_of(point)}.{'CurrentValue' if point.tag.partition('.')[0] in moved else 'SensorValue'}")
+        (point, f"{lads.name_of(design, point)}.{shows[point.tag.partition('.')[0] in moved]}")
         for point in (instrument.point for instrument in design.online)
     ]
     points = tags_of(design).points

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
 
 from plant_sim.faults import Fault, FaultKind
+from plant_sim.server.simulated import Simulated
 from plant_sim.server.space import Space, code, node_id
-
-if TYPE_CHECKING:
-    from plant_sim.server.plant import PlantServer
 
 LONGEST_ADVANCE_S = 86400.0
 _V = ua.VariantType
@@ -22,7 +19,7 @@ _Answer = ua.StatusCode | list[ua.Variant]
 class Simulation:
     """The object SIMULATION of one plant."""
 
-    def __init__(self, plant: PlantServer, lockstep: bool) -> None:
+    def __init__(self, plant: Simulated, lockstep: bool) -> None:
         self._plant, self._lockstep = plant, lockstep
 
     async def build(self, space: Space) -> None:
