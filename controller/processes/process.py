@@ -107,7 +107,7 @@ class Process:
     def _given(self, module: str, name: str, what: str) -> Any:
         path = self.folder / f"{module}.py"
         if not path.is_file():
-            raise UserError(f"process {self.name!r} has no {what}: {path} is missing")
+            raise UserError(f"process {self.name!r} lacks {what}: {path} is missing")
         found = getattr(self._imported(path), name, None)
         if found is None:
             raise UserError(f"{path}: defines no {name}, which is {what}; name it so")

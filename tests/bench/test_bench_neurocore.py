@@ -173,5 +173,5 @@ def test_the_quick_form_prints_one_json_object_with_the_promised_keys():
 
 
 def test_a_process_that_nobody_studied_is_told_so_in_one_sentence():
-    with pytest.raises(UserError, match=r"process 'mab' has no study for this bench to judge by: .*study\.py"):
+    with pytest.raises(UserError, match=r"process 'mab' lacks a study for this bench to judge by: .*study\.py"):
         trial_of(find("mab"))

@@ -134,7 +134,7 @@ class PlantView(View):
 
     name: str
     model: str
-    text: str = ""  # for people, such as "Penicillin pilot reactor"
+    text: str = ""  # for people, such as "Pilot reactor, hall 2"
     advisory_only: bool
     subject: SubjectView | None = None  # null: a reactor
     first: list[str] = Field(default_factory=list)  # variables and states that displays show first
