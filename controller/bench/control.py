@@ -22,7 +22,7 @@ def control(process: Process, states: int) -> dict[str, Any]:
     questions = Questions(process, settings, drill_of(process))
     cold, warm, solved, unsafe = [], [], 0, 0
     for _ in range(states):
-        start = questions.any()
+        start = questions.drawn()
         began = time.perf_counter()
         found = questions.optimiser.solve(start)
         cold.append(time.perf_counter() - began)
@@ -56,8 +56,8 @@ class Questions:
         self.optimiser = Optimiser(problem)
         self._rng = np.random.default_rng(7)
 
-    def any(self) -> Start:
-        """From anywhere that the drill knows."""
+    def drawn(self) -> Start:
+        """One from anywhere that the drill knows."""
         rng, spans = self._rng, [self._drill.states[state.name] for state in self._model.states]
         logs = rng.normal(0.0, self._drill.logs_sd)
         state = rng.uniform(*np.transpose(spans))

@@ -39,6 +39,8 @@ def neurocore(
     process: Process, tell: Tell, quick: bool = False, resources: bool = False, parts: Sequence[str] = PARTS
 ) -> dict[str, Any]:
     """All figures as one JSON object; `quick` is a rehearsal, whose figures mean little."""
+    if "accuracy" in parts:
+        process.study()  # or who has none would be told so after minutes
     report: dict[str, Any] = {"quick": quick, "seconds": {}}
     makers: dict[str, Callable[[], dict[str, Any]]] = {
         "networks": lambda: network_figures(process, tell, quick),

@@ -57,9 +57,9 @@ class Soak:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """What may be spoiled: the instruments that the gates rest upon."""
+        """What may be spoiled: the instruments that the gates rest upon, or all."""
         node = {v.name: v.node for v in self.settings.variable if v.role is Role.MEASURED}
-        return tuple(node[name] for name in self.settings.gates.evidence if name in node)
+        return tuple(node[name] for name in self.settings.gates.evidence if name in node) or tuple(node.values())
 
     def run(self, kills: int, hours: float, tell: Callable[[str], None]) -> None:
         """Kill each of the two so many times, then go on until the batch is old enough."""

@@ -25,6 +25,8 @@ def bench(
     process: Process, told: Callable[[str], None], parts: Sequence[str] = PARTS, quick: bool = False
 ) -> dict[str, Any]:
     """The parts asked for; times in milliseconds unless named otherwise."""
+    if "estimation" in parts:
+        process.study()  # or who has none would be told so after minutes
     found: dict[str, Any] = {}
     work: dict[str, Callable[[], dict[str, Any]]] = {
         "ensemble": lambda: ensemble(process, 32 if quick else MEMBERS, 2 if quick else LSODA_MEMBERS),

@@ -9,8 +9,8 @@
 | truth.py | TRUTH, that plant's own equations as the oracle takes them | an oracle is asked |
 | study.py | STUDY, what is true in that plant, for benches to judge by | learners, filters or alarms are judged |
 
-A folder without plant.py serves real plants only; one without truth.py has no oracle, and one without study.py is left
-out by the benches that need it.
+A folder without plant.py serves real plants only; one without truth.py has no oracle, and one without study.py no
+benches that judge by it.
 """
 
 from __future__ import annotations

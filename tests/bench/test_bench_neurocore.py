@@ -175,3 +175,17 @@ def test_the_quick_form_prints_one_json_object_with_the_promised_keys():
 def test_a_process_that_nobody_studied_is_told_so_in_one_sentence():
     with pytest.raises(UserError, match=r"process 'mab' lacks a study for this bench to judge by: .*study\.py"):
         trial_of(find("mab"))
+
+
+@pytest.mark.parametrize("asked", [("neurocore",), ("twin", "--part", "estimation")], ids=" ".join)
+def test_a_bench_that_needs_a_study_refuses_at_once_with_exit_code_2(asked):
+    ran = subprocess.run(
+        [sys.executable, "-m", "controller.cli", "bench", *asked, "--process", "mab", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("neurotwin: process 'mab' lacks a study for this bench to judge by")
