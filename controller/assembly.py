@@ -98,7 +98,7 @@ def recipe_of(settings: Settings) -> Recipe:
         )
         for p in settings.phase
     )
-    return Recipe(phases, dict(settings.hold))
+    return Recipe(phases, dict(settings.hold), process_of(settings).volume)
 
 
 def alarms_of(settings: Settings) -> tuple[tuple[Definition, ...], AlarmRules]:

@@ -11,8 +11,8 @@ import sys
 import structlog
 import typer
 
-from controller.bench.command import app as bench
 from controller.commands.audit import app as audit
+from controller.commands.bench import app as bench
 from controller.commands.campaign import campaign
 from controller.commands.certs import app as certs
 from controller.commands.check import check
@@ -24,11 +24,11 @@ from controller.commands.grafana import grafana
 from controller.commands.historian import historian
 from controller.commands.influx import influx
 from controller.commands.init import init
-from controller.commands.patient import patient
 from controller.commands.plant import plant
 from controller.commands.replay import replay
 from controller.commands.report import report
 from controller.commands.run import run
+from controller.commands.scenario import patient_is_installed
 from controller.commands.tags import tags
 from controller.commands.users import app as users
 from controller.support.child_process import die_with_parent
@@ -49,7 +49,6 @@ app.add_typer(influx, name="influx")
 app.command("fit")(fit)
 app.command("export")(export)
 app.command("grafana")(grafana)
-app.command("patient")(patient)
 app.command("campaign")(campaign)
 app.command("plant")(plant)
 app.command("replay")(replay)
@@ -61,6 +60,10 @@ app.command("run")(run)
 app.command("console")(console)
 app.command("check")(check)
 app.command("init")(init)
+if patient_is_installed():
+    from controller.commands.patient import patient
+
+    app.command("patient")(patient)
 
 
 def main() -> None:

@@ -61,9 +61,9 @@ class Settings:
     supervisor: SupervisorTable
     historian: HistorianTable
     limits: dict[Name, LimitTable]
+    batch: BatchTable
     envelope: dict[Name, EnvelopeTable] = Field(default_factory=dict)
     recipe: dict[Name, Number] = Field(default_factory=dict)
-    batch: BatchTable = Field(default_factory=BatchTable)
     loop: LoopTable = Field(default_factory=LoopTable)
     gates: GatesTable = Field(default_factory=GatesTable)
     influx: InfluxTable | None = None

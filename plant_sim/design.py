@@ -96,6 +96,8 @@ class PlantDesign:
     services: tuple[Instrument, ...] = ()  # instruments around the vessel
     utilities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # outputs of loops that each one feeds
     setpoint_limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # of a loop's, by owner
+    alarm_limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # narrower than the span, by tag
+    functions: Mapping[str, str] = field(default_factory=dict)  # by tag, what LADS calls it; else by its description
 
     @property
     def assays(self) -> tuple[Point, ...]:

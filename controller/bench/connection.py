@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from controller.bench.faults import CONNECTION, Outcome
+from controller.bench.outcome import CONNECTION, Outcome
 from controller.edge.opcua import PlantLink, PlantLost, Scan
 from controller.loop.records import Move
 from controller.settings import Settings, process_of
@@ -55,8 +55,8 @@ async def _lost(of: Settings, seed: int) -> Outcome:
 async def _watched(of: Settings, link: PlantLink, seed: int) -> Outcome:
     scan = await link.read()
     until = scan.snapshot.time + timedelta(hours=6)
-    local = scan.local["precursor_feed"]
-    await link.write([Move("precursor_feed", local + 1e-4, "L/h", local)], until)
+    move = _move(of, scan)
+    await link.write([move], until)
     began, noticed, why = scan.snapshot.time, None, ""
     for _ in range(60):
         try:
@@ -73,13 +73,21 @@ async def _watched(of: Settings, link: PlantLink, seed: int) -> Outcome:
             break
     back = await _back(link, began + timedelta(seconds=2 * AT_S))
     limits: list[str] = []
-    if back.setpoints["precursor_feed"] != back.local["precursor_feed"]:
+    if back.setpoints[move.variable] != back.local[move.variable]:
         limits.append("the setpoint of before the loss was still in force after its lease")
     if back.lapses != 1:
         limits.append(f"{back.lapses} lapses were counted, not one")
     by = ("the link",) if noticed is not None else ()
     why = why.replace(of.connection.endpoint, "it")
     return Outcome(CONNECTION, seed, noticed, by, "link lost", why, 0, tuple(limits))
+
+
+def _move(of: Settings, scan: Scan) -> Move:
+    """A quarter of a step up, of the first setpoint that may be moved in this phase, or of any."""
+    names = sorted(of.limits, key=lambda name: scan.phase not in of.limits[name].phases)
+    variable = next(v for v in of.manipulated() if v.name == names[0])
+    local = scan.local[variable.name]
+    return Move(variable.name, local + of.limits[variable.name].max_step / 4, variable.unit, local)
 
 
 async def _back(link: PlantLink, since: datetime) -> Scan:

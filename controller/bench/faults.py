@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from controller.assembly import Assembly, assemble
+from controller.bench.connection import lost_connection
+from controller.bench.outcome import CONNECTION, Outcome
 from controller.bench.rig import Rig, Turned
 from controller.loop.records import Mode
-from controller.processes import find, reference
-from controller.settings import Settings, load
-from plant_sim.faults import LINK, VESSEL, Fault, FaultKind
+from controller.processes import Process
+from controller.settings import Settings, load, process_of
+from plant_sim.faults import Fault
 from twin.signals import Quality
 
 AT_H, WITHIN_H = 72.0, 24.0  # of the batch: when each fault begins, and how long it is watched
@@ -21,43 +23,15 @@ SETTLED_H = 24.0  # the loop asks for auto from here on
 AFTER_H = 8.0  # watched after the first notice, for what the loop does and what it might break
 PLAN_EVERY_S = 4 * 3600.0  # design: a look ahead costs as much as a hundred scans
 
-FAULTS = {  # name: what breaks at AT_H; sizes are design, of the order at which a person would want to know
-    "sensor_drift": Fault(FaultKind.DRIFT, "AIC102.PV", -3.0),  # % of oxygen per hour
-    "sensor_bias": Fault(FaultKind.BIAS, "AI302.PV", 2.0),  # g/(L.h) of oxygen uptake
-    "sensor_noise": Fault(FaultKind.NOISE, "AIC102.PV", 8.0),  # %
-    "sensor_freeze": Fault(FaultKind.FREEZE, "AIC102.PV"),
-    "sensor_drop_out": Fault(FaultKind.DROP_OUT, "AIC102.PV", 0.5),
-    "bad_status": Fault(FaultKind.BAD, "AI301.PV"),
-    "not_a_number": Fault(FaultKind.NAN, "WI101.PV"),
-    "pump_under_delivery": Fault(FaultKind.UNDER_DELIVERY, "FIC201", 0.3),
-    "stuck_valve": Fault(FaultKind.STUCK_VALVE, "base", 0.002),  # L/h
-    "kla_loss": Fault(FaultKind.KLA_LOSS, VESSEL, 0.4),
-    "foam": Fault(FaultKind.FOAM, VESSEL, 300.0),  # %/h
-    "contamination": Fault(FaultKind.CONTAMINATION, VESSEL, 0.1),  # g/L, a hundredth of the biomass
-    "utility_failure": Fault(FaultKind.UTILITY_FAILURE, "power"),
-    "wrong_assay": Fault(FaultKind.WRONG_ASSAY, "LAB.BIOMASS", 0.5),
-}
-CONNECTION = "connection_loss"
-LOSS = Fault(FaultKind.CONNECTION_LOSS, LINK)
+
+def faults_of(process: Process) -> Mapping[str, Fault]:
+    """What breaks at AT_H, by name; nothing but the connection where nobody has studied the plant."""
+    return process.study().faults if process.studied else {}
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one fault in one batch."""
-
-    fault: str
-    seed: int
-    hours: float | None  # from the fault to the first notice; None: not within WITHIN_H
-    by: tuple[str, ...]  # what noticed first
-    mode: str  # of the loop at the end of the watch
-    why: str
-    written: int  # commands that changed a setpoint after the notice
-    broken: tuple[str, ...]  # hard limits that were broken, a sentence each
-
-
-def settings() -> Settings:
-    """The shipped configuration with the reference network, and a look ahead as often as a bench can afford."""
-    shipped = load(find(reference()).configuration)
+def settings(process: Process) -> Settings:
+    """The configuration of its plant with the reference network, and a look ahead as often as a bench can afford."""
+    shipped = load(process.configuration)
     loop = replace(shipped.loop, plan_every_s=PLAN_EVERY_S)
     return replace(shipped, neurocore=replace(shipped.neurocore, backend="reference"), loop=loop)
 
@@ -96,7 +70,7 @@ def watch_healthy(rig: Rig, within_h: float = WITHIN_H) -> frozenset[str]:
 def outcome(rig: Rig, name: str, seed: int, usual: frozenset[str], within_h: float = WITHIN_H) -> Outcome:
     """Let one thing go wrong in a copy of this batch, and watch."""
     began_s = rig.batch.elapsed_s
-    broken = rig.copied(replace(FAULTS[name], at_s=began_s))
+    broken = rig.copied(replace(faults_of(process_of(rig.settings))[name], at_s=began_s))
     noticed: float | None = None
     by: tuple[str, ...] = ()
     limits: list[str] = []
@@ -153,13 +127,17 @@ def row(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def faults(
-    progress: Callable[[str], None], seeds: Sequence[int], names: Sequence[str] = (*FAULTS, CONNECTION)
-) -> dict[str, Any]:
-    """FAULT: how many of the seeds noticed it, by what, after how many hours, and what the loop did."""
-    from controller.bench.connection import lost_connection
+def known(process: Process) -> tuple[str, ...]:
+    """Every fault that this plant can have."""
+    return (*faults_of(process), CONNECTION)
 
-    of = settings()
+
+def faults(
+    process: Process, progress: Callable[[str], None], seeds: Sequence[int], names: Sequence[str] = ()
+) -> dict[str, Any]:
+    """FAULT: how many of the seeds noticed it, by what, after how many hours, and what the loop did; all by default."""
+    names = names or known(process)
+    of = settings(process)
     assembly = assemble(of)
     found: dict[str, list[Outcome]] = {name: [] for name in names}
     false_alarms = Counter[str]()

@@ -20,7 +20,7 @@ from controller.edge.situation import situation_of
 from controller.loop.mode_ladder import Ladder
 from controller.loop.records import Decision, Mode
 from controller.loop.turn import Memory, turn
-from controller.processes import find, reference
+from controller.processes import Process
 from controller.settings import Settings, process_of
 from controller.tables import NeuroCoreTable, VariableTable
 from plant_sim.server import lads
@@ -31,9 +31,11 @@ TAGS = 50  # of a scan; what the loop itself needs is fewer
 Backend = Literal["lava-fixed", "lava-float", "reference"]
 
 
-def measured(tell: Callable[[str], None], scans: int = 240, backend: Backend | None = None) -> dict[str, Any]:
+def measured(
+    process: Process, tell: Callable[[str], None], scans: int = 240, backend: Backend | None = None
+) -> dict[str, Any]:
     """Times in milliseconds. `scan` is read, turn and record together; `planning` is a turn that looks ahead."""
-    with tempfile.TemporaryDirectory() as folder, plant_in_lockstep(Path(folder), find(reference())) as settings:
+    with tempfile.TemporaryDirectory() as folder, plant_in_lockstep(Path(folder), process) as settings:
         if backend:
             settings = replace(settings, neurocore=NeuroCoreTable(backend, settings.neurocore.seed))
         settings = _watching(settings)
@@ -48,9 +50,9 @@ def measured(tell: Callable[[str], None], scans: int = 240, backend: Backend | N
 def _watching(settings: Settings) -> Settings:
     """With so many tags: besides those of the loop, what its instruments and its regulators show in other places."""
     design = process_of(settings).design()
-    moved = {*design.pumps, *design.loops}
+    moved, shows = {*design.pumps, *design.loops}, ("SensorValue", "CurrentValue")
     shown = [
-        (point, f"{lads.name_of(point)}.{'CurrentValue' if point.tag.partition('.')[0] in moved else 'SensorValue'}")
+        (point, f"{lads.name_of(design, point)}.{shows[point.tag.partition('.')[0] in moved]}")
         for point in (instrument.point for instrument in design.online)
     ]
     points = tags_of(design).points

@@ -20,7 +20,7 @@ from controller.neurocore import coding, cross, loihi
 from controller.neurocore.backend import Backend, LavaBackend
 from controller.neurocore.design import CODINGS, ERROR_FULL, PAYLOAD_FULL, RULES, WEIGHT_HIGH, WEIGHT_LOW, Design
 from controller.neurocore.reference import ReferenceBackend
-from controller.processes import find, reference
+from controller.processes import Process
 
 SEED = 3
 CROSS_SIGNALS = 6
@@ -28,18 +28,18 @@ COMPARE_EVERY = 50  # scans: Lava hands out weights and traces one by one
 CYCLES = 10
 
 
-def rate_learner(coding_name: str, rule: str) -> Design:
-    """The bioreactor's rate learner with this coding and rule."""
-    units = len(coding.population(find(reference()).coded).centres)
-    return Design(units, len(find(reference()).learned), coding_name, rule)  # type: ignore[arg-type]
+def rate_learner(process: Process, coding_name: str, rule: str) -> Design:
+    """The process's rate learner with this coding and rule."""
+    units = len(coding.population(process.coded).centres)
+    return Design(units, len(process.learned), coding_name, rule)  # type: ignore[arg-type]
 
 
-def networks() -> dict[str, Design]:
+def networks(process: Process) -> dict[str, Design]:
     """Every network by name."""
     found = {}
     for code in CODINGS:
         for rule in RULES:
-            found[f"rates {code} {rule}"] = rate_learner(code, rule)
+            found[f"rates {code} {rule}"] = rate_learner(process, code, rule)
             found[f"cross {code} {rule}"] = cross.design(CROSS_SIGNALS, code, rule)
     return found
 
@@ -83,12 +83,14 @@ def _unequal(one: Mapping[str, NDArray[Any]], other: Mapping[str, NDArray[Any]])
     return ", ".join(name for name in one if not np.array_equal(one[name], other[name]))
 
 
-def bit_identity(steps: int = 30_000, tell: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+def bit_identity(
+    process: Process, steps: int = 30_000, tell: Callable[[str], None] = lambda line: None
+) -> dict[str, Any]:
     """Whether lava-fixed and reference are identical over at least so many timesteps, for every network."""
     found: dict[str, str] = {}
     lava: LavaBackend | None = None
     try:
-        for name, design in networks().items():
+        for name, design in networks(process).items():
             if lava is None:
                 lava = LavaBackend(design, SEED)
             else:
@@ -102,9 +104,9 @@ def bit_identity(steps: int = 30_000, tell: Callable[[str], None] = lambda line:
     return {"bit_identical": not any(found.values()), "timesteps": steps, "differences": found}
 
 
-def speed(scans: int = 200) -> dict[str, Any]:
+def speed(process: Process, scans: int = 200) -> dict[str, Any]:
     """Milliseconds a scan on Lava, and how many times faster the reference is per timestep, by network."""
-    rows = {name: _timed(design, scans) for name, design in networks().items() if name.startswith("rates")}
+    rows = {name: _timed(design, scans) for name, design in networks(process).items() if name.startswith("rates")}
     return {
         "lava_graded_p50": rows["rates graded three-factor"]["lava_ms"],
         "lava_lif16_p50": rows["rates lif three-factor"]["lava_ms"],
@@ -142,9 +144,9 @@ def _seconds(backend: Backend, payload: NDArray[np.int64], error: NDArray[np.int
     return time.perf_counter() - started
 
 
-def memory(cycles: int = CYCLES) -> dict[str, Any]:
+def memory(process: Process, cycles: int = CYCLES) -> dict[str, Any]:
     """Megabytes of the running worker's processes, and what so many starts and stops leave behind (Linux)."""
-    design = rate_learner("graded", "three-factor")
+    design = rate_learner(process, "graded", "three-factor")
     sizes, own, left, started_s = [], [], 0, []
     for _ in range(cycles):
         started = time.perf_counter()
@@ -186,6 +188,6 @@ def _proportional_mb(process: int) -> float:
     return 0.0
 
 
-def resources() -> list[dict[str, Any]]:
+def resources(process: Process) -> list[dict[str, Any]]:
     """What each network would take of a Loihi 2 chip."""
-    return [{"network": name, **loihi.resources(design)} for name, design in networks().items()]
+    return [{"network": name, **loihi.resources(design)} for name, design in networks(process).items()]

@@ -24,9 +24,9 @@ from controller.demo.child_plant import free_port
 from controller.edge.opcua import PlantLink
 from controller.edge.opcua.tags import KINDS, WRITTEN, Tag, TagKind, tags_of
 from controller.loop.records import Move
-from controller.processes import find, reference
+from controller.processes import Process
 from controller.settings import Settings, load
-from controller.tables import LimitTable, SupervisorTable, VariableTable
+from controller.tables import BatchTable, LimitTable, SupervisorTable, VariableTable
 from twin.signals import Role
 
 SIZES = (50, 1000)
@@ -35,17 +35,22 @@ FAR = timedelta(days=1)
 
 
 def measured(
-    tell: Callable[[str], None], calls: int = 200, watch_s: float = 20.0, sizes: tuple[int, ...] = SIZES
+    process: Process,
+    tell: Callable[[str], None],
+    calls: int = 200,
+    watch_s: float = 20.0,
+    sizes: tuple[int, ...] = SIZES,
 ) -> dict[str, Any]:
     """All figures: times in milliseconds, processor time in percent of one core."""
+    shipped = load(process.configuration)
     report: dict[str, dict[str, float]] = {}
     for size in sizes:
         tell(f"{size} tags: {calls} reads, then {watch_s:g} s of a scan a second")
-        with _plant(_reading(size)) as settings:
+        with _plant(_reading(shipped, size)) as settings:
             for name, figure in asyncio.run(_reads(settings, calls, watch_s)).items():
                 report.setdefault(name, {})[str(size)] = figure
         tell(f"{size} tags: {calls // 4} writes, each read back")
-        with _plant(_writing(size)) as settings:
+        with _plant(_writing(shipped, size)) as settings:
             for name, figure in asyncio.run(_writes(settings, calls // 4)).items():
                 report.setdefault(name, {})[str(size)] = figure
     largest = str(sizes[-1])
@@ -117,23 +122,22 @@ def _spread(name: str, times: list[float]) -> dict[str, float]:
     return {f"{name}_p50": statistics.median(ordered), f"{name}_p99": ordered[int(0.99 * (len(ordered) - 1))]}
 
 
-def _reading(size: int) -> Settings:
+def _reading(shipped: Settings, size: int) -> Settings:
     """A plant of so many on-line values."""
     table = [VariableTable(f"v{i}", "%", 0.0, 100.0, Role.MEASURED, f"AI{i}.PV") for i in range(size)]
-    return _with(tuple(table), {})
+    return _with(shipped, tuple(table), {})
 
 
-def _writing(size: int) -> Settings:
+def _writing(shipped: Settings, size: int) -> Settings:
     """A plant of so many setpoints."""
     table = [
         VariableTable(f"v{i}", "L/h", 0.0, 100.0, Role.MANIPULATED, f"FIC{i}.PV", setpoint=f"FIC{i}.SP")
         for i in range(size)
     ]
-    return _with(tuple(table), {v.name: LimitTable(0.0, 100.0, 100.0, 100.0, ("production",)) for v in table})
+    return _with(shipped, tuple(table), {v.name: LimitTable(0.0, 100.0, 100.0, 100.0, ("production",)) for v in table})
 
 
-def _with(variables: tuple[VariableTable, ...], limits: dict[str, LimitTable]) -> Settings:
-    shipped = load(find(reference()).configuration)
+def _with(shipped: Settings, variables: tuple[VariableTable, ...], limits: dict[str, LimitTable]) -> Settings:
     at = replace(shipped.connection, advance_node=None, scan_s=1.0, timeout_s=30.0)
     gates = replace(shipped.gates, evidence=tuple(v.name for v in variables[:1]))
     return Settings(
@@ -141,6 +145,7 @@ def _with(variables: tuple[VariableTable, ...], limits: dict[str, LimitTable]) -
         connection=at,
         variable=variables,
         supervisor=SupervisorTable("HEARTBEAT"),
+        batch=BatchTable(shipped.batch.length_h),
         historian=shipped.historian,
         limits=limits,
         recipe=dict.fromkeys(limits, 1.0),

@@ -13,11 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from controller.bench import accuracy, networks, novelty, streams
-from controller.bench.accuracy import FORECASTS, LEARNERS, QUANTITIES, RULES, Errors
+from controller.bench import accuracy, networks, novelty
+from controller.bench.accuracy import FORECASTS, Errors
+from controller.bench.ahead import RULES
+from controller.bench.pupils import LEARNERS
+from controller.bench.trial import trial_of
 from controller.neurocore.backend import LavaBackend
 from controller.neurocore.reference import ReferenceBackend
-from controller.processes.penicillin.model import MODEL
+from controller.processes import Process
+from controller.processes.study import Stream
 from twin.engine import TwinEngine
 
 PARTS = ("networks", "accuracy", "novelty")
@@ -31,22 +35,26 @@ QUICK_HOURS, QUICK_SCANS = 80.0, 12
 Tell = Callable[[str], None]
 
 
-def neurocore(tell: Tell, quick: bool = False, resources: bool = False, parts: Sequence[str] = PARTS) -> dict[str, Any]:
+def neurocore(
+    process: Process, tell: Tell, quick: bool = False, resources: bool = False, parts: Sequence[str] = PARTS
+) -> dict[str, Any]:
     """All figures as one JSON object; `quick` is a rehearsal, whose figures mean little."""
+    if "accuracy" in parts:
+        process.study()  # or who has none would be told so after minutes
     report: dict[str, Any] = {"quick": quick, "seconds": {}}
-    makers: dict[str, Callable[[Tell, bool], dict[str, Any]]] = {
-        "networks": network_figures,
-        "accuracy": accuracy_figures,
-        "novelty": novelty_figures,
+    makers: dict[str, Callable[[], dict[str, Any]]] = {
+        "networks": lambda: network_figures(process, tell, quick),
+        "accuracy": lambda: accuracy_figures(process, tell, quick),
+        "novelty": lambda: novelty_figures(tell, quick),
     }
     for part in parts:
         started = time.monotonic()
-        report |= makers[part](tell, quick)
+        report |= makers[part]()
         report["seconds"][part] = round(time.monotonic() - started, 1)
     reactors, faults = _seeds(quick)
     report["seeds"] = {"reactors": list(reactors), "faults": [faults[0], faults[-1]], "tuned_on": [0, 499]}
     if resources:
-        report["resources"] = networks.resources()
+        report["resources"] = networks.resources(process)
     return report
 
 
@@ -54,14 +62,14 @@ def _seeds(quick: bool) -> tuple[Sequence[int], Sequence[int]]:
     return (REHEARSED, REHEARSED_FAULTS) if quick else (REACTORS, FAULT_SEEDS)
 
 
-def network_figures(tell: Tell, quick: bool) -> dict[str, Any]:
+def network_figures(process: Process, tell: Tell, quick: bool) -> dict[str, Any]:
     """Bit identity, times and memory; when quick, of the graded rate learner alone."""
     if quick:
-        return _quick_networks()
+        return _quick_networks(process)
     tell("networks: Lava against the reference, over 30,000 timesteps each")
-    identity = networks.bit_identity(tell=tell)
+    identity = networks.bit_identity(process, tell=tell)
     tell("networks: times and memory")
-    speed, memory = networks.speed(), networks.memory()
+    speed, memory = networks.speed(process), networks.memory(process)
     return {
         "bit_identical": identity["bit_identical"],
         **{key: speed[key] for key in ("lava_graded_p50", "lava_lif16_p50", "reference_speedup")},
@@ -70,8 +78,8 @@ def network_figures(tell: Tell, quick: bool) -> dict[str, Any]:
     }
 
 
-def _quick_networks() -> dict[str, Any]:
-    design = networks.rate_learner("graded", "three-factor")
+def _quick_networks(process: Process) -> dict[str, Any]:
+    design = networks.rate_learner(process, "graded", "three-factor")
     reference = ReferenceBackend(design, networks.SEED)
     with LavaBackend(design, networks.SEED) as lava:
         found = networks.differences(lava, reference, QUICK_SCANS, np.random.default_rng(networks.SEED))
@@ -99,23 +107,25 @@ def novelty_figures(tell: Tell, quick: bool) -> dict[str, Any]:
     return {"novelty": novelty.table(seeds)}
 
 
-def accuracy_figures(tell: Tell, quick: bool) -> dict[str, Any]:
+def accuracy_figures(process: Process, tell: Tell, quick: bool) -> dict[str, Any]:
     """NRMSE one step and 12 h ahead, by batch, and around a change of strain."""
-    engine = TwinEngine(streams.plant(), MODEL)
+    trial = trial_of(process)
+    engine = TwinEngine(trial.stream.plant, trial.model)
     engine.warm_up()
     found: dict[tuple[str, int], list[Errors]] = {}
-    batches, until_h = (2, QUICK_HOURS) if quick else (BATCHES, streams.BATCH_H)
+    batches, until_h = (2, QUICK_HOURS) if quick else (BATCHES, None)
     for seed in _seeds(quick)[0]:
-        for arm, batch, errors in accuracy.reactor_run(engine, seed, batches, not quick, until_h):
+        for arm, batch, errors in accuracy.reactor_run(trial, engine, seed, batches, not quick, until_h):
             found.setdefault((arm, batch), []).extend(errors)
             tell(f"accuracy: reactor {seed}, {arm}, batch {batch + 1} of {batches}")
-    return summary(found, batches)
+    return summary(trial.stream, found, batches)
 
 
-def summary(found: dict[tuple[str, int], list[Errors]], batches: int) -> dict[str, Any]:
+def summary(stream: Stream, found: dict[tuple[str, int], list[Errors]], batches: int) -> dict[str, Any]:
     """The figures of all forecasts, by arm and batch; each RMS error over the standard deviation of what came true."""
+    quantities, judged = stream.quantities, stream.judged
     same = [e for (arm, _), errors in found.items() if arm == "same" for e in errors]
-    sd = {name: _sd(same, name) for name in (*QUANTITIES, *streams.JUDGED)}
+    sd = {name: _sd(same, name) for name in (*quantities, *judged)}
 
     def nrmse(errors: Iterable[Errors], *key: str) -> float:
         return _rms(errors, *key) / sd[key[-1]]
@@ -124,19 +134,17 @@ def summary(found: dict[tuple[str, int], list[Errors]], batches: int) -> dict[st
         return nrmse(errors, "ahead", name, rule if name in LEARNERS else "", quantity)
 
     def mean_ahead(name: str, rule: str) -> float:
-        return _rounded(sum(ahead(same, name, rule, q) for q in QUANTITIES) / len(QUANTITIES))
+        return _rounded(sum(ahead(same, name, rule, q) for q in quantities) / len(quantities))
 
     def pooled(name: str) -> float:
         """Over all rates at once, in log units, so that a rate counts by how much it varies."""
-        squares = sum(_rms(same, "next", name, rate) ** 2 for rate in streams.JUDGED)
-        return math.sqrt(squares / sum(sd[rate] ** 2 for rate in streams.JUDGED))
+        squares = sum(_rms(same, "next", name, rate) ** 2 for rate in judged)
+        return math.sqrt(squares / sum(sd[rate] ** 2 for rate in judged))
 
     steps = ("zero", "persistence", "random_walk", *LEARNERS)
-    next_rates = {name: {r: _rounded(nrmse(same, "next", name, r)) for r in streams.JUDGED} for name in steps}
+    next_rates = {name: {r: _rounded(nrmse(same, "next", name, r)) for r in judged} for name in steps}
     late = {
-        name: {
-            r: _rounded(nrmse(same, "rate_ahead", name, RULE if name in LEARNERS else "", r)) for r in streams.JUDGED
-        }
+        name: {r: _rounded(nrmse(same, "rate_ahead", name, RULE if name in LEARNERS else "", r)) for r in judged}
         for name in FORECASTS
         if name != "persistence"
     }
@@ -145,7 +153,7 @@ def summary(found: dict[tuple[str, int], list[Errors]], batches: int) -> dict[st
         rows = {b: found[arm, b] for b in range(first, batches) if (arm, b) in found}
         arms[arm] = {
             quantity: {name: [_rounded(ahead(e, name, RULE, quantity)) for e in rows.values()] for name in FORECASTS}
-            for quantity in QUANTITIES
+            for quantity in quantities
         }
     return {
         "nrmse": {
@@ -154,18 +162,20 @@ def summary(found: dict[tuple[str, int], list[Errors]], batches: int) -> dict[st
         },
         "rule": RULE,
         "hours_12_by_rule": {
-            rule: {q: {name: _rounded(ahead(same, name, rule, q)) for name in FORECASTS} for q in QUANTITIES}
+            rule: {q: {name: _rounded(ahead(same, name, rule, q)) for name in FORECASTS} for q in quantities}
             for rule in RULES
         },
         "rates": {"one_step": next_rates, "hours_12": late},
         "by_batch": arms,
-        "forgotten": _forgotten(found, ahead),
+        "forgotten": _forgotten(quantities, found, ahead),
         "forecasts": len(same),
     }
 
 
 def _forgotten(
-    found: dict[tuple[str, int], list[Errors]], ahead: Callable[[Sequence[Errors], str, str, str], float]
+    quantities: Sequence[str],
+    found: dict[tuple[str, int], list[Errors]],
+    ahead: Callable[[Sequence[Errors], str, str, str], float],
 ) -> dict[str, Any]:
     """The old strain's last batch, as it was forecast then and with what is known after the new strain."""
     last = accuracy.CHANGED_AT - 1
@@ -179,7 +189,7 @@ def _forgotten(
             }
             for name in LEARNERS
         }
-        for q in QUANTITIES
+        for q in quantities
     }
 
 

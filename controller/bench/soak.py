@@ -23,14 +23,13 @@ from typing import Any
 from controller.demo.child_plant import READY_WITHIN_S, await_line, configure, start_plant
 from controller.edge.historian import Gap, Historian, HistorianFault, History
 from controller.edge.outage_backfill import MISSED_SCANS
-from controller.processes import find, reference
-from controller.settings import Settings, load
+from controller.processes import Process
+from controller.settings import Settings, load, process_of
 from controller.support.child_process import end, spawn
 from plant_sim import intervention as meddling
+from twin.signals import Role
 
 FAULTS = ("bad", "uncertain", "freeze", "nan", "bias")
-TAGS = ("AIC102.PV", "AIC101.PV", "WI101.PV", "AI301.PV")
-PUMPS = ("FIC201", "FIC202")
 LONG_LIFE = 100  # scans that the last controller is left, for its memory to be judged (design)
 GROWTH = 1.05  # of the memory from the middle to the end of that life; less is what an allocator keeps (design)
 LOOKS_A_KILL = 3  # looks at the leases, below which nobody can say that they were watched (design)
@@ -56,6 +55,12 @@ class Soak:
     long_life: int = LONG_LIFE
     memory_mb: list[list[float]] = field(default_factory=list)  # by controller process
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What may be spoiled: the instruments that the gates rest upon, or all."""
+        node = {v.name: v.node for v in self.settings.variable if v.role is Role.MEASURED}
+        return tuple(node[name] for name in self.settings.gates.evidence if name in node) or tuple(node.values())
+
     def run(self, kills: int, hours: float, tell: Callable[[str], None]) -> None:
         """Kill each of the two so many times, then go on until the batch is old enough."""
         victims = ["plant", "controller"] * kills
@@ -78,13 +83,13 @@ class Soak:
         """Let so many more scans be recorded, with a fault now and then, and watch the leases meanwhile."""
         wanted, deadline = self.scans() + scans, time.monotonic() + READY_WITHIN_S + 60.0
         if self.chance.random() < 0.5:
-            self.spoil(self.chance.choice(TAGS), self.chance.choice(FAULTS))
+            self.spoil(self.chance.choice(self.tags), self.chance.choice(FAULTS))
         while self.scans() < wanted:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the controller recorded no {scans} scans in time; its log is in {self.folder}")
             self.watch()
             time.sleep(0.3)
-        for tag in TAGS:
+        for tag in self.tags:
             self.spoil(tag, "none")
 
     def spoil(self, tag: str, kind: str) -> None:
@@ -97,7 +102,7 @@ class Soak:
         if self.controller is not None:
             self.memory_mb[-1].append(resident_mb(self.controller.pid))
         try:
-            seen = meddling.look(self.settings.connection.endpoint, PUMPS)
+            seen = meddling.look(self.settings.connection.endpoint, process_of(self.settings).design().pumps)
         except OSError:
             return
         self.looks += 1
@@ -155,6 +160,7 @@ class Soak:
 
 
 def measured(
+    process: Process,
     tell: Callable[[str], None],
     kills: int = 20,
     hours: float = 24.0,
@@ -167,7 +173,7 @@ def measured(
     """Run the soak and account for it."""
     with TemporaryDirectory(prefix="neurotwin-soak-") as place:
         folder = Path(place)
-        config = configure(find(reference()), folder, lockstep=False, backend=backend, anywhere=True)
+        config = configure(process, folder, lockstep=False, backend=backend, anywhere=True)
         plant = start_plant(config, folder, speed, 7, None)
         chance = random.Random(seed)
         soak = Soak(load(config), config, folder, speed, chance, plant, stretch=stretch, long_life=long_life)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import uvicorn
 
-from controller.bench.turns import decision
+from controller.bench.turns import STATES, decision
 from controller.edge.advice import Followed, Past
 from controller.edge.gateway import application, hang_up
 from controller.edge.gateway.source import Bucket
@@ -33,7 +33,6 @@ from twin.signals import Assay
 PLANT, BATCH, TAGS = "R1", "turns", 20
 NAMES = [f"tag_{i:03d}" for i in range(TAGS)]
 MOVED = NAMES[-2:]  # have setpoints
-STATES = ("biomass", "product", "substrate", "volume")
 AHEAD_H, POINTS = 100.0, 100  # of a forecast
 LOOKS_AHEAD = 300  # turns between two forecasts, as with a scan a second and one forecast in five minutes
 
@@ -184,7 +183,7 @@ def _forecast(now: datetime) -> Forecast:
     low, high = (tuple(m + side * 0.02 * i for i, m in enumerate(middle)) for side in (-1, 1))
     band = Band(middle, low, high, low, high)
     plan = Plan((Step(now, dict.fromkeys(MOVED, 50.0)),), times[-1])
-    return Forecast(now, plan, times, dict.fromkeys(STATES, band), (20.0, 21.0), "product at harvest", "g/L")
+    return Forecast(now, plan, times, dict.fromkeys(STATES, band), (20.0, 21.0), "amount at the end", "g/L")
 
 
 async def serve(path: Path, port: int) -> None:

@@ -9,8 +9,9 @@ from controller.loop.records import Abstention, Decision, Insight, Mode, Situati
 from twin.records import Correction, Estimate, Innovation, Population
 from twin.signals import Quality, Reading, Snapshot
 
-STATES = ("biomass", "product", "substrate", "volume")
-MULTIPLIERS = ("growth", "production")
+STATES = tuple(f"state_{i}" for i in range(4))
+MULTIPLIERS = tuple(f"rate_{i}" for i in range(2))
+INPUT = "tag_000"
 CENTRES = 100
 
 
@@ -24,7 +25,7 @@ def decision(at: datetime, tags: int) -> Decision:
         mode=Mode.ADVISORY,
         mode_reason="asked by an operator",
         snapshot=Snapshot(at, readings),
-        situation=Situation("turns", "production", at + timedelta(hours=100), {"feed": 0.042}),
+        situation=Situation("turns", "production", at + timedelta(hours=100), {INPUT: 0.042}),
         estimate=_estimate(at, chance),
         insight=_insight(chance),
         baseline=None,
@@ -45,8 +46,8 @@ def _estimate(at: datetime, chance: random.Random) -> Estimate:
         multiplier_names=MULTIPLIERS,
         log_multipliers=tuple(chance.gauss(0, 0.1) for _ in MULTIPLIERS),
         covariance=tuple(tuple(chance.random() * (0.1 + (i == j)) for j in range(size)) for i in range(size)),
-        inputs={"feed": 0.042},
-        innovations={"dissolved_oxygen": Innovation(0.4, 1.2)},
+        inputs={INPUT: 0.042},
+        innovations={INPUT: Innovation(0.4, 1.2)},
         nis=2.5,
         nis_dof=3,
     )
@@ -60,7 +61,7 @@ def _insight(chance: random.Random) -> Insight:
         correction=Correction(MULTIPLIERS, population, weights, 1 / 4096, (0.7, 0.7)),
         log_multipliers=dict.fromkeys(MULTIPLIERS, 0.05),
         novelty=chance.random(),
-        contributions={"dissolved_oxygen": 1.0},
+        contributions={INPUT: 1.0},
         stability=chance.random(),
         components={"calm": 0.9},
         learned=True,

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from controller.commands.choice import Config
-
-PATIENT = {"stress": "", "sleep": "h", "mood": ""}  # channels of the SSRI reference scenario, with their units
+from controller.commands.scenario import patient_is_installed
 
 
 def grafana(
@@ -53,5 +52,14 @@ def content_of(settings: Any) -> Mapping[str, Any]:
         "learned": list(process.learned),
         "signals": [o.name for o in model.outputs if o.name in online],
         "objective": process.product,
-        "patient": PATIENT,
+        "courses": _courses(),
     }
+
+
+def _courses() -> list[Mapping[str, Any]]:
+    """The patient's, where that package is installed."""
+    if not patient_is_installed():
+        return []
+    from hmi.patient.subject import COURSE
+
+    return [COURSE]

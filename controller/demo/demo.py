@@ -31,7 +31,7 @@ from controller.processes import Process
 from controller.settings import Settings, load
 from controller.support.child_process import end, spawn
 
-G_PER_L = {"g/L": 1.0, "mg/L": 1e-3}
+G_PER_L = {"g/L": 1.0, "mg/L": 1e-3}  # of the units in which a product may be counted
 
 
 def headless(
@@ -146,8 +146,7 @@ def _report(runner: Runner, process: Process, settings: Settings, truth: Path, h
         "scans": runner.counts.scans,
         "commands_written": runner.counts.commands_written,
         "commands_refused": runner.counts.commands_refused,
-        "product_g_per_l": G_PER_L[runner.parts.plant.variable(process.product).unit]
-        * float(true[process.product].iloc[-1]),
+        "product_g_per_l": _g_per_l(process, float(true[process.product].iloc[-1])),
         "estimate_nrmse": {name: _nrmse(true, state, estimates[f"estimate.{state}"]) for name, state in judged.items()},
         "neurocore_backend": decision.insight.backend,
         "neurocore_ms_per_scan_p50": statistics.median(runner.counts.neurocore_ms),
@@ -156,6 +155,12 @@ def _report(runner: Runner, process: Process, settings: Settings, truth: Path, h
         "lease_lapses": runner.counts.lapses,
         "mode": str(decision.mode),
     }
+
+
+def _g_per_l(process: Process, product: float) -> float | None:
+    """The product by mass; None where the model counts it otherwise."""
+    unit = next(state.unit for state in process.model().states if state.name == process.product)
+    return G_PER_L[unit] * product if unit in G_PER_L else None
 
 
 def _nrmse(true: pd.DataFrame, name: str, estimates: Sequence[Bucket]) -> float:

@@ -87,6 +87,7 @@ class Recipe:
 
     phases: tuple[Phase, ...] = ()
     hold: Mapping[str, float] = field(default_factory=dict)
+    volume: str = ""  # the state that is the broth's volume; without one nothing is known of what was there at first
 
     def phase(self, name: str) -> Phase | None:
         """The phase of that name, if there is one."""
@@ -103,9 +104,9 @@ def advance(
 ) -> tuple[BatchRecord, tuple[Ruling, ...], tuple[str, ...]]:
     """The batch after this scan, what became of what people asked of it, and what it did of itself."""
     if before is None or before.id != situation.batch:
-        record = _counted(_begun(recipe, situation, snapshot), situation, snapshot, numbers, plant)
+        record = _counted(_begun(recipe, situation, snapshot), recipe, situation, snapshot, numbers, plant)
         return _followed(record, recipe, situation, snapshot, numbers, ())
-    record = _counted(before, situation, snapshot, numbers, plant)
+    record = _counted(before, recipe, situation, snapshot, numbers, plant)
     rulings = []
     for intent in situation.intents:
         if intent.kind in BATCH_KINDS:
@@ -220,13 +221,18 @@ def _followed(
 
 
 def _counted(
-    record: BatchRecord, situation: Situation, snapshot: Snapshot, numbers: Mapping[str, float], plant: Plant
+    record: BatchRecord,
+    recipe: Recipe,
+    situation: Situation,
+    snapshot: Snapshot,
+    numbers: Mapping[str, float],
+    plant: Plant,
 ) -> BatchRecord:
     """The book with what was fed since it was last written; a flow that cannot be read counts as its setpoint."""
     now = snapshot.time
     initial = record.initial_l
     if initial is None:
-        volume = numbers.get("estimate.volume", math.nan)
+        volume = numbers.get(f"estimate.{recipe.volume}", math.nan)
         initial = volume if math.isfinite(volume) else None
     if record.counted_at is None or now <= record.counted_at:
         return replace(record, initial_l=initial, counted_at=record.counted_at or now)

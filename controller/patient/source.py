@@ -19,6 +19,7 @@ from controller.loop.alarms import AlarmRules, Definition
 from controller.loop.batch import Recipe
 from controller.loop.records import Decision, Intent, Mode, Ruling, Suggestion
 from controller.loop.what_if import Considered
+from hmi.patient.subject import FIRST, SUBJECT
 from twin.model import Model
 from twin.records import Step
 from twin.signals import Assay, Plant, Quality
@@ -120,6 +121,8 @@ class PatientSource:
             "model": plant.model,
             "text": self._text,
             "advisory_only": plant.advisory_only,
+            "subject": SUBJECT,
+            "first": FIRST,
             "variables": [
                 {"name": v.name, "unit": v.unit, "low": v.low, "high": v.high, "role": v.role, "text": v.text}
                 for v in plant.variables

@@ -7,8 +7,10 @@
 | model.py | MODEL, the twin's equations | estimates or forecasts are wanted |
 | plant.py | DESIGN, the simulated plant | a plant is simulated |
 | truth.py | TRUTH, that plant's own equations as the oracle takes them | an oracle is asked |
+| study.py | STUDY, what is true in that plant, for benches to judge by | learners, filters or alarms are judged |
 
-A folder without plant.py serves real plants only; one without truth.py has no oracle.
+A folder without plant.py serves real plants only; one without truth.py has no oracle, and one without study.py no
+benches that judge by it.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from controller.support.words import instead
 from twin.records import Latch, Prior
 
 if TYPE_CHECKING:
+    from controller.processes.study import Study
     from controller.processes.truth import Truth
     from plant_sim.design import PlantDesign
     from twin.model import Model
@@ -56,6 +59,7 @@ class Process:
     latch: Latch | None  # of the plant's own recipe, which forecasts must know
     priors: tuple[Prior, ...]  # of a fit
     judged: Mapping[str, str]  # states that a demonstration compares with the truth, by what it calls them
+    shown: tuple[str, ...]  # variables and states that displays show first
     package: str  # under which the folder's modules are imported
     trusted: bool  # whether its code may run here
 
@@ -90,10 +94,20 @@ class Process:
         truth: Truth = self._given("truth", "TRUTH", "an oracle")
         return truth
 
+    @property
+    def studied(self) -> bool:
+        """Whether its author says what is true in the simulated plant."""
+        return (self.folder / "study.py").is_file()
+
+    def study(self) -> Study:
+        """What is true in the simulated plant, for benches to judge by; UserError where nobody says so."""
+        study: Study = self._given("study", "STUDY", "a study for this bench to judge by")
+        return study
+
     def _given(self, module: str, name: str, what: str) -> Any:
         path = self.folder / f"{module}.py"
         if not path.is_file():
-            raise UserError(f"process {self.name!r} has no {what}: {path} is missing")
+            raise UserError(f"process {self.name!r} lacks {what}: {path} is missing")
         found = getattr(self._imported(path), name, None)
         if found is None:
             raise UserError(f"{path}: defines no {name}, which is {what}; name it so")
@@ -143,6 +157,7 @@ class _Declaration:
     latch: _Latch | None = None
     prior: tuple[_Prior, ...] = ()
     judged: dict[Name, Name] = Field(default_factory=dict)
+    shown: tuple[Name, ...] = ()
 
 
 _TABLES: dict[str, type] = {"learning": _Learning, "latch": _Latch, "prior": _Prior}
@@ -165,6 +180,7 @@ def declared(folder: Path, package: str, trusted: bool) -> Process:
         latch=None if given.latch is None else Latch(given.latch.input, given.latch.state, given.latch.below),
         priors=tuple(Prior(entry.parameter, entry.sd) for entry in given.prior),
         judged=given.judged,
+        shown=given.shown or (given.product,),
         package=package,
         trusted=trusted,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
@@ -52,6 +52,11 @@ class PlantTable:
         return self
 
 
+# Where the drawing of the vessel shows a value, after the parts of a stirred tank: liquid fed in at the top, acid and
+# base that hold the pH, gas in at the bottom, the balance, the stirrer's shaft, the gas that leaves, and the probes.
+Region = Literal["inlet", "titrant", "sparger", "scale", "shaft", "off_gas", "probe"]
+
+
 @dataclass(frozen=True, config=STRICT)
 class VariableTable:
     """[[variable]]: one quantity, its unit, normal span and tags; a manipulated one has a setpoint tag too."""
@@ -69,12 +74,17 @@ class VariableTable:
     valid_until: Text | None = None
     active: Text | None = None
     local: Text | None = None
+    drawn: Region | None = None  # default: at the edge of the drawing, as long as there is room
     output: Name | None = None  # the measured variable that shows what the loop gives out, in percent or as a speed
 
     @model_validator(mode="after")
     def _sound(self) -> VariableTable:
         require(self.unit in UNITS, f"unit {self.unit!r} is not known{instead(self.unit, UNITS)}")
         require(self.low < self.high, f"low {self.low:g} is not below high {self.high:g}; mend the span")
+        require(
+            self.role is not Role.ASSAYED or self.drawn is None,
+            "drawn belongs to what is read on line, and this is assayed; remove it or mend role",
+        )
         moved = self.role is Role.MANIPULATED
         require(not moved or self.setpoint is not None, "a manipulated variable needs the tag of its setpoint")
         for key in ("setpoint", "valid_until", "active", "local", "output"):
@@ -85,9 +95,9 @@ class VariableTable:
 
 @dataclass(frozen=True, config=STRICT)
 class BatchTable:
-    """[batch]: where the plant says which batch runs; a plant without these gets an id from its name and date."""
+    """[batch]: how long one lasts, and where the plant says which runs; without it an id is made of name and date."""
 
-    length_h: Positive = 230.0
+    length_h: Positive
     id: Text | None = None
     start: Text | None = None
     phase: Text | None = None

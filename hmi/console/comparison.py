@@ -28,8 +28,10 @@ class Comparison:
         moved = [entry["name"] for entry in context.plant["variables"] if entry["role"] == "manipulated"]
         states = [entry["name"] for entry in context.plant["states"]]
         known = [name for name in available if name in (*states, *moved)]
-        wanted = [*subject(context.plant).first, *known]
-        chosen = [name for name in dict.fromkeys(wanted) if name in known and name != "biomass"][:SHOWN]
+        assayed = {entry["name"] for entry in context.plant["variables"] if entry["role"] == "assayed"}
+        first = subject(context.plant).first
+        wanted = [*first[:1], *(name for name in first[1:] if name not in assayed), *known]
+        chosen = [name for name in dict.fromkeys(wanted) if name in known][:SHOWN]
         outer, _, self.note = titled(title, "trends comparison")
         with outer:
             self._chosen = ui.select(

@@ -13,6 +13,7 @@ from hmi.console.context import Context
 from hmi.console.link import Answer
 from hmi.console.parts import Text, box, button, mark, say, show, toggle
 from hmi.console.people import LOCAL
+from hmi.console.subject import subject
 
 Json = Mapping[str, Any]
 ASK_AGAIN_S = 0.5
@@ -155,7 +156,8 @@ class ModeForm(_Form):
             self._text = Text("p")
             self._limits = [Text("p", line, "small") for line in _limit_lines(plant)]
             if plant["advisory_only"]:
-                Text("p", "AUTO does not exist here: nothing is ever written for a patient.", "small")
+                noun = subject(plant).noun.lower()
+                Text("p", f"AUTO does not exist here: nothing is ever written for a {noun}.", "small")
         self._explain()
 
     def _explain(self) -> None:

@@ -22,6 +22,7 @@ from hmi.console.parts import Text, box, button, say
 from hmi.console.people import People
 from hmi.console.pharmacoloop import PharmacoLoopDisplay
 from hmi.console.reactor import CourseDisplay
+from hmi.console.subject import Subject, subject
 from hmi.console.system import SystemDisplay
 from hmi.console.trends import TrendsDisplay
 from hmi.console.twin import TwinDisplay
@@ -41,10 +42,14 @@ REACTOR: Makers = {
     "audit": ("Audit", AuditDisplay),
     "system": ("System", SystemDisplay),
 }
-PATIENT: Makers = {
-    "": ("Patient", CourseDisplay),
-    **{key: REACTOR[key] for key in ("trends", "twin", "neurocore", "pharmacoloop", "audit", "system")},
-}
+WITHOUT_VESSEL = ("trends", "twin", "neurocore", "pharmacoloop", "audit", "system")
+
+
+def makers_of(told: Subject) -> Makers:
+    """The displays of what is served, by the end of their address."""
+    if told.vessel:
+        return REACTOR
+    return {"": (told.noun, CourseDisplay), **{key: REACTOR[key] for key in WITHOUT_VESSEL}}
 
 
 def create_pages(links: Sequence[Link], people: People) -> None:
@@ -108,7 +113,7 @@ async def _reactor(links: Sequence[Link], people: People, name: str, display: st
             if here is None or here.plant is None:
                 _unknown(name, [link.plant["name"] for link in links if link.plant])
                 return
-            makers = PATIENT if here.plant["model"] == "patient" else REACTOR
+            makers = makers_of(subject(here.plant))
             if display not in makers:
                 _unknown(f"{name}/{display}", [name])
                 return

@@ -10,7 +10,7 @@ from hmi.console.trends import Trends
 
 
 class CourseDisplay:
-    """One patient's page."""
+    """The page of what has no vessel."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

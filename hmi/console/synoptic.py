@@ -5,7 +5,7 @@ Everything at rest is grey. A value that is not good has a sign and a frame of i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,23 +19,14 @@ Json = Mapping[str, Any]
 WIDE, HIGH = 128, 40  # of one value's box
 LONGEST = 23  # letters of a name that fit into it
 Place = tuple[int, ...]  # where a value stands, and the point of the drawing to which its line leads, if there is one
-PLACES: dict[str, Place] = {
-    "feed": (6, 20, 262, 60),
-    "glucose_feed": (6, 20, 262, 60),
-    "precursor_feed": (6, 76, 274, 60),
-    "amino_feed": (6, 76, 274, 60),
-    "base_flow": (6, 132, 232, 150),
-    "acid_flow": (6, 188, 232, 176),
-    "air_flow": (6, 336, 300, 372),
-    "oxygen_in_gas": (6, 336, 300, 372),
-    "weight": (6, 276, 232, 296),
-    "agitator_power": (246, 2, 310, 44),
-    "stirrer_speed": (246, 2, 310, 44),
-    "oxygen_uptake_rate": (486, 20, 352, 62),
-    "carbon_dioxide_evolution_rate": (486, 76, 352, 62),
-    "dissolved_oxygen": (486, 150, 380, 200),
-    "ph": (486, 206, 380, 232),
-    "temperature": (486, 262, 388, 282),
+PLACES: Mapping[str, tuple[Place, ...]] = {  # by the part of the vessel that the configuration names
+    "inlet": ((6, 20, 262, 60), (6, 76, 274, 60)),
+    "titrant": ((6, 132, 232, 150), (6, 188, 232, 176)),
+    "scale": ((6, 276, 232, 296),),
+    "sparger": ((6, 336, 300, 372),),
+    "shaft": ((246, 2, 310, 44),),
+    "off_gas": ((486, 20, 352, 62), (486, 76, 352, 62)),
+    "probe": ((486, 150, 380, 200), (486, 206, 380, 232), (486, 262, 388, 282)),
 }
 SPARE: tuple[Place, ...] = ((486, 318), (486, 374), (6, 392), (246, 392))  # for what the drawing does not know
 BOTTOM, TOP = 356.0, 96.0  # of the broth when the vessel is empty and full
@@ -61,16 +52,12 @@ class _Value:
     text: str
 
 
-def places(names: Sequence[str]) -> dict[str, Place]:
-    """A place for each, as long as there are any: its own, or one that nobody else has."""
-    found: dict[str, Place] = {}
-    for name in names:
-        place = PLACES.get(name)
-        if place is not None and place not in found.values():
-            found[name] = place
-    left = iter([*SPARE, *(place[:2] for place in dict.fromkeys(PLACES.values()) if place not in found.values())])
-    found |= zip([name for name in names if name not in found], left, strict=False)
-    return found
+def places(drawn: Mapping[str, str]) -> dict[str, Place]:
+    """A place for each variable, as long as there are any: one of the part it is drawn at, or one that nobody has."""
+    left = {part: list(all_of) for part, all_of in PLACES.items()}
+    found = {name: left[part].pop(0) for name, part in drawn.items() if left.get(part)}
+    spare = iter([*SPARE, *(place[:2] for part in left.values() for place in part)])
+    return found | dict(zip([name for name in drawn if name not in found], spare, strict=False))
 
 
 class Synoptic:
@@ -79,9 +66,9 @@ class Synoptic:
     def __init__(self, context: Context) -> None:
         self._context = context
         measured = [entry for entry in context.plant["variables"] if entry["role"] != "assayed"]
-        where = places([entry["name"] for entry in measured])
+        where = places({entry["name"]: entry["drawn"] for entry in measured})
         self._values: dict[str, _Value] = {}
-        self._scale = next((e["high"] for e in measured if e["name"] in ("weight", "volume")), None)
+        self._scale = next((entry for entry in measured if entry["drawn"] == "scale"), None)
         named = f"Vessel {context.plant['name']} with its measured values"
         with box("panel synoptic", "section"):
             with ui.element("svg").props(f'viewBox="0 0 620 436" role="group" aria-label="{named}"'):
@@ -100,9 +87,9 @@ class Synoptic:
         self._fill(readings)
 
     def _fill(self, readings: Json) -> None:
-        """The broth's height follows the weight, up to the upper end of its span."""
-        found = readings.get("weight") or readings.get("volume")
-        share = min(1.0, max(0.0, (found["value"] or 0.0) / self._scale)) if found and self._scale else 0.5
+        """The broth's height follows the scale, up to the upper end of its span."""
+        found = readings.get(self._scale["name"]) if self._scale else None
+        share = min(1.0, max(0.0, (found["value"] or 0.0) / self._scale["high"])) if found and self._scale else 0.5
         top = BOTTOM - share * (BOTTOM - TOP)
         if self._level.props.get("y") != f"{top:.0f}":
             self._level.props(f'y="{top:.0f}" height="{366 - top:.0f}"')

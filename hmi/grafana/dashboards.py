@@ -1,8 +1,9 @@
-"""Dashboards, eight of them, from plain data: the plant's variables, the twin's states and multipliers, the signals."""
+"""Dashboards from plain data: the plant's variables, the twin's states and multipliers, the signals."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from grafana_foundation_sdk.builders import dashboard
@@ -40,8 +41,7 @@ def dashboards(content: Content) -> dict[str, dict[str, Any]]:
         "pharmacoloop": _pharmacoloop,
         "alarms": _alarms,
         "historian": _historian,
-        "patient": _patient,
-    }
+    } | {course["name"]: partial(_course, course) for course in content["courses"]}
     return {name: _placed(_current(plain(build(content)))) for name, build in made.items()}
 
 
@@ -235,14 +235,14 @@ def _historian(content: Content) -> Dashboard:
     return made.with_panel(panels.trend("Quality of the readings", "", every, WHOLE, QUALITY)).build()
 
 
-def _patient(content: Content) -> Dashboard:
-    made = _begun("patient", "patient (research use only; not a medical device)", content)
+def _course(course: Content, content: Content) -> Dashboard:
+    """Of what has no vessel: a score, the channels that it is made of, and what is suggested."""
+    made = _begun(course["name"], course["title"], content)
     made = made.with_panel(panels.figure("Stability score", "", "neurocore", "stability"))
     made = made.with_panel(panels.figure("Novelty", "", "neurocore", "novelty"))
     score = [mean("score", "neurocore", "stability"), mean("novelty", "neurocore", "novelty")]
     made = made.with_panel(panels.trend("Stability score", "", score, WHOLE))
-    for channel, unit in content["patient"].items():
+    for channel, unit in course["channels"].items():
         made = made.with_panel(panels.trend(channel, unit, [mean("reported", "process", channel)], THIRD))
-    words = "Research use only; advisory; not a medical device. Nothing is ever written for a patient."
-    made = made.with_panel(panels.listed("Reviews suggested", rows("suggestion", "kind", "reason"), WHOLE, words))
-    return made.build()
+    reviews = rows("suggestion", "kind", "reason")
+    return made.with_panel(panels.listed("Reviews suggested", reviews, WHOLE, course["note"])).build()

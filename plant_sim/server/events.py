@@ -18,7 +18,6 @@ from plant_sim.server.space import Space
 
 SEVERITY = 700  # medium-high, OPC 40250-1
 DEADBAND = 0.02  # of the limits' distance, by which a value must come back; design
-FOAM = ("LI102.PV", 0.0, 70.0)  # %; design
 
 
 class Events:
@@ -27,8 +26,7 @@ class Events:
     def __init__(self, design: PlantDesign) -> None:
         self._points: Mapping[str, Point] = {i.point.tag: i.point for i in design.online}
         limits = {f"{owner}.PV": pair for owner, pair in design.setpoint_limits.items()}
-        tag, low, high = FOAM
-        self._limits = limits | ({tag: (low, high)} if tag in self._points else {})
+        self._limits = {**limits, **design.alarm_limits}
         self._active: dict[str, str] = {}
         self._generator: EventGenerator | None = None
 

@@ -24,19 +24,13 @@ DEVICE = {
     "AssetId": "R1",
     "ComponentName": "R1",
 }
-NAMES = {  # functions by the tag of what they measure; another instrument goes by its description
-    "TIC101.PV": "Temperature",
-    "AIC101.PV": "pH",
-    "AIC102.PV": "DissolvedOxygen",
-    "WI101.PV": "Weight",
-}
 _V = ua.VariantType
 
 
-def name_of(point: Point) -> str:
+def name_of(design: PlantDesign, point: Point) -> str:
     """The path of the function that measures this."""
-    name = NAMES.get(point.tag) or "".join(word.capitalize() for word in point.text.replace("-", " ").split())
-    return f"LADS.{UNIT}.FunctionSet.{name}"
+    described = "".join(word.capitalize() for word in point.text.replace("-", " ").split())
+    return f"LADS.{UNIT}.FunctionSet.{design.functions.get(point.tag, described)}"
 
 
 class Lads:
@@ -59,11 +53,12 @@ class Lads:
         moved = {*design.pumps, *design.loops}
         for point in (i.point for i in design.online):
             owner = point.tag.partition(".")[0]
-            await self._function(functions, point, owner if owner in moved else "")
+            path = name_of(design, point)
+            await self._function(functions, path, point, owner if owner in moved else "")
 
-    async def _function(self, parent: Node, point: Point, owner: str) -> None:
+    async def _function(self, parent: Node, path: str, point: Point, owner: str) -> None:
         """A control function for what has a setpoint, and a sensor function for what has none."""
-        function = await self._object(parent, name_of(point))
+        function = await self._object(parent, path)
         await function.add_property(self._space.index, "IsEnabled", True)
         await self._properties(function, {"SignalTag": point.tag, "Description": point.text})
         if not owner:

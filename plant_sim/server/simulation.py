@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
-from typing import Protocol
 
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
 
-from plant_sim.batch import Batch
 from plant_sim.faults import Fault, FaultKind
+from plant_sim.server.simulated import Simulated
 from plant_sim.server.space import Space, code, node_id
 
 LONGEST_ADVANCE_S = 86400.0
@@ -18,33 +16,10 @@ _V = ua.VariantType
 _Answer = ua.StatusCode | list[ua.Variant]
 
 
-class SimulatedPlant(Protocol):
-    """The plant server, as far as the methods act upon it."""
-
-    batch: Batch
-
-    @property
-    def time(self) -> datetime:
-        """Process time."""
-        ...
-
-    async def advance(self, seconds: float) -> None:
-        """Move process time on."""
-        ...
-
-    def unreachable_until_s(self) -> float | None:
-        """The process second at which a lost connection comes back; None while there is one."""
-        ...
-
-    async def taken(self) -> None:
-        """Show what was changed."""
-        ...
-
-
 class Simulation:
     """The object SIMULATION of one plant."""
 
-    def __init__(self, plant: SimulatedPlant, lockstep: bool) -> None:
+    def __init__(self, plant: Simulated, lockstep: bool) -> None:
         self._plant, self._lockstep = plant, lockstep
 
     async def build(self, space: Space) -> None:

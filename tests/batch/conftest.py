@@ -24,6 +24,7 @@ RECIPE = Recipe(
         Phase("harvest", "Harvest", (Condition("phase_h", ">=", 1.0),)),
     ),
     hold={"feed": 0.036},
+    volume="volume",
 )  # fmt: skip
 
 

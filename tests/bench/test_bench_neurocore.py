@@ -13,37 +13,43 @@ import numpy as np
 import pytest
 
 from controller.bench import accuracy, novelty, streams
+from controller.bench.ahead import Case, ahead
+from controller.bench.pupils import SurfaceLaw, pupils
+from controller.bench.trial import trial_of
 from controller.neurocore import coding
 from controller.neurocore.comparators import FloatLMS, QuadraticRLS
 from controller.neurocore.lessons import Lesson
 from controller.processes import find
-from controller.processes.penicillin.model import MODEL
-from controller.processes.penicillin.vessel import Parameters
+from controller.processes.penicillin.stream import against_twin
+from controller.processes.penicillin.vessel import Inputs, Parameters
+from controller.support.user_error import UserError
 from twin.correction import evaluate
 from twin.engine import TwinEngine
 from twin.records import Plan, Step
 
 PROCESS = find("penicillin")
+TRIAL = trial_of(PROCESS)
+STREAM = TRIAL.stream
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def engine():
-    made = TwinEngine(streams.plant(), MODEL)
+    made = TwinEngine(STREAM.plant, TRIAL.model)
     made.warm_up()
     return made
 
 
 @pytest.fixture(scope="module")
 def scans(engine):
-    return list(streams.batch(engine, streams.reactor(3), 11, streams.script(11), until_h=76.0))
+    return list(streams.batch(TRIAL, engine, STREAM.reactor(3), 11, STREAM.script(11), until_h=76.0))
 
 
 def test_a_reactor_is_the_same_for_its_seed_and_a_strain_keeps_the_vessel():
-    assert streams.reactor(3) == streams.reactor(3) != streams.reactor(4)
-    vessel = streams.reactor(3)
-    other = streams.strain(vessel, 99)
+    assert STREAM.reactor(3) == STREAM.reactor(3) != STREAM.reactor(4)
+    vessel = STREAM.reactor(3)
+    other = STREAM.strain(vessel, 99)
     assert (other.n_vis, other.alpha) == (vessel.n_vis, vessel.alpha)
     assert other.A50 != vessel.A50
 
@@ -54,10 +60,9 @@ def test_report_seeds_stay_apart_from_tuning_seeds():
 
 
 def test_scripted_feeds_reach_the_plant(scans):
-    script = streams.script(11)
-    sugar, precursor = script.shares(70.0)
-    assert scans[-70].estimate.inputs["feed"] == pytest.approx(0.042 * sugar, rel=0.03)
-    assert scans[-70].estimate.inputs["precursor_feed"] == pytest.approx(0.00045 * precursor, rel=0.03)
+    shares = STREAM.script(11).at(70.0)
+    assert scans[-70].estimate.inputs["feed"] == pytest.approx(0.042 * shares["feed"], rel=0.03)
+    assert scans[-70].estimate.inputs["precursor_feed"] == pytest.approx(0.00045 * shares["precursor_feed"], rel=0.03)
 
 
 def test_the_twin_itself_would_have_no_rates_to_learn():
@@ -67,16 +72,16 @@ def test_the_twin_itself_would_have_no_rates_to_learn():
     growth = 0.092 * sugar / (0.15 * cells + sugar + 1e-9) * cells * 0.5 * (1 + math.tanh((2400 - 900) / 50))
     production = 0.005 * sugar / (2e-4 + sugar * (1 + sugar / 0.1)) * cells * 0.5 * (1 + math.tanh((900 - 200) / 50))
     oxygen = growth / 0.04 + 0.467 * cells + production / 0.2
-    found = streams._ratios(x, streams.Inputs(F=0.042), growth, production, oxygen)
-    assert found == pytest.approx(dict.fromkeys(streams.JUDGED, 0.0), abs=1e-6)
+    found = against_twin(x, Inputs(F=0.042), growth, production, oxygen)
+    assert found == pytest.approx(dict.fromkeys(STREAM.judged, 0.0), abs=1e-6)
 
 
 def test_a_plant_that_ages_faster_produces_less_than_the_twin_thinks(engine):
     young, old = (
-        list(streams.batch(engine, Parameters(A50=a50), 12, streams.RECIPE, until_h=70.0))[-1].truth["production"]
+        list(streams.batch(TRIAL, engine, Parameters(A50=a50), 12, streams.RECIPE, until_h=70.0))[-1]
         for a50 in (1e9, 40.0)
     )
-    assert old < young - 0.1
+    assert old.truth["production"] < young.truth["production"] - 0.1
 
 
 def test_rls_finds_a_quadratic_and_float_lms_comes_near():
@@ -101,10 +106,10 @@ def test_rls_finds_a_quadratic_and_float_lms_comes_near():
 
 def test_the_harness_forecasts_as_the_twin_does(engine, scans):
     """With the rule that ships, the harness and twin.forecast give the same product and biomass."""
-    pupils = accuracy.pupils()
+    taught = pupils(TRIAL)
     for seen in scans:
-        pupils.scan(seen)
-    surface = pupils.neurocore.step(scans[-1].snapshot, scans[-1].estimate).correction
+        taught.scan(seen)
+    surface = taught.neurocore.step(scans[-1].snapshot, scans[-1].estimate).correction
     k = len(scans) - 1 - 144
     now = scans[k].estimate
     steps = tuple(
@@ -112,21 +117,21 @@ def test_the_harness_forecasts_as_the_twin_does(engine, scans):
         for i, s in enumerate(scans[k : k + 144 : 12])
     )
     twin = engine.forecast(now, surface, Plan(steps, scans[-1].estimate.time), members=1)
-    law = pupils.laws()["neurocore"]
-    pupils.surface = surface
-    states, _ = accuracy._ahead(scans, k, [("neurocore", "fade", pupils.laws()["neurocore"])])
+    law = taught.laws()["neurocore"]
+    taught.surface = surface
+    states, _ = ahead(TRIAL, scans, k, [Case("neurocore", "fade", taught.laws()["neurocore"])])
     assert law is not None
     for i, name in enumerate(("biomass", "product")):
         assert states[0][i] == pytest.approx(twin.bands[name].median[-1], rel=5e-3)
 
 
 def test_the_law_of_a_correction_is_what_the_correction_says(scans):
-    pupils = accuracy.pupils()
+    taught = pupils(TRIAL)
     for seen in scans[:400]:
-        pupils.scan(seen)
-    state = {name: scans[300].estimate[name] for name in accuracy.CODED}
-    said = evaluate(pupils.surface, state)
-    law = accuracy.SurfaceLaw(pupils.surface)(np.array([list(state.values())]))[0]
+        taught.scan(seen)
+    state = {name: scans[300].estimate[name] for name in TRIAL.coded}
+    said = evaluate(taught.surface, state)
+    law = SurfaceLaw(taught.surface)(np.array([list(state.values())]))[0]
     np.testing.assert_allclose(law, list(said.values()), atol=1e-12)
 
 
@@ -149,7 +154,7 @@ def test_a_fault_leaves_everything_before_it_as_it_was():
 
 def test_the_quick_form_prints_one_json_object_with_the_promised_keys():
     ran = subprocess.run(
-        [sys.executable, "-m", "controller.bench.command", "neurocore", "--json", "--resources", "--quick"],
+        [sys.executable, "-m", "controller.commands.bench", "neurocore", "--json", "--resources", "--quick"],
         capture_output=True,
         text=True,
         timeout=200,
@@ -165,3 +170,22 @@ def test_the_quick_form_prints_one_json_object_with_the_promised_keys():
     assert report["novelty"]["healthy"].keys() == {*novelty.DETECTORS, novelty.BOUND}
     assert report["resources"]
     assert "accuracy: reactor 3," in ran.stderr
+
+
+def test_a_process_that_nobody_studied_is_told_so_in_one_sentence():
+    with pytest.raises(UserError, match=r"process 'mab' lacks a study for this bench to judge by: .*study\.py"):
+        trial_of(find("mab"))
+
+
+@pytest.mark.parametrize("asked", [("neurocore",), ("twin", "--part", "estimation")], ids=" ".join)
+def test_a_bench_that_needs_a_study_refuses_at_once_with_exit_code_2(asked):
+    ran = subprocess.run(
+        [sys.executable, "-m", "controller.cli", "bench", *asked, "--process", "mab", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("neurotwin: process 'mab' lacks a study for this bench to judge by")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from controller.bench.product_limit import Told
 from controller.processes.penicillin.instruments import DELAY_S
+from controller.processes.penicillin.product_limit import Told
 
 SCAN_S = 300.0
 SCANS = 1200

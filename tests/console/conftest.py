@@ -66,6 +66,11 @@ precursor mg/L 0 5000 assayed Precursor (PAA)
 viscosity cP 0 200 assayed Viscosity
 """
 VARIABLES = [line.split(maxsplit=5) for line in TABLE.strip().splitlines()]
+DRAWN = {
+    "dissolved_oxygen": "probe", "ph": "probe", "temperature": "probe", "weight": "scale", "air_flow": "sparger",
+    "oxygen_uptake_rate": "off_gas", "carbon_dioxide_evolution_rate": "off_gas", "agitator_power": "shaft",
+    "base_flow": "titrant", "acid_flow": "titrant", "feed": "inlet", "precursor_feed": "inlet",
+}  # fmt: skip
 UNITS = {name: unit for name, unit, *_ in VARIABLES}
 ON_LINE = [name for name, _, _, _, role, _ in VARIABLES if role != "assayed"]
 TRUTH = {  # at t hours
@@ -199,9 +204,10 @@ class Bench:
             "model": "penicillin",
             "text": "Penicillin pilot reactor",
             "advisory_only": self.advisory_only,
+            "first": ["product", "biomass", "dissolved_oxygen", "feed"],
             "variables": [
                 dict(zip(("name", "unit", "low", "high", "role", "text"), row, strict=False))
-                | {"output": "feed_pump" if row[0] == "feed" else ""}
+                | {"output": "feed_pump" if row[0] == "feed" else "", "drawn": DRAWN.get(row[0], "")}
                 for row in VARIABLES
             ],
             "states": [{"name": name, "unit": unit, "text": text} for name, unit, text, _ in STATES],

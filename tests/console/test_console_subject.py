@@ -9,7 +9,8 @@ import pytest
 from hmi.console.chart import options
 from hmi.console.palette import LIGHT
 from hmi.console.strips import Strip, preferred
-from hmi.console.subject import PATIENT, REACTOR, subject
+from hmi.console.subject import REACTOR, subject
+from hmi.patient.subject import FIRST, SUBJECT
 
 VARIABLES = [
     {"name": name, "unit": "1", "low": 0, "high": 10, "role": "measured", "text": ""}
@@ -17,8 +18,11 @@ VARIABLES = [
 ]
 
 
-def _plant(model):
-    return {"model": model, "variables": VARIABLES, "states": []}
+def _plant(told=None, first=()):
+    return {"subject": told, "first": first, "variables": VARIABLES, "states": []}
+
+
+PATIENT = subject(_plant(SUBJECT, FIRST))
 
 
 def _chart(kind, length):
@@ -26,9 +30,13 @@ def _chart(kind, length):
     return options([strip], 6.0, length, (0.0, length), True, LIGHT, kind)
 
 
-def test_a_patient_is_known_by_its_model():
-    assert subject(_plant("patient")) is PATIENT
-    assert subject(_plant("penicillin")) is REACTOR
+def test_what_says_nothing_of_itself_is_a_reactor():
+    assert subject(_plant()) == REACTOR
+    assert subject(_plant(SUBJECT)).noun == "Patient"
+
+
+def test_what_is_watched_first_is_what_the_plant_says():
+    assert preferred(_plant(first=("mood", "sleep")))[:2] == ["mood", "sleep"]
 
 
 @pytest.mark.parametrize(("hours", "told"), [(0.0, "day 1, 0 h"), (90.0, "day 4, 18 h"), (240.0, "day 11, 0 h")])
@@ -41,7 +49,7 @@ def test_a_reactors_age_is_told_in_hours_and_minutes():
 
 
 def test_the_score_and_its_channels_come_first():
-    assert preferred(_plant("patient")) == ["neurocore.stability", "stress", "sleep", "mood", "level"]
+    assert preferred(_plant(SUBJECT, FIRST)) == ["neurocore.stability", "stress", "sleep", "mood", "level"]
 
 
 def test_a_patients_axis_has_a_line_a_day_and_every_sample_is_seen():

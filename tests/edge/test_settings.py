@@ -78,6 +78,14 @@ FAULTS = {
         "[[variable]] 'ph' setpoint belongs to a manipulated variable",
         "remove it",
     ),
+    "a part that no vessel has": ('drawn = "shaft"', 'drawn = "lid"', "'agitator_power' drawn must be", "it is 'lid'"),
+    "an assay that is drawn": (
+        'node = "LAB.BIOMASS"',
+        'node = "LAB.BIOMASS"\ndrawn = "probe"',
+        "'biomass' drawn belongs to what is read on line",
+        "remove it",
+    ),
+    "a batch of no length": ("length_h = 230.0", "", "[batch] lacks the key 'length_h'", "add it"),
     "an output that is not measured": (
         'active = "FIC201.SP_ACTIVE"',
         'active = "FIC201.SP_ACTIVE"\noutput = "air_flwo"',

@@ -13,10 +13,12 @@ import pytest
 from controller.assembly import assemble
 from controller.bench import faults as bench
 from controller.bench.connection import lost_connection
-from controller.bench.faults import FAULTS, Outcome
+from controller.bench.outcome import CONNECTION, Outcome
 from controller.bench.rig import Rig
+from controller.processes import find
 
 SEED, AT_H = 11, 50.0
+PROCESS = find("penicillin")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Batch:
 
 @pytest.fixture(scope="module")
 def batch() -> Batch:
-    of = bench.settings()
+    of = bench.settings(PROCESS)
     rig = bench.rehearsed(of, assemble(of), SEED, AT_H)
     return Batch(rig, bench.watch_healthy(rig, 3.0))
 
@@ -112,8 +114,9 @@ def test_wrong_assay(noticed):
     noticed("wrong_assay", 14.5)
 
 
-def test_connection_loss():
-    found = lost_connection(bench.settings(), SEED)
+@pytest.mark.parametrize("process", [PROCESS, find("mab")], ids=lambda process: process.name)
+def test_connection_loss(process):
+    found = lost_connection(bench.settings(process), SEED)
     assert found.hours is not None
     assert found.hours <= 0.1
     assert found.broken == ()
@@ -121,13 +124,14 @@ def test_connection_loss():
 
 def test_every_fault_of_the_table_has_its_test():
     named = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
-    assert {*FAULTS, bench.CONNECTION} <= named
+    assert set(bench.known(PROCESS)) <= named
+    assert bench.known(find("mab")) == (CONNECTION,)
 
 
 @pytest.mark.benchmark
 @pytest.mark.timeout(7200)
 def test_all_faults_over_twenty_seeds():
-    found = bench.faults(print, range(500, 520))
+    found = bench.faults(PROCESS, print, range(500, 520))
     for name, row in found["faults"].items():
         assert row["detected"] >= 18, name
         assert row["limits_broken"] == 0, name

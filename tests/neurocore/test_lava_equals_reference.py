@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from controller.bench import networks
 from controller.neurocore.backend import LavaBackend, open_backend
 from controller.neurocore.design import CODINGS, RULES, Design
+from controller.processes import find
 
 DESIGN = Design(units=40, outputs=4)
 VARIANTS = list(itertools.product(CODINGS, RULES))
@@ -62,7 +63,7 @@ def test_a_difference_is_found_and_named(lava):
 @pytest.mark.benchmark
 @pytest.mark.timeout(1800)
 def test_every_network_of_the_project_is_identical_over_thirty_thousand_timesteps():
-    report = networks.bit_identity(30_000, print)
+    report = networks.bit_identity(find("penicillin"), 30_000, print)
     assert report["bit_identical"], report
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from controller.bench import networks
 from controller.neurocore import loihi
 from controller.neurocore.design import Design
+from controller.processes import find
 
 
 def test_every_network_of_the_project_fits_one_core():
-    rows = networks.resources()
+    rows = networks.resources(find("penicillin"))
     assert {(row["coding"], row["rule"]) for row in rows} == {(c, r) for c in networks.CODINGS for r in networks.RULES}
     assert [row["cores"] for row in rows] == [1] * 8
     rates = next(row for row in rows if row["network"] == "rates lif two-factor")

@@ -11,6 +11,7 @@ import pytest
 
 from controller.bench import soak
 from controller.edge.historian import Cause, Gap
+from controller.processes import find
 
 NOON = datetime(2026, 1, 3, 12, tzinfo=UTC)
 
@@ -84,7 +85,7 @@ def test_the_memory_of_a_process_includes_its_children_and_a_life_that_leaks_is_
 @pytest.mark.parametrize("kills", [1, pytest.param(2, marks=pytest.mark.benchmark)])
 def test_plant_and_controller_killed_leave_no_hole_unexplained(kills: int) -> None:
     said: list[str] = []
-    found = soak.measured(said.append, kills, 0.3, 300.0, 1, (2, 4), "reference", long_life=1)
+    found = soak.measured(find("penicillin"), said.append, kills, 0.3, 300.0, 1, (2, 4), "reference", long_life=1)
     assert [o for o in found["objections"] if "memory" not in o] == []  # a life of seconds still grows
     assert found["gaps"]
     assert found["scans"] >= 2 * (2 * kills + 1)

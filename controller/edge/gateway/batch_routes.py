@@ -175,7 +175,7 @@ def _view(decision: Decision, recipe: Recipe, length_h: float | None) -> BatchRe
         sampled_l=record.sampled_l,
         initial_l=record.initial_l,
         booked_l=volume_l(record),
-        estimated_l=estimate["volume"] if "volume" in estimate.names else None,
+        estimated_l=estimate[recipe.volume] if recipe.volume in estimate.names else None,
     )
 
 

@@ -17,6 +17,7 @@ from controller.loop.alarms import AlarmRules, Definition
 from controller.loop.batch import Recipe
 from controller.loop.records import Decision, Intent, Ledger, Ruling
 from controller.loop.what_if import Considered
+from controller.settings import process_of
 from twin.model import Model
 from twin.records import Step
 from twin.signals import Assay
@@ -44,15 +45,16 @@ class RunnerSource:
     def plant(self) -> Mapping[str, Any]:
         """What does not change while the controller runs."""
         settings, parts = self._runner.settings, self._runner.parts
-        outputs = {v.name: v.output or "" for v in settings.manipulated()}
+        shown = {v.name: {"output": v.output or "", "drawn": v.drawn or ""} for v in settings.variable}
         return {
             "name": parts.plant.name,
             "model": parts.plant.model,
             "text": settings.plant.description,
             "advisory_only": parts.plant.advisory_only,
+            "first": process_of(settings).shown,
             "variables": [
                 {"name": v.name, "unit": v.unit, "low": v.low, "high": v.high, "role": v.role, "text": v.text}
-                | {"output": outputs.get(v.name, "")}
+                | shown.get(v.name, {})
                 for v in parts.plant.variables
             ],
             "states": [{"name": s.name, "unit": s.unit} for s in self._model.states],

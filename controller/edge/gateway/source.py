@@ -94,6 +94,7 @@ class VariableView(View):
     high: float
     role: Role
     text: str = ""
+    drawn: str = ""  # the part of the vessel at which a drawing shows it; "": at the edge
     output: str = ""  # the measured variable by which the plant shows what this loop's controller gives out
 
 
@@ -113,13 +114,30 @@ class LimitView(View):
     rate_per_h: Number = None
 
 
+class SubjectView(View):
+    """The words and the pace of what is no reactor."""
+
+    noun: str  # such as "Patient"
+    run: str  # what a batch is called
+    elapsed: str
+    windows: dict[str, str]  # of the trends: hours, and what the button says
+    tick_h: Number = None  # between two lines of the time axis; null: whatever is round
+    each: bool = False  # every sample is a point that is seen
+    in_days: bool = False
+    alarms: bool = True  # whether there can be any
+    vessel: bool = True  # whether there is one to be drawn and moved
+    parts: dict[str, str] = Field(default_factory=dict)  # what the parts of stability are called
+
+
 class PlantView(View):
     """What does not change while the controller runs."""
 
     name: str
     model: str
-    text: str = ""  # for people, such as "Penicillin pilot reactor"
+    text: str = ""  # for people, such as "Pilot reactor, hall 2"
     advisory_only: bool
+    subject: SubjectView | None = None  # null: a reactor
+    first: list[str] = Field(default_factory=list)  # variables and states that displays show first
     variables: list[VariableView]
     states: list[QuantityView] = Field(default_factory=list)
     limits: dict[str, LimitView] = Field(default_factory=dict)

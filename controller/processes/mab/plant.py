@@ -217,6 +217,7 @@ DESIGN = PlantDesign(
     setpoints=SETPOINTS,
     tunings=TUNINGS,
     recipe=CONTINUOUS,
+    functions={"AIC101.PV": "pH", "WI101.PV": "Weight"},
     inoculate=MabCulture,
     warm=mab.warm,
 )

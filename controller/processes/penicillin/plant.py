@@ -179,4 +179,6 @@ DESIGN = PlantDesign(
     services=SERVICES,
     utilities={"air": ("air",), "cooling_water": ("cooling",), "power": ("power",)},
     setpoint_limits=LIMITS,
+    alarm_limits={"LI102.PV": (0.0, 70.0)},  # % of the head space; design
+    functions={"AIC101.PV": "pH", "WI101.PV": "Weight"},
 )

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from controller.commands.choice import Json, Process, TrustCode, process_named
 from controller.support.printing import told
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
 Quick = Annotated[bool, typer.Option(help="A rehearsal in seconds, whose figures mean little.")]
 
 app = typer.Typer(help="Measure what NeuroTwin claims.", no_args_is_help=True, add_completion=False)
@@ -23,9 +23,9 @@ def bench() -> None:
 
 @app.command()
 def neurocore(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")
-    ] = False,
+    process: Process = None,
+    trust_code: TrustCode = False,
+    as_json: Json = False,
     resources: Annotated[bool, typer.Option(help="Add what each network would take of a Loihi 2 chip.")] = False,
     quick: Annotated[bool, typer.Option(help="A rehearsal in half a minute, whose figures mean little.")] = False,
     part: Annotated[
@@ -38,23 +38,24 @@ def neurocore(
     unknown = [name for name in part or () if name not in report.PARTS]
     if unknown:
         raise typer.BadParameter(f"no part is called {unknown[0]!r}; there are {', '.join(report.PARTS)}")
-    found = report.neurocore(
-        lambda line: print(line, file=sys.stderr, flush=True), quick, resources, tuple(part or report.PARTS)
-    )
+    of = process_named(process, trust_code)
+    found = report.neurocore(of, _tell, quick, resources, tuple(part or report.PARTS))
     print(json.dumps(found) if as_json else report.told(found))
 
 
 @app.command()
-def opcua(as_json: Json = False, quick: Quick = False) -> None:
+def opcua(process: Process = None, trust_code: TrustCode = False, as_json: Json = False, quick: Quick = False) -> None:
     """What reading, writing and watching a plant costs at 50 and 1000 tags; some two minutes."""
     from controller.bench import opcua as bench_opcua
 
     calls, seconds = (20, 3.0) if quick else (200, 20.0)
-    _print(bench_opcua.measured(_tell, calls, seconds), as_json)
+    _print(bench_opcua.measured(process_named(process, trust_code), _tell, calls, seconds), as_json)
 
 
 @app.command()
 def loop(
+    process: Process = None,
+    trust_code: TrustCode = False,
     as_json: Json = False,
     quick: Quick = False,
     reference: Annotated[bool, typer.Option(help="With NeuroCore's reference instead of Lava.")] = False,
@@ -62,7 +63,8 @@ def loop(
     """What a turn and a whole scan cost over real OPC UA, with and without looking ahead; some two minutes."""
     from controller.bench import loop as bench_loop
 
-    _print(bench_loop.measured(_tell, 20 if quick else 240, "reference" if reference else None), as_json)
+    of = process_named(process, trust_code)
+    _print(bench_loop.measured(of, _tell, 20 if quick else 240, "reference" if reference else None), as_json)
 
 
 @app.command()
@@ -88,6 +90,8 @@ def console(
 
 @app.command()
 def soak(
+    process: Process = None,
+    trust_code: TrustCode = False,
     as_json: Json = False,
     kills: Annotated[int, typer.Option(min=1, help="How often each of plant and controller is killed.")] = 20,
     hours: Annotated[float, typer.Option(min=0.1, help="Process hours to reach.")] = 24.0,
@@ -97,7 +101,7 @@ def soak(
     """A day of accelerated time with faults, in which plant and controller are killed; some half an hour."""
     from controller.bench import soak as bench_soak
 
-    report = bench_soak.measured(_tell, kills, hours, speed, seed)
+    report = bench_soak.measured(process_named(process, trust_code), _tell, kills, hours, speed, seed)
     _print(report, as_json)
     if report["objections"]:
         raise SystemExit(1)
@@ -113,9 +117,9 @@ def _print(report: dict[str, Any], as_json: bool) -> None:
 
 @app.command()
 def faults(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")
-    ] = False,
+    process: Process = None,
+    trust_code: TrustCode = False,
+    as_json: Json = False,
     seeds: Annotated[str, typer.Option(help="A:B runs seeds A to B-1; 500 and above are for reports.")] = "500:520",
     fault: Annotated[list[str] | None, typer.Option(help="Only this fault; may be repeated.")] = None,
 ) -> None:
@@ -125,18 +129,19 @@ def faults(
     first, _, last = seeds.partition(":")
     if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
         raise typer.BadParameter(f"{seeds}: give A:B with A below B, such as 500:520")
-    known = (*measured.FAULTS, measured.CONNECTION)
+    of = process_named(process, trust_code)
+    known = measured.known(of)
     unknown = [name for name in fault or () if name not in known]
     if unknown:
         raise typer.BadParameter(f"no fault is called {unknown[0]!r}; there are {', '.join(known)}")
-    found = measured.faults(
-        lambda line: print(line, file=sys.stderr, flush=True), range(int(first), int(last)), tuple(fault or known)
-    )
+    found = measured.faults(of, _tell, range(int(first), int(last)), tuple(fault or known))
     print(json.dumps(found) if as_json else measured.told(found))
 
 
 @app.command()
 def twin(
+    process: Process = None,
+    trust_code: TrustCode = False,
     as_json: Json = False,
     quick: Quick = False,
     part: Annotated[
@@ -150,7 +155,7 @@ def twin(
     unknown = [name for name in part or () if name not in twins.PARTS]
     if unknown:
         raise typer.BadParameter(f"no part is called {unknown[0]!r}; there are {', '.join(twins.PARTS)}")
-    _print(twins.bench(_tell, tuple(part or twins.PARTS), quick), as_json)
+    _print(twins.bench(process_named(process, trust_code), _tell, tuple(part or twins.PARTS), quick), as_json)
 
 
 if __name__ == "__main__":
