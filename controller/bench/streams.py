@@ -23,7 +23,8 @@ from controller.processes.penicillin.variation import Wander
 from controller.processes.penicillin.vessel import Inputs, Parameters
 from plant_sim.batch import Batch
 from twin.engine import TwinEngine
-from twin.model import numeric, parameter_values
+from twin.model import parameter_values
+from twin.numeric import numeric
 from twin.records import Estimate
 from twin.signals import Assay, Plant, Quality, Reading, Role, Snapshot, Variable
 

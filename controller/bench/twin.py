@@ -17,8 +17,10 @@ from controller.processes import find, reference
 from controller.processes.penicillin.model import MODEL
 from twin.collocation import Control, Problem
 from twin.integrate import simulate
-from twin.model import Array, Model, compiled, numeric, parameter_values, symbolic
+from twin.model import Array, Model, parameter_values
+from twin.numeric import compiled, numeric
 from twin.optimise import Optimiser, Start, later
+from twin.symbolic import symbolic
 
 PARTS = ("ensemble", "mpc", "bindings", "estimation", "closed_loop")
 HOURS, MEMBERS = 230.0, 512

@@ -27,7 +27,7 @@ from hmi import campaign_figure
 from plant_sim.batch import Batch
 from plant_sim.recipe import Phase
 from twin.integrate import course
-from twin.model import numeric
+from twin.numeric import numeric
 
 PROCESS = find("penicillin")
 
