@@ -69,7 +69,8 @@ def _numbers(model: Model) -> Iterator[str]:
 def _units(model: Model) -> Iterator[str]:
     """Whatever bears one name is one quantity, as a state and the assay of it."""
     units: dict[str, str] = {}
-    for item in (*model.states, *model.inputs, *model.outputs):
+    items: tuple[Any, ...] = (*model.states, *model.inputs, *model.outputs)
+    for item in items:
         unit = units.setdefault(item.name, item.unit)
         if unit != item.unit:
             yield (

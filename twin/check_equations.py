@@ -138,8 +138,8 @@ def _raised(fault: Exception, equation: Equation) -> str:
     own = [place for place in places if not place[0].co_filename.startswith(_NOT_THE_AUTHORS)]
     where = _where(*(own[-1] if own else (code, code.co_firstlineno)))
     if isinstance(fault, AttributeError) and hasattr(fault.obj, "_fields"):
-        kind = KINDS.get(type(fault.obj).__name__, "entry")
-        return f"{where} asks for a {kind} {fault.name!r} that is not declared{_instead(fault.name, fault.obj._fields)}"
+        kind, name = KINDS.get(type(fault.obj).__name__, "entry"), str(fault.name)
+        return f"{where} asks for a {kind} {name!r} that is not declared{_instead(name, fault.obj._fields)}"
     if BRANCH in str(fault):
         return f"{where} branches on a value of the model (if, and, or, not); use fmax, or tanh for a smooth switch"
     return f"{where} raises {type(fault).__name__}: {str(fault).splitlines()[0]}"

@@ -136,7 +136,7 @@ class Model:
 @functools.cache
 def vector(key: str, names: tuple[str, ...]) -> Any:
     """The named tuple of these entries; a name that is no identifier, or that comes twice, is a ValueError."""
-    return namedtuple(key, names)  # type: ignore[misc]
+    return namedtuple(key, names)
 
 
 def named(takes: tuple[str, tuple[str, ...]], values: Sequence[Any]) -> Any:
