@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -30,9 +30,28 @@ def python_of(item: Any) -> Any:
     return getattr(item, "py_func", item)
 
 
+def reached(function: FunctionType, names: Container[str]) -> Iterator[FunctionType]:
+    """The function and all that it calls by name, each once, but for those that `names` stand for."""
+    seen: set[CodeType] = set()
+    waiting = [function]
+    while waiting:
+        at = waiting.pop()
+        if at.__code__ not in seen:
+            seen.add(at.__code__)
+            yield at
+            called = (python_of(at.__globals__.get(name)) for name in spoken(at.__code__) if name not in names)
+            waiting += [item for item in called if isinstance(item, FunctionType)]
+
+
 def spoken(code: CodeType) -> Iterator[str]:
     """The names that the code uses, those in its comprehensions and lambdas included."""
-    yield from code.co_names
+    for part in parts(code):
+        yield from part.co_names
+
+
+def parts(code: CodeType) -> Iterator[CodeType]:
+    """The code itself, and that of its comprehensions and lambdas."""
+    yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from spoken(constant)
+            yield from parts(constant)

@@ -13,7 +13,7 @@ from typing import Any
 import casadi
 import numpy as np
 
-from twin.binding import python_of
+from twin.binding import parts, python_of, reached
 from twin.model import FREE_NAMES, Equation, Model, parameter_values
 from twin.symbolic import traced
 
@@ -36,33 +36,19 @@ def faults(model: Model) -> Iterator[str]:
 
 def _foreign(function: FunctionType) -> Iterator[str]:
     """What the function, or one that it calls, takes from outside and no binding can supply."""
-    codes: set[CodeType] = set()
-    waiting = [function]
-    while waiting:
-        at = waiting.pop()
-        for code in _codes(at.__code__):
-            codes.add(code)
+    for at in reached(function, FREE_NAMES):
+        for code in parts(at.__code__):
             for line, name in _globals(code):
                 value = python_of(at.__globals__.get(name, getattr(builtins, name, None)))
-                if name in FREE_NAMES:
-                    continue
                 if why := _why_not(name, value, at):
                     yield f"{_where(code, line)} {why}"
-                elif isinstance(value, FunctionType) and value.__code__ not in codes:
-                    waiting.append(value)
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
 
 
 def _globals(code: CodeType) -> Iterator[tuple[int, str]]:
     for instruction in dis.get_instructions(code):
-        if instruction.opname == "LOAD_GLOBAL" and instruction.positions is not None:
-            yield instruction.positions.lineno or code.co_firstlineno, instruction.argval
+        if instruction.opname == "LOAD_GLOBAL" and instruction.argval not in FREE_NAMES:
+            line = instruction.positions.lineno if instruction.positions else None
+            yield line or code.co_firstlineno, instruction.argval
 
 
 def _why_not(name: str, value: Any, function: FunctionType) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Vector = Any  # a named tuple: x.glucose, u.feed, p.mu_max, m.growth
 Array = NDArray[np.float64]
 FREE_NAMES = ("exp", "log", "sqrt", "tanh", "fmax")
+_TAKES = {"rhs": "xupm", "observe": "xupm", "objective": "x", "jump": "xu"}  # the functions of a model
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +113,11 @@ class Model:
     def __post_init__(self) -> None:
         """Each function becomes an Equation, which can be called with plain vectors."""
         names = {key: tuple(item.name for item in items) for key, items in self.vectors.items()}
-        for function, keys in (("rhs", "xupm"), ("observe", "xupm"), ("objective", "x"), ("jump", "xu")):
-            given = getattr(self, function)
+        for name, keys in _TAKES.items():
+            given = getattr(self, name)
             if given is not None:
-                plain = given.function if isinstance(given, Equation) else given
-                object.__setattr__(self, function, Equation(plain, tuple((key, names[key]) for key in keys)))
+                function = given.function if isinstance(given, Equation) else given
+                object.__setattr__(self, name, Equation(function, tuple((key, names[key]) for key in keys)))
 
     @property
     def vectors(self) -> dict[str, tuple[Any, ...]]:
@@ -126,11 +127,8 @@ class Model:
     @property
     def equations(self) -> dict[str, Equation]:
         """The functions that the model has, by name."""
-        return {
-            name: equation
-            for name in ("rhs", "observe", "objective", "jump")
-            if isinstance(equation := getattr(self, name), Equation)
-        }
+        functions = {name: getattr(self, name) for name in _TAKES}
+        return {name: function for name, function in functions.items() if function is not None}
 
 
 @functools.cache

@@ -19,8 +19,11 @@ from numba.core import event
 from controller.processes import find, shipped
 from controller.support.user_error import UserError
 from twin.check import check
+from twin.engine import TwinEngine
+from twin.integrate import kernels
 from twin.model import Input, Model, Multiplier, Output, Parameter, State, Vector, fmax, parameter_values
 from twin.numeric import numeric
+from twin.signals import Plant, Role, Variable
 
 
 def _uptake(x: Vector, p: Vector) -> Any:
@@ -100,6 +103,12 @@ def test_the_order_of_the_parameters_changes_nothing(name: str) -> None:
         ]
         assert rates[0] == rates[1]
         assert model.rhs(x, u, parameter_values(model), m) == turned.rhs(x, u, parameter_values(turned), m)
+
+
+def test_models_that_order_their_names_otherwise_share_no_compiled_code() -> None:
+    turned = replace(MODEL, parameters=MODEL.parameters[::-1])
+    names = [kernels(model)["derive"].py_func.__qualname__ for model in (MODEL, turned, replace(MODEL, name="other"))]
+    assert names[0] == names[2] != names[1]
 
 
 def _short(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
@@ -226,6 +235,12 @@ def test_all_faults_are_told_at_once_and_nothing_is_bound(uncompiled: None) -> N
     faulty = replace(MODEL, rhs=_mistyped, objective=_both, outputs=(Output("biomass", "g/L", 0.0),))
     with pytest.raises(ValueError, match=r"q_maxx.*more than one number.*without noise"):
         numeric(faulty)
+
+
+def test_no_engine_is_made_of_a_faulty_model(uncompiled: None) -> None:
+    plant = Plant("R1", "yeast", (Variable("biomass", "g/L", 0.0, 80.0, Role.ASSAYED),))
+    with pytest.raises(ValueError, match="did you mean 'q_max'"):
+        TwinEngine(plant, replace(MODEL, rhs=_mistyped))
 
 
 FAULTY = Path(__file__).read_text(encoding="utf-8").split("@pytest.fixture")[0].replace("p.sf", "p.s_f")
