@@ -14,6 +14,7 @@ import numpy as np
 STEP_H = 0.2  # h between two kicks; Goldrick 2015
 KEEP = 0.995  # y(k) = 0.995 y(k-1) + 0.005 s N(0, 1), a time constant of 39.9 h; Goldrick 2015
 KICK = math.sqrt(1.0 - KEEP**2)  # of a walk whose stationary SD is 1
+DRAW_LIMIT = 3.0  # SDs of what a batch is drawn to differ by; design: one beyond this would be stopped at inoculation
 
 
 class Walk:

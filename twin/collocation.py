@@ -15,7 +15,8 @@ import casadi
 import numpy as np
 
 from twin.integrate import simulate
-from twin.model import Array, Model, parameter_values, symbolic
+from twin.model import Array, Model, parameter_values
+from twin.symbolic import symbolic
 
 DEGREE = 3  # Radau IIA of fifth order: stiff decay, and its last point is the end of the interval
 SLACK_PRICE = 20.0  # of the objective's scale, for a bound exceeded by its own scale all along (design)

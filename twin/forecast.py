@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from twin.correction import log_multipliers as correct
 from twin.correction import surface
 from twin.integrate import LANES, kernels, pack, terms
-from twin.model import Array, Model, compiled, parameter_values
+from twin.model import Array, Model, parameter_values
+from twin.numeric import compiled
 from twin.records import Band, Correction, Estimate, Forecast, Plan
 
 Flags = NDArray[np.bool_]

@@ -21,7 +21,8 @@ from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from twin import elementary
-from twin.model import Array, Model, compiled, inlined, numeric, parameter_values
+from twin.model import Array, Model, parameter_values
+from twin.numeric import compiled, inlined, numeric
 
 LANES = 16  # with 8, LLVM 20 unrolls the loop over lanes before it could vectorise it
 STAGES = 3  # of a step; of 3 to 8 the most accurate for its cost

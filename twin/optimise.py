@@ -13,7 +13,7 @@ import numpy as np
 
 from twin.collocation import DEGREE, TRUST, Problem, Programme, build, points, weights
 from twin.integrate import course
-from twin.model import Array, numeric
+from twin.model import Array
 
 REPLAY_TOLERANCE = 0.03  # of the objective: what collocation and replay may differ by (design)
 SOLVED = ("Solve_Succeeded", "Solved_To_Acceptable_Level")
@@ -161,7 +161,7 @@ class Optimiser:
         )
 
     def _worth(self, state: Array) -> float:
-        return float(numeric(self.problem.model).objective.py_func(tuple(state.tolist())))
+        return float(self.problem.model.objective(state.tolist()))
 
     def _guess(self, start: Start, last: Optimum | None) -> Array:
         """The last plan seen from now; without one, a simulated course under the controls in force."""

@@ -13,7 +13,8 @@ import numba
 import numpy as np
 
 from twin.integrate import LANES, kernels, terms
-from twin.model import Array, Model, compiled, parameter_values
+from twin.model import Array, Model, parameter_values
+from twin.numeric import compiled
 
 STAGE_STEPS = 60  # of the model's own, after which the sigma points are renewed (design)
 

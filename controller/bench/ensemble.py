@@ -14,7 +14,8 @@ from controller.bench.drill import drill_of, inputs_of
 from controller.processes import Process
 from controller.settings import load
 from twin.integrate import simulate
-from twin.model import Array, Model, compiled, numeric, parameter_values
+from twin.model import Array, Model, parameter_values
+from twin.numeric import compiled, numeric
 
 TOLERANCE = 1e-6  # of the LSODA that is timed; what it is checked against runs at 1e-10
 

@@ -13,7 +13,9 @@ from controller.bench.control import control
 from controller.bench.ensemble import ensemble
 from controller.campaign import campaign
 from controller.processes import Process
-from twin.model import Model, numeric, parameter_values, symbolic
+from twin.model import Model, parameter_values
+from twin.numeric import numeric
+from twin.symbolic import symbolic
 
 PARTS = ("ensemble", "mpc", "bindings", "estimation", "closed_loop")
 MEMBERS = 512

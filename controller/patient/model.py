@@ -105,10 +105,11 @@ def _more_parameters(pk: Pharmacokinetics) -> tuple[Parameter, ...]:
 
 def rhs(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
     """dx/dt per hour; `u` acts only through `jump`, since a tablet is swallowed at an instant."""
-    gut, central, log_clearance = x[0], x[1], x[8]
-    CL, V, ka = p[0], p[1], p[2]
-    eliminated = CL * exp(log_clearance) / V * central
-    return (-ka * gut, ka * gut - eliminated, *_minds(x, p, 1000.0 * fmax(central, 0.0) / V))
+    return (
+        -p.ka * x.gut,
+        p.ka * x.gut - p.CL * exp(x.log_clearance) / p.V * x.central,
+        *_minds(x, p, _parent(x, p)),
+    )
 
 
 def rhs_two(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
@@ -116,88 +117,81 @@ def rhs_two(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
 
     The lag is the mean time in the stomach. Six hours after a dose that is all but the same as a pure delay.
     """
-    gut, central, log_clearance, peripheral, stomach = x[0], x[1], x[8], x[9], x[10]
-    CL, V, ka, Q, V_p, lag = p[0], p[1], p[2], p[14], p[15], p[16]
-    eliminated = CL * exp(log_clearance) / V * central
-    out, back = Q / V * central, Q / V_p * peripheral
+    eliminated = p.CL * exp(x.log_clearance) / p.V * x.central
+    out, back = p.Q / p.V * x.central, p.Q / p.V_p * x.peripheral
     return (
-        stomach / lag - ka * gut,
-        ka * gut - eliminated - out + back,
-        *_minds(x, p, 1000.0 * fmax(central, 0.0) / V),
+        x.stomach / p.lag - p.ka * x.gut,
+        p.ka * x.gut - eliminated - out + back,
+        *_minds(x, p, _parent(x, p)),
         out - back,
-        -stomach / lag,
+        -x.stomach / p.lag,
     )
 
 
 def rhs_metabolite(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
     """The same with an active metabolite, as its concentration."""
-    gut, central, log_clearance, metabolite = x[0], x[1], x[8], x[9]
-    CL, V, ka, ratio, k_m = p[0], p[1], p[2], p[14], p[15]
-    parent = 1000.0 * fmax(central, 0.0) / V
+    parent = _parent(x, p)
     return (
-        -ka * gut,
-        ka * gut - CL * exp(log_clearance) / V * central,
-        *_minds(x, p, parent + fmax(metabolite, 0.0)),
-        k_m * (ratio * parent - metabolite),
+        -p.ka * x.gut,
+        p.ka * x.gut - p.CL * exp(x.log_clearance) / p.V * x.central,
+        *_minds(x, p, parent + fmax(x.metabolite, 0.0)),
+        p.k_m * (p.ratio * parent - x.metabolite),
     )
+
+
+def _parent(x: Vector, p: Vector) -> Any:
+    """The drug's own concentration, ng/mL."""
+    return 1000.0 * fmax(x.central, 0.0) / p.V
 
 
 def _minds(x: Vector, p: Vector, C: Any) -> tuple[Any, ...]:
     """The rates from effect to log_clearance, in their order, at this concentration."""
-    EC, T_e, T_w = p[3], p[4], p[5]
-    occupied = C / (EC + C)
+    occupied = C / (p.EC50 + C)
     return (
-        0.6931471805599453 / T_e * (occupied - x[2]),
-        0.6931471805599453 / T_w * (occupied - x[3]),
+        0.6931471805599453 / p.T_e * (occupied - x.effect),
+        0.6931471805599453 / p.T_w * (occupied - x.tolerance),
         0.0,
         0.0,
         0.0,
-        -p[13] * x[7],
+        -p.mood_rate * x.mood_residual,
         0.0,
     )
 
 
 def observe(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
     """Stress, sleep, mood and drug level."""
-    return _shown(x, p, m, 1000.0 * fmax(x[1], 0.0) / p[1])
+    return _shown(x, p, m, _parent(x, p))
 
 
 def observe_metabolite(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
     """The same; the level is that of drug and metabolite together."""
-    return _shown(x, p, m, 1000.0 * fmax(x[1], 0.0) / p[1] + fmax(x[9], 0.0))
+    return _shown(x, p, m, _parent(x, p) + fmax(x.metabolite, 0.0))
 
 
 def _shown(x: Vector, p: Vector, m: Vector, C: Any) -> tuple[Any, ...]:
     """Mood follows the last night's sleep and stress; the model's present ones stand in for them."""
-    effect, tolerance, stress_base, sleep_base, mood_base, mood_residual = x[2], x[3], x[4], x[5], x[6], x[7]
-    EC, gS, gL, gM, aS, aL, kL, kS = p[3], p[6], p[7], p[8], p[9], p[10], p[11], p[12]
-    activation = fmax(C / (EC + C) - tolerance, 0.0)
-    benefit = m[0] * effect
-    stress = stress_base + log(m[1]) - gS * benefit + aS * activation
-    sleep = sleep_base + gL * benefit - aL * activation
+    activation = fmax(C / (p.EC50 + C) - x.tolerance, 0.0)
+    benefit = m.response * x.effect
+    stress = x.stress_base + log(m.bias) - p.gS * benefit + p.aS * activation
+    sleep = x.sleep_base + p.gL * benefit - p.aL * activation
     rested = 9.0 - fmax(9.0 - sleep, 0.0) - 7.5  # more than 9 h brings no more
-    mood = mood_base + gM * benefit + kL * rested - kS * (stress - 5.0) + mood_residual
+    mood = x.mood_base + p.gM * benefit + p.kL * rested - p.kS * (stress - 5.0) + x.mood_residual
     return stress, sleep, mood, C
 
 
 def jump(x: Vector, u: Vector) -> tuple[Any, ...]:
-    """The dose of this interval is swallowed."""
-    return (x[0] + u[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8])
+    """The dose of this interval is swallowed; the gut is the first state."""
+    return (x.gut + u.dose_mg, *x[1:])
 
 
 def jump_two(x: Vector, u: Vector) -> tuple[Any, ...]:
-    """The dose of this interval is swallowed, and stays in the stomach at first."""
-    return (x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10] + u[0])
-
-
-def jump_metabolite(x: Vector, u: Vector) -> tuple[Any, ...]:
-    """The dose of this interval is swallowed."""
-    return (x[0] + u[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9])
+    """The dose of this interval is swallowed, and stays in the stomach at first, which is the last state."""
+    return (*x[:-1], x.stomach + u.dose_mg)
 
 
 def objective(x: Vector) -> Any:
     """What treatment is for: the occupancy that the benefit has followed so far."""
-    return x[2]
+    return x.effect
 
 
 @functools.cache
@@ -210,7 +204,7 @@ def model(pk: Pharmacokinetics = E2) -> Model:
         equations, swallow = rhs_two, jump_two
     elif pk.metabolite_ratio:
         states += (State("metabolite", "ng/mL", 0.0, 0.0, 1e-2),)
-        equations, shown, swallow = rhs_metabolite, observe_metabolite, jump_metabolite
+        equations, shown = rhs_metabolite, observe_metabolite
     fastest = max(pk.absorption_per_h, 1 / pk.lag_h if pk.peripheral_l else 0.0, 0.5)
     return Model(
         name=f"patient-{pk.id}",

@@ -80,8 +80,12 @@ class Process:
         return content
 
     def model(self) -> Model:
-        """The twin's equations."""
+        """The twin's equations; UserError says all that is wrong with them."""
+        from twin.check import check  # and CasADi with it, for which nobody waits who asks for no model
+
         model: Model = self._given("model", "MODEL", "its equations")
+        if found := check(model):
+            raise UserError(f"{self.folder / 'model.py'}: {'; '.join(found)}")
         return model
 
     def design(self) -> PlantDesign:

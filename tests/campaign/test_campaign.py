@@ -16,18 +16,12 @@ from controller.campaign import campaign as campaigns
 from controller.campaign import closed_loop, oracle, statistics, tuned
 from controller.campaign.learners import Nobody, Quadratic, _wide
 from controller.processes import find
-from controller.processes.mab import truth as truth_mab
-from controller.processes.mab import vessel as mab
-from controller.processes.penicillin import truth as truth_penicillin
-from controller.processes.penicillin import vessel as penicillin
 from controller.processes.penicillin.plant import DESIGN as PENICILLIN
 from controller.settings import load
 from controller.support.user_error import UserError
 from hmi import campaign_figure
 from plant_sim.batch import Batch
 from plant_sim.recipe import PlantPhase
-from twin.integrate import course
-from twin.model import numeric
 
 PROCESS = find("penicillin")
 
@@ -79,40 +73,6 @@ def test_the_tuned_recipe_makes_more_than_the_plain_one_of_a_nominal_batch(plant
         batch.advance(3600.0 * 230.0)
         amounts.append(batch.truth()["product"] * batch.truth()["volume"])
     assert amounts[1] > 1.1 * amounts[0]
-
-
-def test_the_oracles_equations_are_those_of_the_simulated_penicillin_vessel() -> None:
-    q = penicillin.Parameters(mu_x=0.1, A50=200.0)
-    y = penicillin.inoculated(penicillin.Initial(X=8.0, P=0.5, S=0.05, CL=0.9, PAA=700.0, A=50.0, vis=30.0))
-    u = penicillin.Inputs(F=0.04, Fpaa=0.001)
-    truth = dict(zip(penicillin.STATES, penicillin.rates(60.0, y, u, q), strict=True))
-    model = truth_penicillin.model_of(q)
-    x = (8.0, 0.5, 0.05, 100.0 * 0.9 / q.CL_star, 100.0, 700.0, 50.0, 30.0, 60.0)
-    held = (0.04, 0.001, 0.0, 0.0, u.fg, u.Pw)
-    p = tuple(item.value for item in model.parameters)
-    rates = numeric(model).rhs(x, held, p, (1.0,) * 4)
-    expected = [truth[name] for name in ("X", "P", "S", "CL", "V", "PAA", "A", "vis")]
-    expected[3] *= 100.0 / q.CL_star
-    np.testing.assert_allclose(rates[:8], expected, rtol=1e-3, atol=1e-6)
-    assert np.isfinite(course(model, np.array(x), np.array([0.0, 5.0]), np.tile(held, (2, 1)), np.ones((2, 4)))).all()
-
-
-def test_the_oracles_equations_are_those_of_the_simulated_antibody_vessel() -> None:
-    q = mab.Parameters(mu_max=0.05, osm_half=350.0)
-    state = {"Xv": 3e9, "G": 12.0, "Q": 2.0, "L": 14.0, "A": 4.0, "Ci": 40.0, "P": 150.0, "V": 8.5, "B": 4.0}
-    state |= {"O2": 0.5 * q.C_star, "CO2": 4.0 / 10 ** (q.pH_opt - q.pKa), "salt": 300.0}
-    y = mab.inoculated(mab.Initial(**state))
-    u = mab.Inputs(F=0.004, Fq=0.006, Fb=0.001)
-    truth = dict(zip(mab.STATES, mab.rates(y, u, q), strict=True))
-    x = (3.0, 150.0, 12.0, 2.0, 14.0, 4.0, 40.0, 8.5, mab.osmolality(y))
-    model = truth_mab.model_of(q)
-    p = tuple(item.value for item in model.parameters)
-    rates = numeric(model).rhs(x, (u.F, u.Fq, u.Fb), p, (1.0,) * 5)
-    expected = [truth[name] for name in ("Xv", "P", "G", "Q", "L", "A", "Ci", "V")]
-    expected[0] /= 1e9
-    np.testing.assert_allclose(rates[:8], expected, rtol=1e-6, atol=1e-9)
-    moved = sum(truth[name] for name in ("G", "Q", "L", "A", "B", "salt"))
-    assert rates[8] == pytest.approx(moved, rel=0.05)  # but for what little bicarbonate slows its own loss
 
 
 def test_the_oracle_keeps_the_bounds_of_an_antibody_batch_and_makes_more_than_its_recipe() -> None:

@@ -16,7 +16,8 @@ from controller.processes.mab.plant import DESIGN as MAB
 from controller.settings import Settings, load
 from plant_sim.batch import Batch
 from twin.engine import TwinEngine
-from twin.model import numeric, parameter_values
+from twin.model import parameter_values
+from twin.numeric import numeric
 from twin.records import Track
 from twin.signals import Assay, Quality, Reading, Role, Snapshot
 

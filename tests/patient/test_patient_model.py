@@ -9,7 +9,9 @@ from scipy.integrate import solve_ivp
 from controller.patient import model as patient
 from controller.patient.simulated import TABLE_1
 from twin.integrate import simulate
-from twin.model import numeric, parameter_values, symbolic
+from twin.model import parameter_values
+from twin.numeric import numeric
+from twin.symbolic import symbolic
 
 HOURS = np.arange(0.0, 246.0, 6.0)
 DAILY = np.array([[10.0 if k % 4 == 0 else 0.0] for k in range(len(HOURS))])

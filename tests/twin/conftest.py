@@ -15,7 +15,8 @@ from controller.processes.penicillin.plant import DESIGN as PENICILLIN
 from plant_sim.batch import Batch
 from twin.engine import TwinEngine
 from twin.integrate import simulate
-from twin.model import numeric, parameter_values
+from twin.model import parameter_values
+from twin.numeric import numeric
 from twin.signals import Assay, Plant, Quality, Reading, Role, Snapshot, Variable
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,7 +12,9 @@ import pytest
 from controller.processes import find, shipped
 from controller.processes.penicillin.model import MODEL
 from twin import elementary
-from twin.model import Model, compiled, numeric, parameter_values, symbolic
+from twin.model import Model, parameter_values
+from twin.numeric import compiled, numeric
+from twin.symbolic import symbolic
 
 FREE_NAMES = ("exp", "log", "sqrt", "tanh", "fmax")
 

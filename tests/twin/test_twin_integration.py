@@ -10,7 +10,8 @@ from scipy.integrate import solve_ivp
 
 from controller.processes.penicillin.model import MODEL
 from twin.integrate import pack, simulate, unpack
-from twin.model import numeric, parameter_values
+from twin.model import parameter_values
+from twin.numeric import numeric
 
 X0 = np.array([s.initial for s in MODEL.states])
 NAMES = [s.name for s in MODEL.states]

@@ -53,55 +53,55 @@ PARAMETERS = (
 
 def _rates(x: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
     """Growth and death, 10^9 cells/(L.h); uptake of glucose, of glutamine by cells and by decay, mmol/(L.h)."""
-    cells, _, glucose, glutamine, lactate, ammonia, _, _, _ = x
-    mu_m, mu_dm, K_S, K_G, KI_L, KI_A, KD_L, KD_A, m_S, a1, a2, d_G = p[:12]
-    X, G, Q = fmax(cells, 0.0), fmax(glucose, 0.0), fmax(glutamine, 0.0)
-    L, A = fmax(lactate, 0.0), fmax(ammonia, 0.0)
-    growth = m[0] * mu_m * G / (G + K_S) * Q / (Q + K_G) * KI_L / (KI_L + L) * KI_A / (KI_A + A) * X
-    death = mu_dm * L / (L + KD_L) * A / (A + KD_A) * X
+    X, G, Q = fmax(x.viable_cells, 0.0), fmax(x.glucose, 0.0), fmax(x.glutamine, 0.0)
+    L, A = fmax(x.lactate, 0.0), fmax(x.ammonia, 0.0)
+    growth = m.growth * p.mu_m * G / (G + p.K_S) * Q / (Q + p.K_G) * p.KI_L / (p.KI_L + L) * p.KI_A / (p.KI_A + A) * X
+    death = p.mu_dm * L / (L + p.KD_L) * A / (A + p.KD_A) * X
     # The guards are the equations' own saturations: nothing is taken up where nothing is left.
-    eaten = m[1] * (m_S * X * G / (G + K_S) + growth / p[14])
-    used = m[4] * (a1 * X * Q / (a2 + Q) + growth / p[15])
-    return growth, death, eaten, used, m[4] * d_G * Q
+    eaten = m.uptake * (p.m_S * X * G / (G + p.K_S) + growth / p.Y_XS)
+    used = m.glutaminolysis * (p.a1 * X * Q / (p.a2 + Q) + growth / p.Y_XG)
+    return growth, death, eaten, used, m.glutaminolysis * p.d_G * Q
 
 
 def rhs(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
     """Rates of change per hour."""
-    X, P, G, Q, L, A, V, O, _ = x  # noqa: E741 - symbols as above
-    glucose_feed, amino_feed, base_flow = u
-    r_A, Y_LS, Y_AG, q_mAb, SG, SQ, cQ, cB = p[12], p[13], p[16], p[17], p[19], p[20], p[21], p[22]
+    G, Q, A, V = x.glucose, x.glutamine, x.ammonia, x.volume
     growth, death, eaten, used, decayed = _rates(x, p, m)
-    flow = glucose_feed + amino_feed + base_flow
+    flow = u.glucose_feed + u.amino_feed + u.base_flow
     D = flow / V
-    ammonia, sugar, amino = fmax(A, 0.0), fmax(G, 0.0), fmax(Q, 0.0)
-    fed = sugar / (sugar + p[2]) * amino / (amino + p[3])  # design: who starves makes nothing
-    bound = r_A * fmax(X, 0.0) * ammonia / (ammonia + 0.1)  # design: half effect at 0.1 mmol/L
-    dG = glucose_feed * SG / V - eaten - D * G
-    dQ = amino_feed * SQ / V - used - decayed - D * Q
-    dA = Y_AG * used - bound + decayed - D * A
+    cells, sugar, amino, ammonia = fmax(x.viable_cells, 0.0), fmax(G, 0.0), fmax(Q, 0.0), fmax(A, 0.0)
+    fed = sugar / (sugar + p.K_S) * amino / (amino + p.K_G)  # design: who starves makes nothing
+    bound = p.r_A * cells * ammonia / (ammonia + 0.1)  # design: half effect at 0.1 mmol/L
+    salts = (u.amino_feed * p.cQ + 2.0 * u.base_flow * p.cB) / V
+    dG = u.glucose_feed * p.SG / V - eaten - D * G
+    dQ = u.amino_feed * p.SQ / V - used - decayed - D * Q
+    dA = p.Y_AG * used - bound + decayed - D * A
     return (
-        growth - death - D * X,
-        m[2] * q_mAb * fed * fmax(X, 0.0) - D * P,
+        growth - death - D * x.viable_cells,
+        m.production * p.q_mAb * fed * cells - D * x.product,
         dG,
         dQ,
-        m[3] * Y_LS * eaten - D * L,
+        m.overflow * p.Y_LS * eaten - D * x.lactate,
         dA,
         flow,
-        dG + dQ + dA + (amino_feed * cQ + 2.0 * base_flow * cB) / V - D * (O - G - Q - A),
+        dG + dQ + dA + salts - D * (x.osmolality - G - Q - A),
         0.0,
     )
 
 
 def observe(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
     """The readings and assays that the state would give."""
-    X, P, G, Q, L, A, V, O, bias = x  # noqa: E741 - symbols as above
-    oxygen = m[5] * p[18] * fmax(X, 0.0)
-    return oxygen, G + bias, V, X, P, G, Q, L, A, O  # 1 kg of broth is 1 L
+    oxygen = m.oxygen * p.q_O2 * fmax(x.viable_cells, 0.0)
+    weight = x.volume  # 1 kg of broth is 1 L
+    return (
+        *(oxygen, x.glucose + x.probe_bias, weight),
+        *(x.viable_cells, x.product, x.glucose, x.glutamine, x.lactate, x.ammonia, x.osmolality),
+    )
 
 
 def objective(x: Vector) -> Any:
     """Antibody in the vessel, mg."""
-    return x[1] * x[6]
+    return x.product * x.volume
 
 
 # The prior is Craven et al. 2014's inoculum with the +-20 % of the published controller study; the random walks and

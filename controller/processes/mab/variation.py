@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from controller.processes.mab.vessel import Initial, Parameters
-from controller.processes.penicillin.variation import DRAW_LIMIT
-from plant_sim.random_walk import KICK, Walk
+from plant_sim.random_walk import DRAW_LIMIT, KICK, Walk
 
 KINETIC = ("mu_max", "kd_max", "qi", "mG", "mQ", "YXG", "YXQ", "YAQ", "qO2", "mL")  # 5 % each
 CHARGED = ("Xv", "G", "Q", "L", "A")  # +-20 %, uniform

@@ -5,6 +5,9 @@ constants of the 7 L fed batch published with a controller for it (Duran-Villalo
 1992; the lactate switch the CHO model of Kotidis et al. 2019, without its term of growth, under which lactate would
 hold more carbon than the glucose that is gone. Symbols are the papers'. Everything marked "design" has
 no literature value.
+
+What the oracle shares is written over named tuples and the free names exp and fmax, without branches, so that it can be
+bound to CasADi too: everything from `Broth` to `balances`.
 """
 
 # ruff: noqa: N815 - symbols as in the papers
@@ -12,11 +15,12 @@ no literature value.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from math import exp
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from controller.processes.penicillin.vessel import State, compiled
+from plant_sim.compiled import State, compiled, fmax
 
 DT_MAX_S = 30.0  # RK4 is stable up to 2.8/kLa, some 300 s at 30 1/h
 
@@ -125,6 +129,70 @@ def published() -> Parameters:
     return Parameters(YLG=2.0, switch=0.0, T_width=math.inf, pH_width=math.inf, K_O2=0.0, osm_half=math.inf)
 
 
+class Broth(NamedTuple):
+    """What the cells live in; units as at the inoculation."""
+
+    Xv: Any
+    G: Any
+    Q: Any
+    L: Any
+    A: Any
+    Ci: Any
+    P: Any
+    V: Any
+
+
+class Conditions(NamedTuple):
+    """What surroundings and disturbance make of the constants."""
+
+    f_T: Any  # factors of growth: temperature, acidity, oxygen
+    f_pH: Any
+    f_O2: Any
+    osm: Any  # mOsm/kg
+    mu_max: Any  # the rest as in Parameters
+    mG: Any
+    YXG: Any
+    alpha0: Any
+    beta: Any
+    SG: Any
+    SQ: Any
+
+
+@compiled
+def specific_rates(y: Broth, q: Parameters, now: Conditions) -> tuple[Any, Any, Any, Any, Any]:
+    """Specific rates: growth and death, 1/h; uptake of glucose and glutamine, release of lactate, mmol/(cell.h)."""
+    G, Q, L, A = y.G, y.Q, y.L, y.A
+    f_osm = 1.0 / (1.0 + exp((now.osm - q.osm_half) / q.osm_width))
+    inhibited = q.KL / (q.KL + L) * q.KA / (q.KA + A) * fmax(0.0, (q.Ci_star - y.Ci) / q.Ci_star)
+    mu = now.mu_max * G / (q.KG + G) * Q / (q.KQ + Q) * inhibited * now.f_T * now.f_pH * now.f_O2 * f_osm
+    kd = q.kd_max * q.kmu / (mu + q.kmu)
+    q_G = mu / now.YXG + now.mG * G / (G + GUARD_G)
+    q_Q = mu / q.YXQ + q.mQ * Q / (Q + GUARD_Q)
+    overflow = q.YLG * q_G
+    switched = overflow * (q.Lmax1 - L) / q.Lmax1 + q.mL * (q.Lmax2 - L) / q.Lmax2
+    return mu, kd, q_G, q_Q, q.switch * switched + (1.0 - q.switch) * overflow
+
+
+@compiled
+def balances(y: Broth, u: Inputs, q: Parameters, now: Conditions) -> Broth:
+    """Time derivatives of the broth, per hour."""
+    Xv, Q, V = y.Xv, y.Q, y.V
+    mu, kd, q_G, q_Q, q_L = specific_rates(y, q, now)
+    flow = u.F + u.Fq + u.Fb
+    D = flow / V
+    q_P = now.alpha0 * mu / (q.Kmu + mu) + now.beta
+    return Broth(
+        Xv=-D * Xv + (mu - kd) * Xv,
+        G=-D * y.G + (u.F * now.SG / V - q_G * Xv),
+        Q=-D * Q + (u.Fq * now.SQ / V - q_Q * Xv - q.kdQ * Q),
+        L=-D * y.L + q_L * Xv,
+        A=-D * y.A + (q.YAQ * q_Q * Xv + q.kdQ * Q),
+        Ci=-D * y.Ci + q.qi * Xv,
+        P=-D * y.P + q_P * Xv,
+        V=flow,
+    )
+
+
 @compiled
 def acidity(y: State, q: Parameters) -> float:
     """The pH of the bicarbonate buffer (Henderson and Hasselbalch)."""
@@ -140,21 +208,23 @@ def osmolality(y: State) -> float:
 
 
 @compiled
-def kinetics(y: State, q: Parameters) -> tuple[float, float, float, float, float]:
-    """Specific rates: growth and death, 1/h; uptake of glucose and glutamine, release of lactate, mmol/(cell.h)."""
-    G, Q, L, A, Ci = y[3], y[4], y[5], y[6], y[7]
+def _broth(y: State) -> Broth:
+    return Broth(Xv=y[1], G=y[3], Q=y[4], L=y[5], A=y[6], Ci=y[7], P=y[8], V=y[9])
+
+
+@compiled
+def _conditions(y: State, q: Parameters) -> Conditions:
+    """What the vessel's own temperature, acidity, oxygen and osmolality make of growth."""
     f_T = max(0.0, 1.0 - ((y[13] - q.T_opt) / q.T_width) ** 2)
     f_pH = max(0.0, 1.0 - ((acidity(y, q) - q.pH_opt) / q.pH_width) ** 2)
     f_O2 = y[10] / (y[10] + q.K_O2) if y[10] > 0.0 else 0.0
-    f_osm = 1.0 / (1.0 + math.exp((osmolality(y) - q.osm_half) / q.osm_width))
-    inhibited = q.KL / (q.KL + L) * q.KA / (q.KA + A) * max(0.0, (q.Ci_star - Ci) / q.Ci_star)
-    mu = q.mu_max * G / (q.KG + G) * Q / (q.KQ + Q) * inhibited * f_T * f_pH * f_O2 * f_osm
-    kd = q.kd_max * q.kmu / (mu + q.kmu)
-    q_G = mu / q.YXG + q.mG * G / (G + GUARD_G)
-    q_Q = mu / q.YXQ + q.mQ * Q / (Q + GUARD_Q)
-    overflow = q.YLG * q_G
-    switched = overflow * (q.Lmax1 - L) / q.Lmax1 + q.mL * (q.Lmax2 - L) / q.Lmax2
-    return mu, kd, q_G, q_Q, q.switch * switched + (1.0 - q.switch) * overflow
+    return Conditions(f_T, f_pH, f_O2, osmolality(y), q.mu_max, q.mG, q.YXG, q.alpha0, q.beta, q.SG, q.SQ)
+
+
+@compiled
+def kinetics(y: State, q: Parameters) -> tuple[float, float, float, float, float]:
+    """Specific rates: growth and death, 1/h; uptake of glucose and glutamine, release of lactate, mmol/(cell.h)."""
+    return specific_rates(_broth(y), q, _conditions(y, q))
 
 
 @compiled
@@ -174,24 +244,17 @@ def off_gas(y: State, u: Inputs, q: Parameters) -> tuple[float, float]:
 @compiled
 def rates(y: State, u: Inputs, q: Parameters) -> State:
     """Time derivatives of STATES, per hour."""
-    Xv, Xd, Q, V, O2, B = y[1], y[2], y[4], y[9], y[10], y[12]
-    mu, kd, q_G, q_Q, q_L = kinetics(y, q)
+    Xv, Xd, V, O2, B = y[1], y[2], y[9], y[10], y[12]
+    mu, kd, _, _, q_L = kinetics(y, q)
+    broth = balances(_broth(y), u, q, _conditions(y, q))
     oxygen, stripped = off_gas(y, u, q)
-    flow = u.F + u.Fq + u.Fb
-    D = flow / V
-    q_P = q.alpha0 * mu / (q.Kmu + mu) + q.beta
+    D = broth.V / V
     equilibrium = q.C_star * u.y_O2 / 0.21
     dy = -D * y
     dy[0] += mu * Xv - q.k_lys * Xd
-    dy[1] += (mu - kd) * Xv
+    dy[1] = broth.Xv
     dy[2] += kd * Xv - q.k_lys * Xd
-    dy[3] += u.F * q.SG / V - q_G * Xv
-    dy[4] += u.Fq * q.SQ / V - q_Q * Xv - q.kdQ * Q
-    dy[5] += q_L * Xv
-    dy[6] += q.YAQ * q_Q * Xv + q.kdQ * Q
-    dy[7] += q.qi * Xv
-    dy[8] += q_P * Xv
-    dy[9] = flow
+    dy[3:10] = broth[1:]
     dy[10] += kla(u, q) * (equilibrium - O2) - oxygen
     # Lactic acid turns bicarbonate into carbon dioxide; its uptake gives bicarbonate back.
     dy[11] += q.RQ * oxygen + q_L * Xv - stripped

@@ -51,53 +51,50 @@ PARAMETERS = (
 )
 
 
-def _rates(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, Any, Any]:
+def _rates(x: Vector, p: Vector, m: Vector) -> tuple[Any, Any, Any]:
     """Growth mu X, production q_P X (g/(L.h)) and oxygen uptake OUR (g/(L.h))."""
-    biomass, _, substrate, _, _, precursor = x
-    mu_x, Kx, mu_p, Kp, KI, _, _, _, _, _, Yxo, Ypo, mo, _, _, _, _, _, _, _, _, _, _, _, high, low, w = p
-    X = fmax(biomass, 0.0)
-    S = fmax(substrate, 0.0)  # a filter or a Runge-Kutta stage may step a little below zero
-    f_X = 0.5 * (1.0 + tanh((high - precursor) / w))
-    f_P = 0.5 * (1.0 + tanh((precursor - low) / w))
-    growth = m[0] * mu_x * f_X * S / (Kx * X + S + 1e-9) * X  # 1e-9: no 0/0 in an empty vessel
-    production = m[2] * mu_p * f_P * S / (Kp + S * (1.0 + S / KI)) * X
-    return growth, production, m[3] * (growth / Yxo + mo * X) + production / Ypo
+    X = fmax(x.biomass, 0.0)
+    S = fmax(x.substrate, 0.0)  # a filter or a Runge-Kutta stage may step a little below zero
+    f_X = 0.5 * (1.0 + tanh((p.PAA_growth - x.precursor) / p.w))
+    f_P = 0.5 * (1.0 + tanh((x.precursor - p.PAA_product) / p.w))
+    growth = m.growth * p.mu_x * f_X * S / (p.Kx * X + S + 1e-9) * X  # 1e-9: no 0/0 in an empty vessel
+    production = m.production * p.mu_p * f_P * S / (p.Kp + S * (1.0 + S / p.KI)) * X
+    return growth, production, m.oxygen * (growth / p.Yxo + p.mo * X) + production / p.Ypo
 
 
 def rhs(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
     """Rates of change per hour."""
-    X, P, S, DO, V, PAA = x
-    feed, precursor_feed, base_flow, acid_flow, air_flow, agitator_power = u
-    _, _, _, _, _, K, Yxs, Yps, mx, sf, _, _, _, CLs, alpha, beta, _, _, _, loss, c_PAA, Y_P, Y_X, m_PAA, _, _, _ = p
-    growth, production, oxygen = _rates(x, u, p, m)
-    flow = feed + precursor_feed + base_flow + acid_flow - loss * V
+    X, P, S, DO, V, PAA = x.biomass, x.product, x.substrate, x.dissolved_oxygen, x.volume, x.precursor
+    growth, production, oxygen = _rates(x, p, m)
+    flow = u.feed + u.precursor_feed + u.base_flow + u.acid_flow - p.loss * V
     D = flow / V
-    kLa = m[4] * alpha * sqrt(fmax(air_flow, 0.0)) * exp(beta * log(fmax(agitator_power, 1e-6) / V))
+    kLa = m.transfer * p.alpha * sqrt(fmax(u.air_flow, 0.0)) * exp(p.beta * log(fmax(u.agitator_power, 1e-6) / V))
     sugar = fmax(S, 0.0)
     acid = fmax(PAA, 0.0)
     left_sugar = sugar / (sugar + 1e-3)  # design: nothing is taken up where nothing is left (half effect at 1e-3 g/L)
     left_acid = acid / (acid + 20.0)  # design: half effect at 20 mg/L
+    used = p.Y_PAA_P * production + p.Y_PAA_X * growth + p.m_PAA * P
     return (
         growth - D * X,
-        production - K * P - D * P,
-        -m[1] * growth / Yxs - production / Yps - mx * X * left_sugar + feed * sf / V - D * S,
-        kLa * (100.0 - DO) - 100.0 / CLs * oxygen - D * DO,
+        production - p.K * P - D * P,
+        -m.uptake * growth / p.Yxs - production / p.Yps - p.mx * X * left_sugar + u.feed * p.sf / V - D * S,
+        kLa * (100.0 - DO) - 100.0 / p.CLs * oxygen - D * DO,
         flow,
-        precursor_feed * c_PAA / V - (Y_P * production + Y_X * growth + m_PAA * P) * left_acid - D * PAA,
+        u.precursor_feed * p.c_PAA / V - used * left_acid - D * PAA,
     )
 
 
 def observe(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
     """The readings and assays that the state would give."""
-    X, P, S, DO, V, PAA = x
-    growth, _, oxygen = _rates(x, u, p, m)
-    carbon_dioxide = p[16] * growth + p[17] * X + p[18]  # alpha1 mu X + alpha2 X + alpha3
-    return DO, oxygen, carbon_dioxide, V, X, P, S, PAA  # 1 kg of broth is 1 L
+    growth, _, oxygen = _rates(x, p, m)
+    carbon_dioxide = p.alpha1 * growth + p.alpha2 * x.biomass + p.alpha3
+    weight = x.volume  # 1 kg of broth is 1 L
+    return x.dissolved_oxygen, oxygen, carbon_dioxide, weight, x.biomass, x.product, x.substrate, x.precursor
 
 
 def objective(x: Vector) -> Any:
     """Product in the vessel, g."""
-    return x[1] * x[4]
+    return x.product * x.volume
 
 
 # Priors are Birol 2002's initial values with the batch-to-batch spread of Goldrick 2015; the random walks and

@@ -20,7 +20,8 @@ from controller.processes.penicillin.variation import Wander
 from controller.processes.penicillin.vessel import Inputs, Parameters
 from controller.processes.study import Script, Stream
 from plant_sim.batch import Batch
-from twin.model import numeric, parameter_values
+from twin.model import parameter_values
+from twin.numeric import numeric
 from twin.signals import Plant, Role, Variable
 
 JUDGED = ("growth", "production", "oxygen")

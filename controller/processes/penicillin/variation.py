@@ -14,9 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from controller.processes.penicillin.vessel import Initial, Parameters
-from plant_sim.random_walk import KEEP, KICK, Walk
+from plant_sim.random_walk import DRAW_LIMIT, KEEP, KICK, Walk
 
-DRAW_LIMIT = 3.0  # SDs; design: a batch beyond this would be stopped at inoculation
 PER_SD = KICK / (1.0 - KEEP)  # s of a channel per stationary SD: 1/0.0501
 OXYGEN_IN_AIR = 0.21  # mol/mol
 # How much precursor a culture uses, logarithm; set so that the plain recipe's batches vary as published: their product

@@ -4,6 +4,9 @@ The backbone is Birol, Undey & Cinar 2002 (Comput. Chem. Eng. 26:1553-1565, "Bir
 from the paper and from published models built on it. Precursor and viscosity follow Goldrick et al. 2015
 (J. Biotechnol. 193:70-82, "Goldrick 2015"), with rates rewritten for a 100 L vessel. Symbols are the papers'.
 Everything marked "design" has no literature value.
+
+What the oracle shares is written over named tuples and the free names exp, sqrt, tanh and fmax, without branches, so
+that it can be bound to CasADi too: everything from `Broth` to `balances`.
 """
 
 # ruff: noqa: N815 - symbols as in the papers
@@ -11,22 +14,14 @@ Everything marked "design" has no literature value.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from math import exp, sqrt, tanh
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-State = NDArray[np.float64]  # in the order of STATES
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+from plant_sim.compiled import State, compiled, fmax
 
 DT_MAX_S = 10.0  # RK4 is stable up to 2.8/kLa, some 80 s at 127 1/h; 10 s also follows sugar at exhaustion
-
-
-def compiled(function: _Function) -> _Function:
-    """Compile for speed; the machine code is kept, so that a second process starts at once."""
-    return cast(_Function, njit(cache=True)(function))
 
 
 class Parameters(NamedTuple):
@@ -138,6 +133,30 @@ class Initial(NamedTuple):
     vis: float = 4.0  # cP; Goldrick 2015
 
 
+class Broth(NamedTuple):
+    """What the cells live in; units as at the inoculation."""
+
+    X: Any
+    P: Any
+    S: Any
+    CL: Any
+    V: Any
+    PAA: Any
+    A: Any
+    vis: Any
+
+
+class Conditions(NamedTuple):
+    """What acidity, temperature and disturbance make of the constants."""
+
+    mu_x: Any  # 1/h, maximum specific growth rate
+    mu_p: Any  # 1/h, maximum specific production rate
+    K: Any  # 1/h, hydrolysis
+    loss: Any  # 1/h, evaporation
+    sf: Any  # g/L, sugar in its feed
+    c_PAA: Any  # mg/L, precursor in its feed
+
+
 STATES = ("X", "P", "S", "CL", "V", "Z", "T", "CO2", "Q", "PAA", "A", "vis")
 KW = 1e-14  # mol2/L2, ion product of water
 GAS = 1.987  # cal/(mol.K)
@@ -145,52 +164,107 @@ PAA_GUARD = 1.0  # mg/L; design: consumption stops at no precursor, and is untou
 
 
 @compiled
+def growth_rate(H: Any, T: Any, q: Parameters) -> Any:
+    """The maximum specific growth rate, 1/h, at so many hydrogen ions (mol/L) and this temperature (K)."""
+    f_pH = 1.0 / (1.0 + q.K1 / H + H / q.K2)
+    f_T = q.kg * exp(-q.Eg / (GAS * T)) - q.kd * exp(-q.Ed / (GAS * T))
+    return q.mu_x * f_pH * f_T
+
+
+@compiled
+def hydrolysis(pH: Any, T: Any, K: Any) -> Any:
+    """First-order loss of penicillin, 1/h: Goldrick 2015's dependence, scaled to Birol 2002's K at pH 5, 298 K."""
+    ln_mu_h = -64.29 - 1.825 * pH + 0.3649 * T + 0.1280 * pH**2 - 4.9496e-4 * T**2
+    nominal = -64.29 - 1.825 * 5.0 + 0.3649 * 298.0 + 0.1280 * 5.0**2 - 4.9496e-4 * 298.0**2
+    return K * exp(ln_mu_h - nominal)
+
+
+@compiled
+def evaporation(T: Any, q: Parameters) -> Any:
+    """The share of the volume that evaporates, 1/h."""
+    return q.lam * (exp(5.0 * (T - q.T0) / (q.Tv - q.T0)) - 1.0)
+
+
+@compiled
+def specific_rates(y: Broth, q: Parameters, now: Conditions) -> tuple[Any, Any]:
+    """Specific rates of growth and production, 1/h."""
+    X, S, CL = y.X, y.S, y.CL
+    f_PAA_X = 0.5 * (1.0 + tanh((q.PAA_high - y.PAA) / q.w))
+    f_PAA_P = 0.5 * (1.0 + tanh((y.PAA - q.PAA_low) / q.w))
+    f_age = 1.0 / (1.0 + (y.A / q.A50) ** 4)
+    mu = now.mu_x * S / (q.Kx * X + S) * CL / (q.Kox * X + CL) * f_PAA_X
+    q_P = now.mu_p * S / (q.Kp + S + S * S / q.KI) * CL**q.p / (q.Kop * X + CL**q.p) * f_PAA_P * f_age
+    return mu, q_P
+
+
+@compiled
+def oxygen_uptake(y: Broth, q: Parameters, mu: Any, q_P: Any) -> Any:
+    """What the cells breathe at these specific rates, g/(L.h)."""
+    mo = q.mo * y.CL / (y.CL + 1e-2)  # design: no uptake without oxygen
+    return mu * y.X / q.Yxo + q_P * y.X / q.Ypo + mo * y.X
+
+
+@compiled
+def transfer(y: Broth, u: Inputs, q: Parameters) -> Any:
+    """The oxygen transfer coefficient kLa, 1/h."""
+    f_vis = (fmax(y.vis, 4.0) / q.vis0) ** (-q.n_vis)
+    return q.alpha * sqrt(u.fg) * (u.Pw / y.V) ** q.beta * f_vis
+
+
+@compiled
+def balances(t_h: Any, y: Broth, u: Inputs, q: Parameters, now: Conditions) -> Broth:
+    """Time derivatives of the broth, per hour."""
+    X, P, S, CL, V, PAA = y.X, y.P, y.S, y.CL, y.V, y.PAA
+    mu, q_P = specific_rates(y, q, now)
+    our = oxygen_uptake(y, q, mu, q_P)
+    D = (u.F + u.Fa + u.Fb + u.Fw + u.Fpaa) / V - now.loss
+    mx = q.mx * S / (S + 1e-3)  # design: no uptake without sugar
+    # Gross rates, where Goldrick 2015 has net ones, so that consumption never becomes a source.
+    used = (q.Y_PAA_P * q_P * X + q.Y_PAA_X * mu * X + q.m_PAA * P) * (PAA / (PAA + PAA_GUARD))
+    swelling = (1.0 + exp(-q.k1 * (t_h - q.t1))) * (1.0 + exp(-q.k2 * (t_h - q.t2)))
+    return Broth(
+        X=mu * X - D * X,
+        P=q_P * X - now.K * P - D * P,
+        S=-mu * X / q.Yxs - q_P * X / q.Yps - mx * X + u.F * now.sf / V - D * S,
+        CL=-our + transfer(y, u, q) * (q.CL_star - CL) - D * CL,
+        V=D * V - u.Fdis,
+        PAA=u.Fpaa * now.c_PAA / V - used - D * PAA,
+        A=1.0 - mu * y.A,  # design; new cells are young
+        vis=3.0 * (q.phi * X) ** (1.0 / 3.0) / swelling - q.k3 * u.Fw,
+    )
+
+
+@compiled
 def hydrogen(Z: float) -> float:
     """Hydrogen ions (mol/L) from the net acidity Z = H - Kw/H, without loss of digits on the alkaline side."""
-    root = math.sqrt(Z * Z + 4.0 * KW)
+    root = sqrt(Z * Z + 4.0 * KW)
     return 0.5 * (Z + root) if Z >= 0.0 else 2.0 * KW / (root - Z)
 
 
 @compiled
-def hydrolysis(pH: float, T: float, K: float) -> float:
-    """First-order loss of penicillin, 1/h: Goldrick 2015's dependence, scaled to Birol 2002's K at pH 5, 298 K."""
-    ln_mu_h = -64.29 - 1.825 * pH + 0.3649 * T + 0.1280 * pH**2 - 4.9496e-4 * T**2
-    nominal = -64.29 - 1.825 * 5.0 + 0.3649 * 298.0 + 0.1280 * 5.0**2 - 4.9496e-4 * 298.0**2
-    scaled: float = K * math.exp(ln_mu_h - nominal)
-    return scaled
+def _broth(y: State) -> Broth:
+    return Broth(X=y[0], P=y[1], S=y[2], CL=y[3], V=y[4], PAA=y[9], A=y[10], vis=y[11])
+
+
+@compiled
+def _conditions(y: State, q: Parameters) -> Conditions:
+    """What the vessel's own acidity and temperature make of the constants."""
+    H, T = hydrogen(y[5]), y[6]
+    K = hydrolysis(-math.log10(H), T, q.K)
+    return Conditions(growth_rate(H, T, q), q.mu_p, K, evaporation(T, q), q.sf, q.c_PAA)
 
 
 @compiled
 def kinetics(y: State, q: Parameters) -> tuple[float, float]:
     """Specific rates of growth and production, 1/h."""
-    X, S, CL, T, PAA, A = y[0], y[2], y[3], y[6], y[9], y[10]
-    H = hydrogen(y[5])
-    f_pH = 1.0 / (1.0 + q.K1 / H + H / q.K2)
-    f_T = q.kg * math.exp(-q.Eg / (GAS * T)) - q.kd * math.exp(-q.Ed / (GAS * T))
-    f_PAA_X = 0.5 * (1.0 + math.tanh((q.PAA_high - PAA) / q.w))
-    f_PAA_P = 0.5 * (1.0 + math.tanh((PAA - q.PAA_low) / q.w))
-    f_age = 1.0 / (1.0 + (A / q.A50) ** 4)
-    mu = q.mu_x * f_pH * f_T * S / (q.Kx * X + S) * CL / (q.Kox * X + CL) * f_PAA_X
-    q_P = q.mu_p * S / (q.Kp + S + S * S / q.KI) * CL**q.p / (q.Kop * X + CL**q.p) * f_PAA_P * f_age
-    return mu, q_P
-
-
-@compiled
-def kla(y: State, u: Inputs, q: Parameters) -> float:
-    """Oxygen transfer coefficient, 1/h."""
-    f_vis = (max(y[11], 4.0) / q.vis0) ** (-q.n_vis)
-    transfer: float = q.alpha * math.sqrt(u.fg) * (u.Pw / y[4]) ** q.beta * f_vis
-    return transfer
+    return specific_rates(_broth(y), q, _conditions(y, q))
 
 
 @compiled
 def off_gas(y: State, q: Parameters) -> tuple[float, float]:
     """Oxygen uptake, g/(L.h), and carbon dioxide evolution, mmol/(L.h)."""
-    X, CL = y[0], y[3]
     mu, q_P = kinetics(y, q)
-    mo = q.mo * CL / (CL + 1e-2)  # design: no uptake without oxygen
-    our = mu * X / q.Yxo + q_P * X / q.Ypo + mo * X
-    return our, q.alpha1 * mu * X + q.alpha2 * X + q.alpha3
+    return oxygen_uptake(_broth(y), q, mu, q_P), q.alpha1 * mu * y[0] + q.alpha2 * y[0] + q.alpha3
 
 
 @compiled
@@ -198,42 +272,27 @@ def _heat_transfer(flow: float, q: Parameters) -> float:
     """h(Fc) of Birol 2002 in cal/(h.K); as printed it lacks its driving force, which the balance supplies."""
     if flow <= 0.0:
         return 0.0
-    transfer: float = q.a * flow ** (q.b + 1.0) / (flow + q.a * flow**q.b / (2.0 * q.rhocCpc))
-    return transfer
+    transferred: float = q.a * flow ** (q.b + 1.0) / (flow + q.a * flow**q.b / (2.0 * q.rhocCpc))
+    return transferred
 
 
 @compiled
 def rates(t_h: float, y: State, u: Inputs, q: Parameters) -> State:
     """Time derivatives of STATES, per hour."""
-    X, P, S, CL, V, Z, T, PAA, A = y[0], y[1], y[2], y[3], y[4], y[5], y[6], y[9], y[10]
-    mu, q_P = kinetics(y, q)
-    our, _ = off_gas(y, q)
-    loss = q.lam * (math.exp(5.0 * (T - q.T0) / (q.Tv - q.T0)) - 1.0)
-    D = (u.F + u.Fa + u.Fb + u.Fw + u.Fpaa) / V - loss
-    mx = q.mx * S / (S + 1e-3)  # design: no uptake without sugar
-    g = PAA / (PAA + PAA_GUARD)
-    K = hydrolysis(-math.log10(hydrogen(Z)), T, q.K)
-    dX = mu * X - D * X
-    heat = (q.rq1 * dX + q.rq2 * X) * V
+    X, V, Z, T = y[0], y[4], y[5], y[6]
+    mu, _ = kinetics(y, q)
+    broth = balances(t_h, _broth(y), u, q, _conditions(y, q))
+    heat = (q.rq1 * broth.X + q.rq2 * X) * V
     # Birol 2002 prints F/sf for the feed's enthalpy and no temperature difference; F/V and (T - Tc) balance.
     exchanged = _heat_transfer(u.Fh, q) * (q.Th - T) - _heat_transfer(u.Fc, q) * (T - q.Tc)
-    swelling = (1.0 + math.exp(-q.k1 * (t_h - q.t1))) * (1.0 + math.exp(-q.k2 * (t_h - q.t2)))
     dy = np.empty(12)
-    dy[0] = dX
-    dy[1] = q_P * X - K * P - D * P
-    dy[2] = -mu * X / q.Yxs - q_P * X / q.Yps - mx * X + u.F * q.sf / V - D * S
-    dy[3] = -our + kla(y, u, q) * (q.CL_star - CL) - D * CL
-    dy[4] = D * V - u.Fdis
+    dy[:5] = broth[:5]
     # The continuous form of the printed pH step, with base opposing acid.
     dy[5] = q.gamma * (mu * X - u.F * X / V) + q.Cab * (u.Fa - u.Fb) / V - Z * (u.Fa + u.Fb) / V
     dy[6] = u.F / V * (q.Tf - T) + (heat + exchanged) / (V * q.rhoCp)
-    dy[7] = q.alpha1 * dX + q.alpha2 * X + q.alpha3
+    dy[7] = q.alpha1 * broth.X + q.alpha2 * X + q.alpha3
     dy[8] = heat
-    # Gross rates, where Goldrick 2015 has net ones, so that consumption never becomes a source.
-    used = (q.Y_PAA_P * q_P * X + q.Y_PAA_X * mu * X + q.m_PAA * P) * g
-    dy[9] = u.Fpaa * q.c_PAA / V - used - D * PAA
-    dy[10] = 1.0 - mu * A  # design; new cells are young
-    dy[11] = 3.0 * (q.phi * X) ** (1.0 / 3.0) / swelling - q.k3 * u.Fw
+    dy[9:] = broth[5:]
     return dy
 
 
