@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from controller.processes import shipped
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("controller", "twin", "plant_sim", "hmi")
@@ -40,13 +43,8 @@ BROKEN = {
     "patient": [(f"controller/{room}/fresh.py", "controller.patient.model") for room in ("edge", "bench")]
     + [("hmi/fresh.py", "hmi.patient.report")],
     "processes": [
-        ("controller/bench/fresh.py", "controller.processes.mab.model"),
-        ("controller/processes/fresh.py", "controller.processes.mab.model"),
-        (
-            "controller/processes/mab/fresh.py",
-            "controller.processes.penicillin.model",
-            "controller.processes.penicillin",
-        ),
+        (f"controller/{room}/fresh.py", f"controller.processes.{shipped()[0]}.model")
+        for room in ("bench", "processes", "commands", "review")
     ],
     "opcua": [(f"{room}/fresh.py", "asyncua") for room in ("controller/edge", "controller/bench")],
     "lava": [(f"{room}/fresh.py", "lava.magma") for room in ("controller/neurocore", "controller/bench")],
@@ -81,9 +79,18 @@ def test_every_contract_has_an_import_that_breaks_it() -> None:
     assert set(BROKEN) == set(CONTRACTS)
 
 
-def test_every_process_that_ships_is_under_the_contract_that_nobody_names_it() -> None:
-    folders = {path.parent.name for path in (ROOT / "controller" / "processes").glob("*/process.toml")}
-    assert set(CONTRACTS["processes"]["protected_modules"]) == {f"controller.processes.{name}" for name in folders}
+def test_no_process_imports_another() -> None:
+    for name in shipped():
+        for path in (ROOT / "controller" / "processes" / name).rglob("*.py"):
+            others = {f"controller.processes.{other}" for other in shipped() if other != name}
+            assert not others & {".".join(module.split(".")[:3]) for module in imported(path)}, path
+
+
+def imported(path: Path) -> set[str]:
+    """The modules that this file imports."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    from_them = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return from_them | {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
 
 
 def test_no_contract_lists_modules_where_it_could_name_a_whole_package() -> None:
