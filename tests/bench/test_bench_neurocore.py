@@ -19,7 +19,7 @@ from controller.bench.trial import trial_of
 from controller.neurocore import coding
 from controller.neurocore.comparators import FloatLMS, QuadraticRLS
 from controller.neurocore.lessons import Lesson
-from controller.processes import find
+from controller.processes import find, shipped
 from controller.processes.penicillin.stream import against_twin
 from controller.processes.penicillin.vessel import Inputs, Parameters
 from controller.support.user_error import UserError
@@ -172,15 +172,20 @@ def test_the_quick_form_prints_one_json_object_with_the_promised_keys():
     assert "accuracy: reactor 3," in ran.stderr
 
 
-def test_a_process_that_nobody_studied_is_told_so_in_one_sentence():
-    with pytest.raises(UserError, match=r"process 'mab' lacks a study for this bench to judge by: .*study\.py"):
-        trial_of(find("mab"))
+UNSTUDIED = [name for name in shipped() if not find(name).studied]
 
 
+@pytest.mark.parametrize("name", UNSTUDIED)
+def test_a_process_that_nobody_studied_is_told_so_in_one_sentence(name):
+    with pytest.raises(UserError, match=rf"process '{name}' lacks a study for this bench to judge by: .*study\.py"):
+        trial_of(find(name))
+
+
+@pytest.mark.parametrize("name", UNSTUDIED)
 @pytest.mark.parametrize("asked", [("neurocore",), ("twin", "--part", "estimation")], ids=" ".join)
-def test_a_bench_that_needs_a_study_refuses_at_once_with_exit_code_2(asked):
+def test_a_bench_that_needs_a_study_refuses_at_once_with_exit_code_2(asked, name):
     ran = subprocess.run(
-        [sys.executable, "-m", "controller.cli", "bench", *asked, "--process", "mab", "--json"],
+        [sys.executable, "-m", "controller.cli", "bench", *asked, "--process", name, "--json"],
         capture_output=True,
         text=True,
         timeout=200,
@@ -188,4 +193,4 @@ def test_a_bench_that_needs_a_study_refuses_at_once_with_exit_code_2(asked):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr.startswith("neurotwin: process 'mab' lacks a study for this bench to judge by")
+    assert ran.stderr.startswith(f"neurotwin: process '{name}' lacks a study for this bench to judge by")

@@ -11,19 +11,20 @@ from controller.bench import twin
 from controller.bench.control import control
 from controller.bench.ensemble import ensemble
 from controller.commands.bench import app
-from controller.processes import find
+from controller.processes import find, shipped
 
-PENICILLIN, MAB = find("penicillin"), find("mab")
+PENICILLIN = find("penicillin")
+EVERY = [find(name) for name in shipped()]
 
 
-@pytest.mark.parametrize("process", [PENICILLIN, MAB], ids=lambda process: process.name)
+@pytest.mark.parametrize("process", EVERY, ids=lambda process: process.name)
 def test_the_ensemble_agrees_with_lsoda_and_is_faster(process) -> None:
     found = ensemble(process, members=32, timed=2)
     assert found["ensemble_max_error"] < 1e-4
     assert found["ensemble_speedup_vs_lsoda"] > 1.0
 
 
-@pytest.mark.parametrize("process", [PENICILLIN, MAB], ids=lambda process: process.name)
+@pytest.mark.parametrize("process", EVERY, ids=lambda process: process.name)
 def test_numba_and_casadi_make_the_same_of_the_equations(process) -> None:
     assert twin.bindings(process.model())["bindings_max_difference"] < 1e-9
 
@@ -37,9 +38,9 @@ def test_the_command_tells_the_parts_asked_for_and_refuses_others() -> None:
     assert CliRunner().invoke(app, ["twin", "--part", "magic"]).exit_code != 0
 
 
-def test_a_process_without_a_study_is_asked_from_what_its_own_recipe_goes_through() -> None:
-    assert not MAB.studied
-    found = control(MAB, 4)
+@pytest.mark.parametrize("process", [p for p in EVERY if not p.studied], ids=lambda process: process.name)
+def test_a_process_without_a_study_is_asked_from_what_its_own_recipe_goes_through(process) -> None:
+    found = control(process, 4)
     assert (found["mpc_failures"], found["mpc_states"]) == (0, 4)
     assert found["mpc_solved"] >= 3
 

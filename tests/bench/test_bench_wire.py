@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from controller.bench import loop, opcua
-from controller.processes import find
+from controller.processes import find, shipped
 
-PROCESS = find("mab")  # any will do
+PROCESS = find(shipped()[-1])  # any will do
 
 
 def test_the_cost_of_the_wire_is_told_for_each_size() -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from controller.assembly import assemble, envelope_of
+from controller.assembly import assemble
 from controller.campaign import campaign as campaigns
-from controller.campaign import closed_loop, oracle, statistics, tuned
+from controller.campaign import closed_loop, statistics, tuned
 from controller.campaign.learners import Nobody, Quadratic, _wide
 from controller.processes import find
 from controller.processes.penicillin.plant import DESIGN as PENICILLIN
@@ -73,15 +73,6 @@ def test_the_tuned_recipe_makes_more_than_the_plain_one_of_a_nominal_batch(plant
         batch.advance(3600.0 * 230.0)
         amounts.append(batch.truth()["product"] * batch.truth()["volume"])
     assert amounts[1] > 1.1 * amounts[0]
-
-
-def test_the_oracle_keeps_the_bounds_of_an_antibody_batch_and_makes_more_than_its_recipe() -> None:
-    settings = load(find("mab").configuration)
-    batches = [closed_loop.simulated(settings, 4) for _ in range(2)]
-    alone = list(closed_loop.alone(settings, batches[0]))[-1].truth
-    steered = list(oracle.steered(settings, batches[1], envelope_of(settings)))
-    assert steered[-1].truth["product"] * steered[-1].truth["volume"] > 1.04 * alone["product"] * alone["volume"]
-    assert max(scan.truth["osmolality"] for scan in steered) < 352.0
 
 
 def test_wide_units_write_a_quadratic_to_within_a_hundredth() -> None:

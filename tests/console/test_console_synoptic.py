@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from controller.processes import find
+from controller.processes import find, shipped
 from controller.settings import load
 from hmi.console.synoptic import HIGH, WIDE, places
 from twin.signals import Role
@@ -34,7 +34,7 @@ def overlap(one, other):
     return abs(one[0] - other[0]) < WIDE and abs(one[1] - other[1]) < HIGH
 
 
-@pytest.mark.parametrize("plant", ["penicillin", "mab"])
+@pytest.mark.parametrize("plant", shipped())
 def test_every_value_of_a_plant_has_a_place_and_covers_no_other(plant):
     drawn = {v.name: v.drawn or "" for v in load(find(plant).configuration).variable if v.role is not Role.ASSAYED}
     found = places(drawn)
@@ -57,7 +57,7 @@ def test_a_part_that_the_drawing_does_not_have_is_drawn_at_the_edge():
     assert len(places({"new": "cell_retention"})["new"]) == 2
 
 
-@pytest.mark.parametrize("plant", ["penicillin", "mab"])
+@pytest.mark.parametrize("plant", shipped())
 def test_the_shipped_drawings_are_as_they_were(plant):
     drawn = {v.name: v.drawn or "" for v in load(find(plant).configuration).variable if v.role is not Role.ASSAYED}
     assert {name: place[:2] for name, place in places(drawn).items()} == WHERE[plant]

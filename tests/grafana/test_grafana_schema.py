@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from controller.commands.grafana import content_of
-from controller.processes import find
+from controller.processes import find, shipped
 from controller.settings import load
 from hmi.grafana import provisioning
 from hmi.grafana.dashboards import dashboards
@@ -26,7 +26,7 @@ from hmi.grafana.dashboards import dashboards
 SCHEMA = Path(__file__).parent / "schema"
 COMPILER = SCHEMA / "node_modules/typescript/bin/tsc"
 OPTIONS = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "esnext"]
-PLANTS = ("penicillin", "mab")
+PLANTS = shipped()
 
 Dashboards = dict[str, dict[str, Any]]
 Change = Callable[[Dashboards], object]
