@@ -41,10 +41,11 @@ END = NOW + timedelta(hours=100)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """What a file asks of a process that was taken out of the tree is a matter of that process."""
-    if collection_path.suffix != ".py" or not collection_path.name.startswith("test_"):
+    """What a file, or a folder's conftest, asks of a process that was taken out of the tree is left out with it."""
+    asking = collection_path / "conftest.py" if collection_path.is_dir() else collection_path
+    if asking.parent == Path(__file__).parent or asking.suffix != ".py" or not asking.is_file():
         return None
-    named = {name for found in NAMED.findall(collection_path.read_text()) for name in found if name}
+    named = {name for found in NAMED.findall(asking.read_text()) for name in found if name}
     return True if (named & ONCE_SHIPPED) - set(shipped()) else None
 
 
