@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from controller.processes.mab.variation import Wander
-from controller.processes.mab.vessel import Broth, Conditions, Inputs, Parameters, balances
+from controller.processes.mab.vessel import Broth, Conditions, Inputs, Parameters, balances, specific_rates
 from controller.processes.truth import Truth
 from twin.model import Array, Input, Model, Multiplier, Output, Parameter, State, Vector, fmax
 
@@ -29,7 +29,8 @@ def rhs(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
         P=x.product,
         V=x.volume,
     )
-    dy = balances(y, _flows(u), p, _conditions(x, p, m))
+    now = _conditions(x, p, m)
+    dy = balances(y, _flows(u), p, now, specific_rates(y, p, now))
     salts = (u.amino_feed * p.salt_feed + 2.0 * u.base_flow * p.base) / x.volume
     rest = x.osmolality - y.G - y.Q - y.A
     osm = dy.G + dy.Q + dy.A + salts - dy.V / x.volume * rest

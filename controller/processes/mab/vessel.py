@@ -174,10 +174,10 @@ def specific_rates(y: Broth, q: Parameters, now: Conditions) -> tuple[Any, Any, 
 
 
 @compiled
-def balances(y: Broth, u: Inputs, q: Parameters, now: Conditions) -> Broth:
-    """Time derivatives of the broth, per hour."""
+def balances(y: Broth, u: Inputs, q: Parameters, now: Conditions, specific: tuple[Any, Any, Any, Any, Any]) -> Broth:
+    """Time derivatives of the broth, per hour, at these specific rates."""
     Xv, Q, V = y.Xv, y.Q, y.V
-    mu, kd, q_G, q_Q, q_L = specific_rates(y, q, now)
+    mu, kd, q_G, q_Q, q_L = specific
     flow = u.F + u.Fq + u.Fb
     D = flow / V
     q_P = now.alpha0 * mu / (q.Kmu + mu) + now.beta
@@ -245,8 +245,10 @@ def off_gas(y: State, u: Inputs, q: Parameters) -> tuple[float, float]:
 def rates(y: State, u: Inputs, q: Parameters) -> State:
     """Time derivatives of STATES, per hour."""
     Xv, Xd, V, O2, B = y[1], y[2], y[9], y[10], y[12]
-    mu, kd, _, _, q_L = kinetics(y, q)
-    broth = balances(_broth(y), u, q, _conditions(y, q))
+    now = _conditions(y, q)
+    specific = specific_rates(_broth(y), q, now)
+    mu, kd, _, _, q_L = specific
+    broth = balances(_broth(y), u, q, now, specific)
     oxygen, stripped = off_gas(y, u, q)
     D = broth.V / V
     equilibrium = q.C_star * u.y_O2 / 0.21

@@ -17,6 +17,7 @@ from controller.processes.penicillin.vessel import (
     evaporation,
     growth_rate,
     hydrolysis,
+    specific_rates,
 )
 from controller.processes.truth import Truth
 from twin.model import Array, Input, Model, Multiplier, Output, Parameter, State, Vector, fmax
@@ -47,7 +48,7 @@ def rhs(x: Vector, u: Vector, p: Vector, m: Vector) -> tuple[Any, ...]:
         sf=m.sugar_strength * p.sf,
         c_PAA=m.precursor_strength * p.c_PAA,
     )
-    dy = balances(x.time, y, _flows(u), p, now)
+    dy = balances(x.time, y, _flows(u), p, now, specific_rates(y, p, now))
     return dy.X, dy.P, dy.S, 100.0 / p.CL_star * dy.CL, dy.V, dy.PAA, dy.A, dy.vis, 1.0
 
 

@@ -212,10 +212,10 @@ def transfer(y: Broth, u: Inputs, q: Parameters) -> Any:
 
 
 @compiled
-def balances(t_h: Any, y: Broth, u: Inputs, q: Parameters, now: Conditions) -> Broth:
-    """Time derivatives of the broth, per hour."""
+def balances(t_h: Any, y: Broth, u: Inputs, q: Parameters, now: Conditions, specific: tuple[Any, Any]) -> Broth:
+    """Time derivatives of the broth, per hour, at these specific rates."""
     X, P, S, CL, V, PAA = y.X, y.P, y.S, y.CL, y.V, y.PAA
-    mu, q_P = specific_rates(y, q, now)
+    mu, q_P = specific
     our = oxygen_uptake(y, q, mu, q_P)
     D = (u.F + u.Fa + u.Fb + u.Fw + u.Fpaa) / V - now.loss
     mx = q.mx * S / (S + 1e-3)  # design: no uptake without sugar
@@ -280,8 +280,9 @@ def _heat_transfer(flow: float, q: Parameters) -> float:
 def rates(t_h: float, y: State, u: Inputs, q: Parameters) -> State:
     """Time derivatives of STATES, per hour."""
     X, V, Z, T = y[0], y[4], y[5], y[6]
-    mu, _ = kinetics(y, q)
-    broth = balances(t_h, _broth(y), u, q, _conditions(y, q))
+    now = _conditions(y, q)
+    mu, q_P = specific_rates(_broth(y), q, now)
+    broth = balances(t_h, _broth(y), u, q, now, (mu, q_P))
     heat = (q.rq1 * broth.X + q.rq2 * X) * V
     # Birol 2002 prints F/sf for the feed's enthalpy and no temperature difference; F/V and (T - Tc) balance.
     exchanged = _heat_transfer(u.Fh, q) * (q.Th - T) - _heat_transfer(u.Fc, q) * (T - q.Tc)
