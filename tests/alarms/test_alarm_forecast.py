@@ -106,6 +106,19 @@ def test_what_is_so_already_is_told_with_no_time_left() -> None:
     assert found.text == "Dissolved oxygen: below 20 % in 0 min, 50%"
 
 
+def test_certainty_can_be_asked_for() -> None:
+    certain = (5.0, 10.0, 15.0, 18.0, 19.0)
+    assert judged(low(1.0), seen(of(certain, certain)), AlarmBook()).value == 0.0
+    assert judged(low(1.0), seen(of(NEVER, certain)), AlarmBook()).value == 60.0
+    assert judged(low(1.0), seen(of(AT, AT)), AlarmBook()).active is False
+
+
+def test_a_forecast_is_found_by_all_that_follows_its_family() -> None:
+    forecast = of(AT, AT)
+    dotted = replace(forecast, bands={"probe.oxygen": forecast.bands["oxygen"]})
+    assert judged(replace(low(0.5), signal="forecast.probe.oxygen"), seen(dotted), AlarmBook()).active is True
+
+
 def test_a_chance_that_falls_again_counts_from_when_it_was_enough() -> None:
     assert judged(low(0.5), seen(of(AT, NEVER, NEVER)), AlarmBook()).value == 0.0
 

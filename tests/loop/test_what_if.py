@@ -123,6 +123,13 @@ def test_several_moves_are_told_one_after_the_other(world, present):
     assert "feed from 0.042 to 0.043 L/h, precursor_feed from 0.0005 to 0.0008 L/h;" in found.suggestion.reason
 
 
+def test_each_move_is_in_the_unit_of_its_own_limit(world, present):
+    limits = tuple(replace(x, unit="mL/h") if x.variable == "feed" else x for x in world.envelope.limits)
+    other = replace(present, envelope=replace(world.envelope, limits=limits))
+    found = consider((Step(world.now, {"feed": 0.043, "precursor_feed": 0.0008}),), other, "H1", "ada")
+    assert [(m.variable, m.unit) for m in found.suggestion.moves] == [("feed", "mL/h"), ("precursor_feed", "L/h")]
+
+
 def test_it_is_valid_no_longer_than_a_command_holds_nor_beyond_the_end_of_the_batch(world, present):
     steps = (Step(world.now, {"precursor_feed": 0.0008}),)
     assert consider(steps, present, "H1", "ada").suggestion.expires_at == world.now + HOUR
