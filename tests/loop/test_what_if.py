@@ -55,6 +55,11 @@ def test_of_several_steps_by_hand_the_last_one_given_holds_whatever_their_order(
         assert [step.inputs["feed"] for step in plan.steps] == [0.042, 0.040, 0.044]
 
 
+def test_what_is_given_of_one_input_leaves_what_was_given_of_another(world, hold):
+    steps = (Step(world.now + HOUR, {"feed": 0.040}), Step(world.now + 2 * HOUR, {"precursor_feed": 0.001}))
+    assert replanned(hold, steps).steps[-1].inputs == {"feed": 0.040, "precursor_feed": 0.001}
+
+
 def test_a_step_of_the_past_counts_from_the_beginning_of_the_plan(world, hold):
     plan = replanned(hold, (Step(world.now - HOUR, {"feed": 0.040}),))
     assert plan.steps == (Step(world.now, {"feed": 0.040, "precursor_feed": 0.0005}),)
