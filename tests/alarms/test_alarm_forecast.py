@@ -158,6 +158,18 @@ def test_a_forecast_at_the_horizon_is_looked_at_and_one_beyond_is_not() -> None:
     assert judged(low(kind=Kind.PREDICTED_HIGH), seen(of(AT, AT)), AlarmBook()).text.endswith("not above 20 %")
 
 
+def test_where_nothing_is_set_four_in_five_within_twelve_hours_is_enough() -> None:
+    usual = Definition(
+        "soon", "Dissolved oxygen", "forecast.oxygen", Kind.PREDICTED_LOW, Priority.MEDIUM, "c", "r", limit=20.0
+    )
+    likely, less = (5.0, 10.0, 15.0, 19.0, 22.0), (5.0, 10.0, 17.0, 21.1, 30.0)  # 92 % and 79 %
+    assert judged(usual, seen(of(likely, likely)), AlarmBook()).active is True
+    assert judged(usual, seen(of(less, less)), AlarmBook()).active is False
+    for hours, active in ((11.9, True), (14.0, False)):
+        late = of(NEVER, likely, hours=(hours - 0.1, hours))
+        assert judged(usual, seen(late), AlarmBook()).active is active
+
+
 def test_the_side_is_told() -> None:
     found = judged(low(kind=Kind.PREDICTED_HIGH), seen(of(NEVER, NEVER)), AlarmBook())
     assert found.text == "Dissolved oxygen: above 20 % in 0 min, 100%"

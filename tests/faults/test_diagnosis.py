@@ -211,6 +211,12 @@ def test_rates_are_judged_from_an_hour_after_the_first_scan_on(scan_count, told)
     assert len(moved([*[0.0] * (scan_count - 1), 0.9])) == told
 
 
+@pytest.mark.parametrize(("hours", "told"), [(23, 0), (24, 1)])
+def test_rates_are_judged_after_a_day_where_nothing_else_is_set(hours, told):
+    usual = Checks(jumps={"transfer": 0.3})
+    assert len(moved([*[0.0] * hours, 0.9], usual, timedelta(hours=1))) == told
+
+
 def believed(*times, sd=0.2):
     """A track whose belief is of 8, 18, 28, ... g/L at these times."""
     past = tuple(
