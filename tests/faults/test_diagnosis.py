@@ -226,16 +226,22 @@ def believed(*times, sd=0.2):
     return Track(past[-1][0], past)
 
 
-def doubts(track, *assays, variables=(FEED, BIOMASS)):
+def doubts(track, *assays, variables=(FEED, BIOMASS), checks=CHECKS):
     situation = Situation("B", "production", T0 + timedelta(days=9), {})
     snapshot = Snapshot(T0 + timedelta(hours=5), {}, assays)
-    return [f.sentence for f in diagnose(NO_TRACES, snapshot, situation, track, estimate(T0), variables, CHECKS)[0]]
+    return [f.sentence for f in diagnose(NO_TRACES, snapshot, situation, track, estimate(T0), variables, checks)[0]]
 
 
 # 5 * hypot(0.2, 0.05 * 8) + 0.01 * 60 = 2.836
 @pytest.mark.parametrize(("value", "doubted"), [(10.83, False), (10.84, True), (5.17, False), (5.16, True)])
 def test_a_result_may_be_off_by_five_deviations_of_belief_and_laboratory_and_a_hundredth_of_the_span(value, doubted):
     assert bool(doubts(believed(T0), assay(value)[0])) is doubted
+
+
+def test_a_result_just_as_far_off_as_it_may_be_is_taken():
+    simple = replace(CHECKS, assay_sd=1.0, assay_relative=0.0, assay_floor=0.0)
+    assert not doubts(believed(T0, sd=0.5), assay(8.5)[0], checks=simple)
+    assert doubts(believed(T0, sd=0.5), assay(8.5001)[0], checks=simple)
 
 
 @pytest.mark.parametrize(("value", "doubted"), [(10.23, False), (10.24, True)])

@@ -107,6 +107,8 @@ class Bench:
         )
         decision, self.memory = turn(self.memory, snapshot, situation, self.parts)
         self.decision = decision
+        assert all(ruling.intent in intents and isinstance(ruling.granted, bool) for ruling in decision.rulings)
+        assert isinstance(decision.open, bool)
         commanded = {m.variable: m.value for m in decision.command.moves} if decision.command else {}
         self.setpoints = {**self.local, **commanded}
         return decision

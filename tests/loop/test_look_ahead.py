@@ -84,13 +84,13 @@ def test_a_plan_that_asks_for_something_else_is_another_suggestion(advisory: Any
     assert advisory.scan(after=HOUR).proposal.id == "S2"
 
 
-def test_a_quarter_of_the_change_is_still_the_same_plan(bench_of: Any) -> None:
-    bench = bench_of(Mode.ADVISORY)
-    propose(bench, Move("feed", 0.0625, "L/h", 0.03125))
-    bench.scan()
-    bench.memory = replace(bench.memory, outlook=replace(bench.memory.outlook, open=True))
-    propose(bench, Move("feed", 0.05625, "L/h", 0.03125))
-    assert bench.scan(after=HOUR).proposal.id == "S1"
+def test_a_quarter_of_the_change_is_still_the_same_plan(advisory: Any) -> None:
+    wide = tuple(replace(x, low=0.0, high=0.1, max_step=0.1) for x in advisory.world.envelope.limits)
+    advisory.parts = replace(advisory.parts, envelope=replace(advisory.world.envelope, limits=wide))
+    propose(advisory, Move("feed", 0.0546875, "L/h", 0.03125))
+    assert advisory.scan().open
+    propose(advisory, Move("feed", 0.0625, "L/h", 0.03125))  # further by 0.0078125, a quarter of 0.03125
+    assert advisory.scan(after=HOUR).proposal.id == "S1"
 
 
 def test_a_suggestion_of_another_kind_is_another_suggestion(advisory: Any) -> None:
@@ -328,6 +328,12 @@ def test_a_phase_that_changes_nothing_leaves_the_word_to_the_loop(bench_of: Any,
     bench = phased(bench_of, **setpoints)
     assert bench.scan().proposal.reason == "nothing better"
     assert bench.decision.batch.phase == "second"
+
+
+def test_a_phase_that_sets_nothing_where_nothing_is_set_leaves_the_word_to_the_loop(bench_of: Any) -> None:
+    bench = phased(bench_of, precursor_feed=0.0)
+    bench.local["precursor_feed"] = bench.setpoints["precursor_feed"] = 0.0
+    assert bench.scan().proposal.reason == "nothing better"
 
 
 def test_a_phase_that_sets_what_differs_by_little_is_still_proposed(bench_of: Any) -> None:
