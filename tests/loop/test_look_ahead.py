@@ -10,7 +10,7 @@ import pytest
 
 from controller.loop.batch import Condition, Phase, Recipe
 from controller.loop.batch_records import BatchState
-from controller.loop.records import Abstention, Command, Ledger, Mode, Move, Suggestion
+from controller.loop.records import Abstention, Command, Ledger, Mode, Move, Suggestion, Verdict
 from controller.loop.turn import Cadence
 from twin.records import Plan, Step
 from twin.signals import Quality
@@ -44,8 +44,8 @@ def test_when_nothing_is_better_that_is_told_and_nothing_is_open(advisory: Any) 
     advisory.script.proposal = None
     decision = advisory.scan()
     assert decision.proposal == Abstention(advisory.time, "nothing better")
-    assert decision.verdict.refusals == ("nothing is proposed: nothing better",)
-    assert (decision.proposed, decision.open, decision.verdict.moves) == (None, False, ())
+    assert decision.verdict == Verdict((), (), ("nothing is proposed: nothing better",))
+    assert (decision.proposed, decision.open) == (None, False)
     assert decision.baseline is not None
 
 
@@ -61,10 +61,11 @@ def test_what_safety_refuses_is_shown_with_its_reasons_and_is_not_open(advisory:
 @pytest.mark.parametrize("value", [0.00105, 0.00095, 0.0011, 0.00092])
 def test_a_plan_that_asks_for_much_the_same_is_the_one_that_is_known(advisory: Any, value: float) -> None:
     advisory.scan()
-    propose(advisory, precursor(value))
+    fresh = Plan((Step(advisory.time, {"precursor_feed": value}),), advisory.world.end)
+    propose(advisory, precursor(value), plan=fresh)
     known = advisory.scan(after=HOUR)
     assert (known.proposal.id, known.proposal.moves) == ("S1", (precursor(0.001),))
-    assert known.proposed.plan == known.proposal.plan
+    assert known.proposed.plan == known.proposal.plan == advisory.world.proposal.plan
 
 
 @pytest.mark.parametrize(
@@ -246,6 +247,16 @@ def test_what_safety_narrows_is_written_narrowed(advisory: Any) -> None:
     decision = advisory.scan(advisory.asks("accept"))
     assert decision.command.moves[0].value == pytest.approx(0.001)
     assert decision.verdict.narrowed[0].asked == 0.0019
+
+
+def test_what_was_moved_lately_is_judged_by_its_rate_while_it_is_still_a_suggestion(bench_of: Any) -> None:
+    bench = bench_of(Mode.ADVISORY, cadence=Cadence(HOUR / 4, HOUR))
+    bench.scan()
+    bench.scan(bench.asks("accept"))
+    propose(bench, precursor(0.002, previous=0.001))
+    decision = bench.scan(after=HOUR / 4)
+    assert decision.open
+    assert decision.verdict.moves[0].value == pytest.approx(0.00125)
 
 
 def test_a_refused_acceptance_tells_every_reason_and_shows_the_verdict(advisory: Any) -> None:
