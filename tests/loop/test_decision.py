@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from controller.loop.alarm_records import AlarmState, Priority
-from controller.loop.alarms import Definition, Kind
+from controller.loop.alarms import AlarmRules, Definition, Kind
 from controller.loop.batch import Condition, Phase, Range, Recipe
 from controller.loop.batch_records import BatchState, Sample
 from controller.loop.envelope import Interlock
@@ -200,11 +200,14 @@ def test_a_fault_of_the_clock_is_told_after_those_that_are_known(bench: Any) -> 
     assert bench.scan(faults=("it leaks",)).situation.faults[0] == "it leaks"
 
 
-def test_a_clock_that_goes_on_elsewhere_begins_anew_and_gives_the_setpoints_back(bench_of: Any) -> None:
+@pytest.mark.parametrize("leap", [-10 * DAY, 10 * DAY])
+def test_a_clock_that_goes_on_elsewhere_begins_anew_and_gives_the_setpoints_back(
+    bench_of: Any, leap: timedelta
+) -> None:
     bench = bench_of(Mode.AUTO, gates=Gates(0.99, 3.0, 99))
     bench.scan()
     assert bench.memory.standing is not None
-    bench.time += 10 * DAY
+    bench.time += leap
     for _ in range(3):
         assert bench.scan().mode is Mode.AUTO
     looks = bench.script.looks
@@ -249,6 +252,12 @@ def test_a_phase_ends_by_what_the_twin_believes(bench_of: Any) -> None:
 def narrowing(bench_of: Any, mode: Mode) -> Any:
     phases = (Phase("a", "a", (Condition("batch_h", ">=", 99.0),), limits=(Range("precursor_feed", 0.0, 0.0008),)),)
     return bench_of(mode, recipe=Recipe(phases))
+
+
+def test_a_phase_narrows_what_is_proposed(bench_of: Any) -> None:
+    decision = narrowing(bench_of, Mode.ADVISORY).scan()
+    assert decision.open
+    assert decision.verdict.moves[0].value == 0.0008
 
 
 def test_a_phase_narrows_what_auto_takes(bench_of: Any) -> None:
@@ -324,6 +333,14 @@ def test_an_alarm_sees_all_there_is_of_a_turn(bench_of: Any, definition: Definit
     )
     bench.scan(conditions={"loop.link": "the cable is out"})
     assert bench.memory.alarms.find("watched").state is AlarmState.UNACKNOWLEDGED
+
+
+@pytest.mark.parametrize(("hours", "granted"), [(2.0, True), (2.5, False)])
+def test_an_alarm_is_put_away_by_the_rules_of_its_plant(bench_of: Any, hours: float, granted: bool) -> None:
+    rules = AlarmRules(shelve_at_most=2 * HOUR)
+    bench = bench_of(Mode.ADVISORY, alarms=(alarm("loop.link"),), alarm_rules=rules)
+    (ruling,) = bench.scan(bench.asks("shelve", alarm="watched", hours=hours)).rulings
+    assert ruling.granted is granted
 
 
 def test_before_the_first_look_ahead_a_predictive_alarm_is_silent(bench_of: Any) -> None:
