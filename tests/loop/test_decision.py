@@ -308,6 +308,29 @@ def test_a_plant_without_batches_keeps_its_ledger(bench: Any) -> None:
     assert bench.scan(batch="B2").ledger.rejected == 1
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_batch_that_waits_is_watched_in_every_mode_and_nothing_is_proposed(bench_of: Any, mode: Mode) -> None:
+    bench = bench_of(mode, recipe=Recipe())
+    decision = bench.scan(phase="")
+    assert decision.batch.state is BatchState.IDLE
+    assert (decision.open, decision.command) == (False, None)
+
+
+def test_while_the_batch_runs_a_command_stands_as_it_was_given(bench_of: Any) -> None:
+    bench = bench_of(Mode.ADVISORY, recipe=Recipe(hold={"precursor_feed": 0.0002}))
+    bench.scan()
+    bench.scan(bench.asks("hold"))
+    while bench.scan().batch.state is BatchState.HOLDING:
+        pass
+    bench.scan(bench.asks("restart"))
+    while bench.scan().batch.state is BatchState.RESTARTING:
+        pass
+    taken = bench.scan(bench.asks("propose", "", moves={"precursor_feed": 0.0008}), after=HOUR / 4).command
+    assert taken.moves[0].value > 0.0005
+    later = bench.scan()
+    assert later.command == replace(taken, valid_until=later.time + HOUR / 2)
+
+
 # ---- what alarms see
 
 
