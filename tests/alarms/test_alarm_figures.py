@@ -43,6 +43,15 @@ def test_more_than_the_rule_in_ten_minutes_is_a_flood() -> None:
     assert told(record(*(k * MINUTE for k in range(4)))).flood
 
 
+def test_the_usual_rules_are_ten_in_ten_minutes_and_three_an_hour() -> None:
+    for count, flood in ((10, False), (11, True)):
+        many = record(*(k * timedelta(seconds=30) for k in range(count)))
+        assert figures(AlarmBook((many,)), AlarmRules(), NOW).flood is flood
+    for count, chattering in ((2, ()), (3, (("a", 3),))):
+        some = record(*(k * 19 * MINUTE for k in range(count)))
+        assert figures(AlarmBook((some,)), AlarmRules(), NOW).chattering == chattering
+
+
 def test_the_busiest_ten_minutes_are_found_wherever_they_lie_in_the_day() -> None:
     busy = record(*(5 * HOUR + k * 2 * MINUTE for k in range(6)), *(HOUR + k * 11 * MINUTE for k in range(4)))
     assert told(busy).peak_10_min == 6

@@ -106,6 +106,19 @@ def test_what_is_so_already_is_told_with_no_time_left() -> None:
     assert found.text == "Dissolved oxygen: below 20 % in 0 min, 50%"
 
 
+def test_certainty_can_be_asked_for() -> None:
+    certain = (5.0, 10.0, 15.0, 18.0, 19.0)
+    assert judged(low(1.0), seen(of(certain, certain)), AlarmBook()).value == 0.0
+    assert judged(low(1.0), seen(of(NEVER, certain)), AlarmBook()).value == 60.0
+    assert judged(low(1.0), seen(of(AT, AT)), AlarmBook()).active is False
+
+
+def test_a_forecast_is_found_by_all_that_follows_its_family() -> None:
+    forecast = of(AT, AT)
+    dotted = replace(forecast, bands={"probe.oxygen": forecast.bands["oxygen"]})
+    assert judged(replace(low(0.5), signal="forecast.probe.oxygen"), seen(dotted), AlarmBook()).active is True
+
+
 def test_a_chance_that_falls_again_counts_from_when_it_was_enough() -> None:
     assert judged(low(0.5), seen(of(AT, NEVER, NEVER)), AlarmBook()).value == 0.0
 
@@ -143,6 +156,18 @@ def test_a_forecast_at_the_horizon_is_looked_at_and_one_beyond_is_not() -> None:
     assert (beyond.active, beyond.value) == (False, None)
     assert beyond.text == "Dissolved oxygen: not below 20 %"
     assert judged(low(kind=Kind.PREDICTED_HIGH), seen(of(AT, AT)), AlarmBook()).text.endswith("not above 20 %")
+
+
+def test_where_nothing_is_set_four_in_five_within_twelve_hours_is_enough() -> None:
+    usual = Definition(
+        "soon", "Dissolved oxygen", "forecast.oxygen", Kind.PREDICTED_LOW, Priority.MEDIUM, "c", "r", limit=20.0
+    )
+    likely, less = (5.0, 10.0, 15.0, 19.0, 22.0), (5.0, 10.0, 17.0, 21.1, 30.0)  # 92 % and 79 %
+    assert judged(usual, seen(of(likely, likely)), AlarmBook()).active is True
+    assert judged(usual, seen(of(less, less)), AlarmBook()).active is False
+    for hours, active in ((11.9, True), (14.0, False)):
+        late = of(NEVER, likely, hours=(hours - 0.1, hours))
+        assert judged(usual, seen(late), AlarmBook()).active is active
 
 
 def test_the_side_is_told() -> None:

@@ -93,6 +93,8 @@ def test_the_book_begins_with_the_first_volume_that_is_known_and_keeps_it(floor:
 
 def test_a_clock_that_stands_still_or_goes_back_leaves_the_book_where_it_is(floor: Any) -> None:
     floor.scan()
+    floor.scan(after=timedelta(0))
+    assert floor.record.fed == {}
     floor.scan(after=HOUR)
     counted, fed = floor.record.counted_at, floor.record.fed
     for step in (timedelta(0), -HOUR):

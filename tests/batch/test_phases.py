@@ -50,6 +50,7 @@ def test_a_plant_that_names_no_phase_has_a_batch_that_waits(floor_of: Any) -> No
     assert floor.scan() is S.IDLE
     assert (floor.record.reason, floor.record.phase, floor.record.started_at) == ("it waits to be started", "", None)
     assert floor.scan() is S.IDLE
+    assert floor.notes == ()
     floor.phase = "complete"  # from no phase straight to the end: nobody started it
     assert floor.scan() is S.IDLE
 

@@ -51,6 +51,8 @@ class Script:
         return Plan((Step(estimate.time, dict(situation.setpoints)),), self.world.end)
 
     def propose(self, estimate: Any, insight: Any, baseline: Any, situation: Any, remembered: object) -> Proposal:
+        assert insight is self.world.insight
+        assert baseline.plan == self.hold(estimate, situation)
         self.looks += 1
         if self.proposal is None:
             return Proposal(Abstention(estimate.time, "nothing better"))
@@ -105,8 +107,13 @@ class Bench:
                 **known,
             },
         )
+        before = self.memory.batch
         decision, self.memory = turn(self.memory, snapshot, situation, self.parts)
         self.decision = decision
+        assert all(ruling.intent in intents and isinstance(ruling.granted, bool) for ruling in decision.rulings)
+        assert isinstance(decision.open, bool)
+        if before is not None and decision.batch.state is not before.state:
+            assert decision.batch.since == decision.time
         commanded = {m.variable: m.value for m in decision.command.moves} if decision.command else {}
         self.setpoints = {**self.local, **commanded}
         return decision

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 
 from controller.loop.mode_ladder import Ladder
-from controller.loop.records import Mode
+from controller.loop.records import Mode, Move
 from controller.loop.turn import Cadence, what_if
 from twin.records import Step
 
-HOUR = timedelta(hours=1)
+HOUR, SCAN = timedelta(hours=1), timedelta(minutes=5)
 
 
 @pytest.fixture
@@ -98,6 +98,7 @@ def test_a_proposal_by_hand_needs_no_open_suggestion(bench):
     assert decision.command.moves[0].value == pytest.approx(0.044)
     assert decision.command.id == f"H{decision.time:%Y%m%dT%H%M%S}"
     assert decision.proposal.id == decision.command.id
+    assert decision.proposal.reason.startswith("By hand of ada: feed from 0.042 to 0.044 L/h;")
     assert decision.baseline.plan.steps[0].inputs["feed"] == 0.042
     assert decision.proposed.plan.steps[0].inputs["feed"] == 0.044
     assert decision.verdict.admitted
@@ -142,6 +143,25 @@ def test_a_move_by_hand_is_added_to_the_standing_command_and_held_to_its_rate(be
         "precursor_feed": pytest.approx(0.001 + 0.001 / 12),
     }
     assert decision.command.issued_at == decision.time
+
+
+@pytest.mark.parametrize(("feed", "commanded"), [(0.0435, {"precursor_feed": 0.001, "feed": 0.0435}), (0.042, None)])
+def test_a_modified_suggestion_is_added_to_the_standing_command_or_leaves_it(bench, feed, commanded):
+    bench.scan()
+    bench.scan(bench.asks("accept"))
+    bench.script.proposal = replace(bench.world.proposal, moves=(Move("feed", 0.044, "L/h", 0.042),))
+    bench.scan(after=HOUR - SCAN)
+    decision = bench.scan(bench.asks("modify", "S2", moves={"feed": feed}))
+    assert decision.rulings[0].granted is (commanded is not None)
+    assert {m.variable: m.value for m in decision.command.moves} == (commanded or {"precursor_feed": 0.001})
+
+
+def test_what_was_moved_by_hand_at_this_instant_is_not_moved_again(bench):
+    bench.script.proposal = None
+    twice = [bench.asks("propose", "", moves={"feed": value}) for value in (0.043, 0.044)]
+    decision = after(bench, Mode.ADVISORY, *twice)
+    assert [r.granted for r in decision.rulings] == [True, False]
+    assert decision.command.moves[0].value == 0.043
 
 
 @pytest.mark.parametrize("mode", [Mode.SHADOW, Mode.OFF])

@@ -10,6 +10,7 @@ import pytest
 
 from controller.edge.advice import AdviceLog
 from controller.loop.records import Mode, Move
+from controller.loop.turn import Cadence
 from twin.signals import Quality
 
 HOUR = timedelta(hours=1)
@@ -146,6 +147,17 @@ def test_auto_takes_an_admitted_suggestion_by_itself(bench_of: Any) -> None:
     assert decision.command is not None
     assert decision.command.authority == "auto"
     assert not decision.open
+
+
+def test_auto_adds_what_it_takes_to_what_stands(bench_of: Any) -> None:
+    bench = bench_of(Mode.AUTO, cadence=Cadence(HOUR / 4, HOUR))
+    bench.scan()
+    bench.script.proposal = replace(bench.script.proposal, moves=(Move("feed", 0.044, "L/h", 0.042),))
+    decision = bench.scan(after=HOUR / 4)
+    assert {m.variable: m.value for m in decision.command.moves} == {"precursor_feed": 0.001, "feed": 0.044}
+    bench.script.proposal = replace(bench.script.proposal, moves=(Move("feed", 0.045, "L/h", 0.044),))
+    held = bench.scan(after=HOUR / 4)
+    assert {m.variable: m.value for m in held.command.moves} == {"precursor_feed": 0.001, "feed": 0.045}
 
 
 def test_shadow_predicts_and_proposes_but_opens_nothing(bench_of: Any) -> None:

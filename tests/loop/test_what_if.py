@@ -55,6 +55,11 @@ def test_of_several_steps_by_hand_the_last_one_given_holds_whatever_their_order(
         assert [step.inputs["feed"] for step in plan.steps] == [0.042, 0.040, 0.044]
 
 
+def test_what_is_given_of_one_input_leaves_what_was_given_of_another(world, hold):
+    steps = (Step(world.now + HOUR, {"feed": 0.040}), Step(world.now + 2 * HOUR, {"precursor_feed": 0.001}))
+    assert replanned(hold, steps).steps[-1].inputs == {"feed": 0.040, "precursor_feed": 0.001}
+
+
 def test_a_step_of_the_past_counts_from_the_beginning_of_the_plan(world, hold):
     plan = replanned(hold, (Step(world.now - HOUR, {"feed": 0.040}),))
     assert plan.steps == (Step(world.now, {"feed": 0.040, "precursor_feed": 0.0005}),)
@@ -121,6 +126,13 @@ def test_only_setpoints_that_change_now_are_moves(world, present):
 def test_several_moves_are_told_one_after_the_other(world, present):
     found = consider((Step(world.now, {"feed": 0.043, "precursor_feed": 0.0008}),), present, "H1", "ada")
     assert "feed from 0.042 to 0.043 L/h, precursor_feed from 0.0005 to 0.0008 L/h;" in found.suggestion.reason
+
+
+def test_each_move_is_in_the_unit_of_its_own_limit(world, present):
+    limits = tuple(replace(x, unit="mL/h") if x.variable == "feed" else x for x in world.envelope.limits)
+    other = replace(present, envelope=replace(world.envelope, limits=limits))
+    found = consider((Step(world.now, {"feed": 0.043, "precursor_feed": 0.0008}),), other, "H1", "ada")
+    assert [(m.variable, m.unit) for m in found.suggestion.moves] == [("feed", "mL/h"), ("precursor_feed", "L/h")]
 
 
 def test_it_is_valid_no_longer_than_a_command_holds_nor_beyond_the_end_of_the_batch(world, present):

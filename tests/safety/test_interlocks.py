@@ -112,6 +112,28 @@ def test_an_interlock_that_trips_speaks_against_the_standing_command(
     assert tripped(standing, low, world.plant, elsewhere, "production") == []
 
 
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_a_command_that_leaves_a_variable_where_it_was_is_not_held_against_either_way(
+    world: SimpleNamespace, with_reading: Callable[..., Any], way: str
+) -> None:
+    unmoved = (Move("precursor_feed", 0.0005, "L/h", 0.0005),)
+    standing = Command("S0", unmoved, world.now, world.now + timedelta(hours=1), "ada")
+    low = with_reading("dissolved_oxygen", world.reading(10.0))
+    envelope = locked(world, replace(RAISE, way=way))
+    assert tripped(standing, low, world.plant, envelope, "production") == []
+    assert tripped(standing, low, world.plant, locked(world, replace(RAISE, way="any")), "production")
+
+
+@pytest.mark.parametrize("way", ["up", "down", "any"])
+def test_a_change_that_is_no_number_concerns_every_interlock(
+    world: SimpleNamespace, with_reading: Callable[..., Any], way: str
+) -> None:
+    lost = (Move("precursor_feed", 0.0005, "L/h", math.nan),)
+    standing = Command("S0", lost, world.now, world.now + timedelta(hours=1), "ada")
+    low = with_reading("dissolved_oxygen", world.reading(10.0))
+    assert tripped(standing, low, world.plant, locked(world, replace(RAISE, way=way)), "production")
+
+
 def limited(world: SimpleNamespace, allowance: float, fed: float | None) -> tuple[Any, Any]:
     limits = tuple(replace(x, allowance=allowance) for x in world.envelope.limits)
     totals = {} if fed is None else {"precursor_feed": fed}

@@ -112,7 +112,7 @@ def _predicted(definition: Definition, sight: Sight) -> Judged:
     met = _when(chances, definition.probability, sight.time)
     if met is None or met - sight.time > definition.horizon:
         return Judged(False, None, f"{definition.text}: not {side} {definition.limit:g} {definition.unit}")
-    worst = max(p for time, p in chances if time >= met or time == chances[-1][0])
+    worst = max(p for time, p in chances if time >= met)
     told = f"{definition.text}: {side} {definition.limit:g} {definition.unit} in {_span(met - sight.time)}, {worst:.0%}"
     return Judged(True, (met - sight.time).total_seconds() / 60.0, told)
 
