@@ -126,7 +126,7 @@ def test_the_batch_is_shown_and_held_and_says_what_may_be_asked(client: Client) 
     assert (batch["state"], batch["phase"], batch["batch_h"]) == ("running", "growth", 50.0)
     assert batch["allowed"] == ["hold", "stop", "abort"]
     assert batch["phases"][0]["state"] == "now"
-    assert (batch["booked_l"], batch["hold"]) == (100.0, {"precursor_feed": 0.0002}, "volume")
+    assert (batch["booked_l"], batch["hold"]) == (100.0, {"precursor_feed": 0.0002})
     assert client.post("/api/v1/batch/hold", json={"by": "ada", "reason": "foam"}).status_code == 200
     assert client.get("/api/v1/batch").json()["reason"] == "hold by ada: foam"
     refused = client.post("/api/v1/batch/start", json={"by": "ada", "reason": "go on"})
