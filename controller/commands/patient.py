@@ -42,19 +42,21 @@ def patient(
 
 
 def _one(arm: str, seed: int, data: list[Path], out: Path | None, as_json: bool) -> None:
-    from controller.patient import outputs, scenario
+    from controller.patient import outputs
     from controller.patient.advice.loop import DISCLAIMER
     from controller.patient.audit import audit
     from controller.patient.data.reader import read
+    from controller.patient.scenario import run
+    from controller.patient.treatment import treatment_for
     from hmi.patient import figure as patient_figure
     from hmi.patient import report as patient_report
 
     recording = read(data) if data else None
     if recording is None:
-        result = scenario.run(arm, seed)
+        result = run(arm, seed)
     else:
-        treatment = outputs.treatment_for(recording)
-        result = scenario.run(data[0].name, rows=recording.samples, treatment=treatment, levels=recording.levels)
+        treatment = treatment_for(recording)
+        result = run(data[0].name, rows=recording.samples, treatment=treatment, levels=recording.levels)
     trail = audit(result, levels=recording.levels if recording else ())
     content = outputs.content_of(result, recording, trail)
     folder = out or (None if as_json else Path("var") / "patient")
@@ -73,10 +75,10 @@ def _one(arm: str, seed: int, data: list[Path], out: Path | None, as_json: bool)
 
 
 def _many(arms: list[str], seeds: range, text: str, as_json: bool) -> None:
-    from controller.patient import scenario
     from controller.patient.advice.loop import DISCLAIMER
+    from controller.patient.claims import run_seeds
 
-    found = scenario.run_seeds(arms, seeds, progress=progress)
+    found = run_seeds(arms, seeds, progress=progress)
     report = {"disclaimer": DISCLAIMER, "seeds": text, "arms": found}
     print(json.dumps(report) if as_json else f"{told(found)}\n{DISCLAIMER}")
 
@@ -90,15 +92,16 @@ def _cohort(patients: int, seed: int, scheduler: str | None, as_json: bool) -> N
 
 
 def _in_console(arm: str, seed: int) -> None:
-    from controller.patient import scenario
     from controller.patient.advice.loop import DISCLAIMER
     from controller.patient.console import console_beside, serve_patient
+    from controller.patient.simulated import samples_of
+    from controller.patient.treatment import treatment_of
     from controller.support.child_process import until_stopped
 
-    samples = scenario.samples_of(arm, seed)
+    samples = samples_of(arm, seed)
     print(f"Open http://127.0.0.1:8421 ; Ctrl-C ends it. {DISCLAIMER}", flush=True)
     with console_beside("http://127.0.0.1:8420"), contextlib.suppress(KeyboardInterrupt):
-        until_stopped(serve_patient(samples, scenario.treatment_of(samples), patient_id=f"{arm}-{seed}"))
+        until_stopped(serve_patient(samples, treatment_of(samples), patient_id=f"{arm}-{seed}"))
 
 
 def _row(interval: dict[str, Any], suggestions: list[dict[str, Any]]) -> dict[str, str]:

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from controller.patient import audit as patient_audit
-from controller.patient.advice.case import Treatment
+from controller.patient.audit import pseudonym
 from controller.patient.data import fhir_out
 from controller.patient.data.channels import BY_NAME, EXTRAS
-from controller.patient.data.samples import PatientFileFault, Prescribed, Recording, Sample, gaps
-from controller.patient.pharmacology.drugs import DRUGS
-from controller.patient.pharmacology.pharmacokinetics import Person
-from controller.patient.scenario import START, Scenario, treatment_of
+from controller.patient.data.samples import Prescribed, Recording, Sample, gaps
+from controller.patient.scenario import Scenario
+from controller.patient.snapshots import START
+from controller.patient.trail import head
 
 SIMULATED = "The first ten samples of most arms are Table 1 of Nozari 2025; all others are generated, not observed."
 
@@ -29,21 +26,6 @@ def recorded(scenario: Scenario) -> Recording:
     """The scenario's own rows as a recording, for a patient who came from no file."""
     rows = tuple(Sample(i.time_h, i.stress, i.sleep, i.mood, i.dose_mg, i.origin) for i in scenario.intervals)
     return Recording(rows, prescribed=Prescribed(scenario.treatment.pk.drug), start=START, notes=(SIMULATED,))
-
-
-def treatment_for(recording: Recording, person: Person | None = None) -> Treatment:
-    """The treatment that the files tell of: drug, dose, interval and other drugs; `person` gives what they don't."""
-    plan = recording.prescribed
-    drug = plan.drug if plan is not None else "escitalopram"
-    if drug not in DRUGS:
-        raise PatientFileFault(f"the twin has no pharmacokinetics of {drug}; it has those of {', '.join(DRUGS)}")
-    facts = person or Person()
-    facts = replace(facts, comedication=facts.comedication | set(recording.others))
-    treatment = treatment_of(recording.samples, drug, facts)
-    if plan is None:
-        return treatment
-    every = treatment.every if plan.every_h is None else timedelta(hours=plan.every_h)
-    return replace(treatment, every=every, dose_mg=plan.dose_mg or treatment.dose_mg)
 
 
 def content_of(scenario: Scenario, recording: Recording | None = None, trail: Sequence[str] = ()) -> dict[str, Any]:
@@ -67,7 +49,7 @@ def content_of(scenario: Scenario, recording: Recording | None = None, trail: Se
         },
         "versions": versions
         | {"neurocore": scenario.backend}
-        | ({"audit_rows": len(trail), "audit_head": patient_audit.head(trail)} if trail else {}),
+        | ({"audit_rows": len(trail), "audit_head": head(trail)} if trail else {}),
     }
 
 
@@ -80,7 +62,7 @@ def bundle_of(
     """
     data = recording or recorded(scenario)
     about = fhir_out.About(
-        pseudonym=patient_id or patient_audit.pseudonym(scenario),
+        pseudonym=patient_id or pseudonym(scenario),
         disclaimer=scenario.disclaimer,
         drug=scenario.treatment.pk.drug,
         start=data.start or START,

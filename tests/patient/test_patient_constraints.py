@@ -20,7 +20,8 @@ from controller.patient.advice.loop import Pending
 from controller.patient.advice.reviews import first_passing, red_flag, silence
 from controller.patient.data.samples import Sample
 from controller.patient.pharmacology.studies import F2, L1, RECORDS
-from controller.patient.scenario import START, run
+from controller.patient.scenario import run
+from controller.patient.snapshots import START
 from twin.records import Plan
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

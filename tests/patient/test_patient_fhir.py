@@ -26,7 +26,10 @@ from controller.patient.data.codes import LOCAL, LOINC, RXNORM, UCUM
 from controller.patient.data.reader import read
 from controller.patient.data.samples import PatientFileFault, Prescribed, Recording, Sample
 from controller.patient.pharmacology.pharmacokinetics import Level
-from controller.patient.scenario import START, Scenario, run, samples_of
+from controller.patient.scenario import Scenario, run
+from controller.patient.simulated import samples_of
+from controller.patient.snapshots import START
+from controller.patient.treatment import treatment_for
 
 Patient = Callable[[str, int], Scenario]
 Json = dict[str, Any]
@@ -266,18 +269,18 @@ def test_drugs_that_have_no_code_are_passed_on_by_name_for_the_constraints(tmp_p
     seen = read(_file(tmp_path, content))
     assert seen.others == ("linezolid",)
     assert any("(linezolid)" in note for note in seen.notes)
-    treatment = patient_outputs.treatment_for(seen)
+    treatment = treatment_for(seen)
     assert (treatment.pk.drug, treatment.dose_mg, treatment.comedication) == ("escitalopram", 10.0, ("linezolid",))
 
 
 def test_the_treatment_follows_the_drug_and_the_plan(tmp_path: Path) -> None:
     content = _diary()
     content["entry"].append({"resource": _request(medicationCodeableConcept=_medication("36437"))})
-    treatment = patient_outputs.treatment_for(read(_file(tmp_path, content)))
+    treatment = treatment_for(read(_file(tmp_path, content)))
     assert (treatment.pk.drug, treatment.dose_mg, treatment.every) == ("sertraline", 10.0, timedelta(hours=24))
     content["entry"][-1]["resource"]["medicationCodeableConcept"] = _medication("42347")
     with pytest.raises(PatientFileFault, match="no pharmacokinetics of bupropion"):
-        patient_outputs.treatment_for(read(_file(tmp_path, content)))
+        treatment_for(read(_file(tmp_path, content)))
 
 
 @pytest.mark.parametrize(

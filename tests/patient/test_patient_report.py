@@ -17,11 +17,14 @@ import pytest
 from PIL import Image
 
 from controller.patient.advice.loop import DISCLAIMER
-from controller.patient.audit import audit, head
+from controller.patient.audit import audit
 from controller.patient.data.samples import Prescribed, Recording
 from controller.patient.outputs import content_of
 from controller.patient.pharmacology.pharmacokinetics import Level
-from controller.patient.scenario import START, Scenario, samples_of
+from controller.patient.scenario import Scenario
+from controller.patient.simulated import samples_of
+from controller.patient.snapshots import START
+from controller.patient.trail import head
 from hmi.patient.figure import draw, write_table
 from hmi.patient.report import render, write
 

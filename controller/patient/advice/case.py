@@ -114,10 +114,3 @@ class Advice:
     dose_mg: float | None = None
     evidence: tuple[Evidence, ...] = ()
     alternatives: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """A rule whose pattern fits, and the constraints that forbid it."""
-
-    reason: str

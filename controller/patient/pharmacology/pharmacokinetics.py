@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.patient.pharmacology.population import Errors, Posterior, individual
+from controller.patient.pharmacology.individual import Errors, Posterior, individual
 
 Array = NDArray[np.float64]
 
