@@ -24,6 +24,9 @@ def patient(
     data: Annotated[
         list[Path] | None, typer.Option(help="Your own data: CSV, a FHIR bundle, Apple Health; may be repeated.")
     ] = None,
+    same_person: Annotated[
+        bool, typer.Option(help="The files are about one person, though they name several.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Where to put figure, table, report, bundle and audit.")] = None,
     console: Annotated[bool, typer.Option(help="Play the patient in the operator console.")] = False,
     as_json: Annotated[
@@ -38,10 +41,10 @@ def patient(
     elif console:
         _in_console(_arms(arm)[0], seed)
     else:
-        _one(_arms(arm)[0], seed, data or [], out, as_json)
+        _one(_arms(arm)[0], seed, data or [], same_person, out, as_json)
 
 
-def _one(arm: str, seed: int, data: list[Path], out: Path | None, as_json: bool) -> None:
+def _one(arm: str, seed: int, data: list[Path], same_person: bool, out: Path | None, as_json: bool) -> None:
     from controller.patient import outputs
     from controller.patient.advice.loop import DISCLAIMER
     from controller.patient.audit import audit
@@ -51,7 +54,7 @@ def _one(arm: str, seed: int, data: list[Path], out: Path | None, as_json: bool)
     from hmi.patient import figure as patient_figure
     from hmi.patient import report as patient_report
 
-    recording = read(data) if data else None
+    recording = read(data, same_person=same_person) if data else None
     if recording is None:
         result = run(arm, seed)
     else:

@@ -24,7 +24,7 @@ from controller.patient.pharmacology.pharmacokinetics import Level
 from controller.patient.scenario import Scenario
 from controller.patient.trail import appended
 from controller.support.hash_chain import digest
-from twin.records import Estimate, Forecast
+from twin.records import Estimate, Forecast, Plan
 from twin.signals import Snapshot
 
 WINDOW = 8  # samples of input that a suggestion's record holds: 48 h, as far as any rule looks back
@@ -119,7 +119,7 @@ def _distinct(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
 def _suggested(
     decision: Decision, suggestion: Suggestion, window: Sequence[Snapshot], treatment: Treatment, patient_id: str
 ) -> Json:
-    body = asdict(suggestion)
+    body, a_day = asdict(suggestion), _a_day(suggestion.plan)
     body.pop("plan")  # its dose is told below, its effect is in the prediction
     evidence = body.pop("evidence")
     body.pop("confidence")  # told below, with what it is the probability of
@@ -135,7 +135,8 @@ def _suggested(
         "twin": _posterior(decision.estimate, treatment),
         "decision": {
             **body,
-            "dose_mg": _last_dose(suggestion),
+            "daily_mg": math.fsum(dose["mg"] for dose in a_day),
+            "single_doses": a_day,
             "mode": str(decision.mode),
             "written": False,
         },
@@ -147,10 +148,14 @@ def _suggested(
     }
 
 
-def _last_dose(suggestion: Suggestion) -> float | None:
-    """The dose that the plan arrives at."""
-    doses = [step.inputs.get("dose_mg", 0.0) for step in suggestion.plan.steps]
-    return next((mg for mg in reversed(doses) if mg > 0), None)
+def _a_day(plan: Plan) -> list[Json]:
+    """The single doses of the first day that the plan changes anything of: what is swallowed already is not its own."""
+    coming = [(step.start, step.inputs["dose_mg"]) for step in plan.steps[1:]]
+    return [
+        {"at": at, "at_h": (at - coming[0][0]) / timedelta(hours=1), "mg": mg}
+        for at, mg in coming
+        if at < coming[0][0] + timedelta(days=1)
+    ]
 
 
 def _input(window: Sequence[Snapshot]) -> Json:

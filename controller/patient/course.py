@@ -100,4 +100,4 @@ def doses_of(samples: Sequence[Sample]) -> list[Dose]:
 
 
 def _name(treatment: Treatment) -> str:
-    return f"{treatment.pk.drug}, {treatment.dose_mg:g} mg every {treatment.every / timedelta(hours=1):g} h"
+    return f"{treatment.pk.drug}, {treatment.regimen}"

@@ -6,7 +6,8 @@ The figure, the table, the report and the FHIR bundle are all made of this conte
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -14,7 +15,9 @@ from typing import Any
 from controller.patient.audit import pseudonym
 from controller.patient.data import fhir_out
 from controller.patient.data.channels import BY_NAME, EXTRAS
-from controller.patient.data.samples import Prescribed, Recording, Sample, gaps
+from controller.patient.data.recording import gaps
+from controller.patient.data.samples import Recording, Sample
+from controller.patient.regimen import Intake, Regimen
 from controller.patient.scenario import Scenario
 from controller.patient.snapshots import START
 from controller.patient.trail import head
@@ -25,7 +28,8 @@ SIMULATED = "The first ten samples of most arms are Table 1 of Nozari 2025; all 
 def recorded(scenario: Scenario) -> Recording:
     """The scenario's own rows as a recording, for a patient who came from no file."""
     rows = tuple(Sample(i.time_h, i.stress, i.sleep, i.mood, i.dose_mg, i.origin) for i in scenario.intervals)
-    return Recording(rows, prescribed=Prescribed(scenario.treatment.pk.drug), start=START, notes=(SIMULATED,))
+    treatment = scenario.treatment
+    return Recording(rows, drug=treatment.pk.drug, regimens=treatment.regimens, start=START, notes=(SIMULATED,))
 
 
 def content_of(scenario: Scenario, recording: Recording | None = None, trail: Sequence[str] = ()) -> dict[str, Any]:
@@ -44,8 +48,10 @@ def content_of(scenario: Scenario, recording: Recording | None = None, trail: Se
             "complete": sum(None not in (s.stress, s.sleep, s.mood) for s in data.samples),
             "missing": gaps(data.samples),
             "starts": None if data.start is None else data.start.isoformat(),
-            "other_drugs": list(data.others),
+            "other_drugs": sorted({other.name for other in data.others}),
             "notes": list(data.notes),
+            "unchecked": list(data.unchecked),
+            "withheld": list(data.withheld),
         },
         "versions": versions
         | {"neurocore": scenario.backend}
@@ -66,18 +72,24 @@ def bundle_of(
         disclaimer=scenario.disclaimer,
         drug=scenario.treatment.pk.drug,
         start=data.start or START,
-        every_h=scenario.treatment.every.total_seconds() / 3600.0,
     )
-    content, doses = scenario.as_json(), _proposed(trail)
+    content, proposed = scenario.as_json(), _proposed(trail)
     for review in content["suggestions"]:
-        review["dose_mg"] = doses.get(review["id"])
+        a_day = proposed.get(review["id"], ())
+        review["proposed"] = _regimen(about.drug, a_day, about.start - START) if a_day else None
     return fhir_out.bundle(about, data, content)
 
 
-def _proposed(trail: Sequence[str]) -> dict[str, float]:
-    """By suggestion, the dose that it arrives at."""
+def _proposed(trail: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """By suggestion, the single doses of a day that it arrives at."""
     rows = [row for row in map(json.loads, trail) if row["kind"] == "suggestion"]
-    return {row["identity"]["id"]: row["decision"]["dose_mg"] for row in rows}
+    return {row["identity"]["id"]: row["decision"]["single_doses"] for row in rows}
+
+
+def _regimen(drug: str, a_day: Sequence[Mapping[str, Any]], by: timedelta) -> Regimen:
+    """A day's single doses as a regimen on the recording's own clock."""
+    cycle = tuple(Intake(dose["at_h"], dose["mg"]) for dose in a_day)
+    return Regimen(drug, cycle, start=datetime.fromisoformat(a_day[0]["at"])).moved(by)
 
 
 def write_bundle(content: dict[str, Any], path: Path) -> None:

@@ -82,7 +82,9 @@ class Scenario:
         data = dataclasses.asdict(self)
         data["treatment"] = {
             "drug": self.treatment.pk.drug,
-            "dose_mg": self.treatment.dose_mg,
+            "daily_mg": self.treatment.regimen.daily_mg,
+            "regimen": str(self.treatment.regimen),
+            "source": str(self.treatment.regimen.source),
             "started_h": None if self.treatment.started_at is None else hours(self.treatment.started_at),
             "pharmacokinetics": self.treatment.pk.id,
         }

@@ -18,7 +18,8 @@ from PIL import Image
 
 from controller.patient.advice.loop import DISCLAIMER
 from controller.patient.audit import audit
-from controller.patient.data.samples import Prescribed, Recording
+from controller.patient.comedication import Comedication
+from controller.patient.data.samples import Recording
 from controller.patient.outputs import content_of
 from controller.patient.pharmacology.pharmacokinetics import Level
 from controller.patient.scenario import Scenario
@@ -60,7 +61,9 @@ def seen(patient: Patient) -> Scenario:
 def content(seen: Scenario) -> dict[str, Any]:
     worn = [replace(s, extras={"heart_rate": 60.0 + k % 5}) for k, s in enumerate(samples_of("relapse", 0))]
     notes = ("a <b>note</b> & more",)
-    data = Recording(tuple(worn), (Level(100.0, 17.5),), Prescribed("escitalopram"), ("lamotrigine",), START, notes)
+    data = Recording(
+        tuple(worn), (Level(100.0, 17.5),), "escitalopram", (), (Comedication("lamotrigine"),), START, notes
+    )
     return content_of(seen, data, audit(seen))
 
 

@@ -121,7 +121,7 @@ def cap_mg(t: Treatment, drug: Drug | None = None) -> float:
         caps.append(ELDERLY_CAP_MG.get(drug.name, drug.cap_mg))
     for gene, phenotype in phenotypes(t).items():
         caps.append(PHENOTYPE_CAP_MG.get((drug.name, gene, phenotype), (drug.cap_mg, drug.cap_mg))[elderly])
-    if t.hepatic or CYP2C19_INHIBITORS & (set(t.comedication) - {drug.name}):
+    if t.hepatic or CYP2C19_INHIBITORS & ({*t.comedication, *t.perhaps} - {drug.name}):
         caps.append(FRAGILE_CAP_MG.get(drug.name, drug.cap_mg))
     return min(caps)
 
@@ -175,7 +175,7 @@ def taper(t: Treatment, days: float) -> str:
     if t.drug.name == "fluoxetine":
         return "Fluoxetine leaves by itself over five weeks; discuss stopping it before the next drug builds up."
     weeks = 2 if days < SHORT_TREATMENT_DAYS else 4
-    steps = [t.dose_mg * (weeks - k) / weeks for k in range(1, weeks)]
-    told = ", ".join(f"{mg:g} mg" for mg in steps)
+    steps = [t.regimen.daily_mg * (weeks - k) / weeks for k in range(1, weeks)]
+    told = ", ".join(f"{mg:g} mg a day" for mg in steps)
     cross = "cross-tapered" if t.drug.name != "paroxetine" else "with the next drug begun low, since it inhibits CYP2D6"
     return f"Discuss a taper over {weeks} weeks ({told}, then none), {cross}; never abruptly."

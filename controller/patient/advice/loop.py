@@ -16,13 +16,14 @@ from controller.loop.records import Abstention, Effect, Insight, Situation, Sugg
 from controller.patient.advice.case import Advice, Picture, Treatment
 from controller.patient.advice.constraints import ABOUT_DOSE, PLATEAU, RELEVANT_GAIN
 from controller.patient.advice.reviews import expected_mg, first_passing, red_flag, silence
+from controller.patient.advice.stability import SAMPLING
 from controller.patient.model import MOOD_GAIN, RESPONSE, concentration_ng_per_ml
+from controller.patient.regimen import Regimen
 from twin.records import Correction, Estimate, Forecast, Plan, Step
 
 DISCLAIMER = "Research use only. Advisory. Not a medical device. Never act on it without a clinician."
 
 HORIZON = timedelta(days=7)  # of every forecast; the shortest time after which a dose may be judged
-SAMPLING = timedelta(hours=6)
 NORMAL_80 = 1.2816  # half the central 80 % interval of a unit normal
 
 
@@ -64,14 +65,14 @@ class PatientLoop:
 
     def hold(self, estimate: Estimate, situation: Situation) -> Plan:
         """The doses go on as prescribed."""
-        return self._plan(estimate, self.treatment.dose_mg)
+        return _plan(estimate, self.treatment.at(estimate.time).regimen)
 
     def propose(
         self, estimate: Estimate, insight: Insight, baseline: Forecast, situation: Situation
     ) -> Suggestion | Abstention:
         """The review that this sample calls for, or why there is none."""
         active = self.pending.at(situation, estimate.time)
-        picture = _picture(estimate, insight, baseline, self.treatment, active)
+        picture = _picture(estimate, insight, baseline, self.treatment.at(estimate.time), active)
         urgent = red_flag(picture)
         if urgent is not None:
             return self._suggestion(picture, urgent, baseline.plan, None, None, ())
@@ -91,12 +92,14 @@ class PatientLoop:
 
         Advice that changes neither dose nor drug has no effect of its own: its confidence is that of carrying on.
         """
-        if advice.kind == "dose" and advice.dose_mg is not None:
-            changed = self.engine.forecast(estimate, insight.correction, self._plan(estimate, advice.dose_mg))
+        regimen = picture.treatment.regimen
+        if advice.kind == "dose" and advice.daily_mg is not None:
+            meant = _plan(estimate, regimen.with_daily(advice.daily_mg))
+            changed = self.engine.forecast(estimate, insight.correction, meant)
             return changed.plan, *_effect(baseline, changed, picture)
         if advice.kind == "adherence":
-            taken = picture.findings["dose_mg_48h"] / expected_mg(picture) * self.treatment.dose_mg
-            without = self.engine.forecast(estimate, insight.correction, self._plan(estimate, taken))
+            taken = picture.findings["dose_mg_48h"] / expected_mg(picture) * regimen.daily_mg
+            without = self.engine.forecast(estimate, insight.correction, _plan(estimate, regimen.with_daily(taken)))
             return baseline.plan, *_effect(without, baseline, picture)
         if advice.kind == "replacement":
             return baseline.plan, *_other_drug(baseline, picture)
@@ -118,7 +121,7 @@ class PatientLoop:
             kind=advice.kind,
             moves=(),  # nothing is ever written for a patient
             plan=plan,
-            reason=advice.reason + _told(effect),
+            reason=advice.reason + _told(effect) + _unchecked(picture.treatment),
             effect=effect,
             bounded_by=blocked,
             evidence=advice.evidence,
@@ -127,20 +130,21 @@ class PatientLoop:
             disclaimer=DISCLAIMER,
         )
 
-    def _plan(self, estimate: Estimate, dose_mg: float) -> Plan:
-        """Every dose of the horizon at its hour; what was just swallowed stays what it is.
 
-        A dose is swallowed once, when its step begins, so none is needed between two doses.
-        """
-        now, start, every = estimate.time, self.treatment.started_at, self.treatment.every
-        steps = [Step(now, {"dose_mg": estimate.inputs.get("dose_mg", 0.0)})]
-        if start is not None:
-            passed = math.floor((now + SAMPLING / 2 - start) / every)
-            time = start + max(0, passed + 1) * every
-            while time < now + HORIZON:
-                steps.append(Step(time, {"dose_mg": dose_mg}))
-                time += every
-        return Plan(tuple(steps), now + HORIZON)
+def _plan(estimate: Estimate, regimen: Regimen) -> Plan:
+    """Every dose of the horizon at its hour; what was just swallowed stays what it is.
+
+    A dose is swallowed once, when its step begins, so none is needed between two doses.
+    """
+    now = estimate.time
+    steps = [Step(now, {"dose_mg": estimate.inputs.get("dose_mg", 0.0)})]
+    steps += [Step(at, {"dose_mg": mg}) for at, mg in regimen.doses(now + SAMPLING / 2, now + HORIZON)]
+    return Plan(tuple(steps), now + HORIZON)
+
+
+def _unchecked(treatment: Treatment) -> str:
+    """What of the record could not be read, on every advice."""
+    return f" NOT CHECKED: {'; '.join(treatment.unchecked)}." if treatment.unchecked else ""
 
 
 def _picture(estimate: Estimate, insight: Insight, baseline: Forecast, treatment: Treatment, active: str) -> Picture:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +18,7 @@ from twin.records import Estimate
 from twin.signals import Snapshot
 
 CHANNELS = ("stress", "sleep", "mood")
+SAMPLING = timedelta(hours=6)
 
 _WEIGHTS = (0.35, 0.25, 0.40)
 _TARGETS = (4.0, 7.0, 7.0)  # stress at most, sleep (h) and mood at least

@@ -18,6 +18,7 @@ from controller.patient.advice.stability import CHANNELS
 from controller.patient.data.channels import BY_NAME, EXTRAS
 from controller.patient.data.codes import LOCAL, SHORT, UCUM, code_of
 from controller.patient.data.samples import Recording, Sample
+from controller.patient.regimen import DAY_H, Regimen
 
 Json = dict[str, Any]
 ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
@@ -37,7 +38,6 @@ class About:
     disclaimer: str
     drug: str
     start: datetime  # midnight before the first sample
-    every_h: float = 24.0
 
 
 def bundle(about: About, data: Recording, scenario: Mapping[str, Any] | None = None) -> Json:
@@ -174,7 +174,7 @@ def _notes(about: About, review: Mapping[str, Any]) -> list[str]:
 
 
 def _draft(about: About, review: Mapping[str, Any]) -> Json | None:
-    if review["kind"] != "dose" or not review.get("dose_mg"):
+    if review["kind"] != "dose" or not review.get("proposed"):
         return None
     return {
         **_head(about, "MedicationRequest", f"draft-{review['index']:04d}"),
@@ -185,13 +185,30 @@ def _draft(about: About, review: Mapping[str, Any]) -> Json | None:
         "subject": _subject(about),
         "authoredOn": _at(about, review["time_h"]),
         "note": [{"text": about.disclaimer}],
-        "dosageInstruction": [
-            {
-                "text": f"To discuss: {review['dose_mg']:g} mg every {about.every_h:g} h",
-                "timing": {"repeat": {"frequency": 1, "period": about.every_h, "periodUnit": "h"}},
-                "doseAndRate": [{"doseQuantity": _quantity(review["dose_mg"], "mg", "mg")}],
-            }
-        ],
+        "dosageInstruction": dosages(review["proposed"], "To discuss: "),
+    }
+
+
+def dosages(regimen: Regimen, before: str = "") -> list[Json]:
+    """A regimen as Dosage: one instruction where its single doses are alike and evenly spaced, else one each."""
+    gap, begin = regimen.period_h / len(regimen.cycle), regimen.cycle[0].at_h
+    alike = len({i.mg for i in regimen.cycle}) == 1
+    if alike and all(abs(i.at_h - begin - k * gap) < 1e-9 for k, i in enumerate(regimen.cycle)):
+        return [_dosage(regimen.cycle[0].mg, {"frequency": 1, "period": gap, "periodUnit": "h"}, f"{before}{regimen}")]
+    if regimen.start is None or regimen.period_h != DAY_H:
+        return [{"text": f"{before}{regimen}"}]
+    hours = [(regimen.start + timedelta(hours=i.at_h)).time().isoformat("seconds") for i in regimen.cycle]
+    return [
+        _dosage(i.mg, {"timeOfDay": [hour], "period": 1, "periodUnit": "d"}, f"{before}{i.mg:g} mg at {hour}")
+        for i, hour in zip(regimen.cycle, hours, strict=True)
+    ]
+
+
+def _dosage(single_mg: float, repeat: Json, text: str) -> Json:
+    return {
+        "text": text,
+        "timing": {"repeat": repeat},
+        "doseAndRate": [{"doseQuantity": _quantity(single_mg, "mg", "mg")}],
     }
 
 

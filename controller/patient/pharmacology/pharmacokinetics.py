@@ -41,7 +41,7 @@ class Covariate:
     """
 
     parameter: str  # "clearance_l_per_h" or "volume_l"
-    fact: str  # a field of Person, "dose_mg", or "comedication"
+    fact: str  # a field of Person, "daily_mg", or "comedication"
     form: str = "levels"
     size: float = 0.0
     centre: float = 0.0
@@ -123,15 +123,15 @@ def cv(share: float) -> float:
 
 
 def for_person(
-    record: Record, person: Person, dose_mg: float | None = None, weeks: float = math.inf
+    record: Record, person: Person, daily_mg: float | None = None, weeks: float = math.inf
 ) -> Pharmacokinetics:
-    """The parameters expected of this person after so many weeks on `dose_mg` a day.
+    """The parameters expected of this person after so many weeks on `daily_mg`.
 
     Where a larger study gives the genotype's exposure ratio, it takes the place of the record's own factor, and half
     the distance between the two (logarithmic) is added to the spread.
     """
     if record.enantiomers:
-        return racemate(record.typical, [for_person(half, person, dose_mg, weeks) for half in record.enantiomers])
+        return racemate(record.typical, [for_person(half, person, daily_mg, weeks) for half in record.enantiomers])
     facts: dict[str, float | str | bool | None] = {
         "age_years": person.age_years,
         "weight_kg": person.weight_kg,
@@ -139,7 +139,7 @@ def for_person(
         "asian": person.asian,
         "cyp2c19": person.cyp2c19,
         "cyp2d6": person.cyp2d6,
-        "dose_mg": dose_mg,
+        "daily_mg": daily_mg,
     }
     values = {"clearance_l_per_h": record.typical.clearance_l_per_h, "volume_l": record.typical.volume_l}
     for c in record.covariates:
@@ -210,9 +210,9 @@ def posterior_of(pk: Pharmacokinetics, doses: Sequence[Dose], levels: Sequence[L
     return individual(predict, [level.ng_per_ml for level in levels], typical, spread, pk.errors)
 
 
-def exposure_ratio(pk: Pharmacokinetics, dose_mg: float, other_mg: float) -> float:
-    """By how much the mean level changes when the daily dose goes from `dose_mg` to `other_mg`."""
-    return float((other_mg / dose_mg) ** (1 + pk.dose_power))
+def exposure_ratio(pk: Pharmacokinetics, daily_mg: float, other_mg: float) -> float:
+    """By how much the mean level changes when the daily dose goes from `daily_mg` to `other_mg`."""
+    return float((other_mg / daily_mg) ** (1 + pk.dose_power))
 
 
 def concentrations(pk: Pharmacokinetics, doses: Sequence[Dose], times_h: Sequence[float]) -> Array:

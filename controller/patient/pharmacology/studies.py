@@ -180,7 +180,7 @@ PX2 = Record(
         errors=Errors(proportional=0.642),  # standard deviation of the logarithm there
     ),
     (
-        Covariate("clearance_l_per_h", "dose_mg", "power", -0.363, 25.0, source=_KIM),
+        Covariate("clearance_l_per_h", "daily_mg", "power", -0.363, 25.0, source=_KIM),
         Covariate("clearance_l_per_h", "age_years", "power", -0.702, 71.0, source=_KIM),
     ),
     use="immediate release; the controlled-release form has a bioavailability of 0.67",

@@ -1,0 +1,239 @@
+"""Medication resources of FHIR R4 in: doses, statements, orders and dispenses, each obeyed as it was meant.
+
+An administration is a dose on record, a statement says what is taken, an active order what should be. What changes the
+meaning of a resource (doNotPerform, a modifierExtension, its status and intent) is obeyed, or the resource is not used
+and that is told. A drug that is not the one followed counts while it is taken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from controller.patient.comedication import Comedication
+from controller.patient.data.codes import DRUGS
+from controller.patient.data.dosage import milligrams, regimens_of
+from controller.patient.data.drug_names import Named, named
+from controller.patient.data.samples import Dose, Found, PatientFileFault
+from controller.patient.data.timing import Unreadable
+from controller.patient.regimen import Source
+
+Json = Mapping[str, Any]
+ORDERS = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
+PROPOSALS = frozenset({"proposal", "plan", "option"})
+SUPPLY = timedelta(days=90)  # that a prescription or a package without an end lasts at most (design)
+# What each status means: taken now, taken until then, perhaps taken, or not taken. Any other is no status of R4.
+NOW, ENDED, PERHAPS, NEVER = "now", "ended", "perhaps", "never"
+STATUS = {
+    "MedicationRequest": {
+        "active": NOW, "completed": ENDED, "stopped": ENDED, "on-hold": PERHAPS, "unknown": PERHAPS,
+        "cancelled": NEVER, "draft": NEVER, "entered-in-error": NEVER,
+    },
+    "MedicationStatement": {
+        "active": NOW, "completed": ENDED, "stopped": ENDED, "on-hold": PERHAPS, "unknown": PERHAPS,
+        "intended": NEVER, "not-taken": NEVER, "entered-in-error": NEVER,
+    },
+    "MedicationAdministration": {
+        "completed": ENDED, "in-progress": NOW, "stopped": ENDED, "on-hold": PERHAPS, "unknown": PERHAPS,
+        "not-done": NEVER, "entered-in-error": NEVER,
+    },
+    "MedicationDispense": {
+        "completed": ENDED, "in-progress": ENDED, "stopped": ENDED, "on-hold": PERHAPS, "unknown": PERHAPS,
+        "preparation": NEVER, "cancelled": NEVER, "declined": NEVER, "entered-in-error": NEVER,
+    },
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Drugs:
+    """The medication resources of one bundle as they are being read."""
+
+    found: Found
+    skipped: Counter[str]
+    medications: dict[str, Json] = field(default_factory=dict)  # by "Medication/id" and by full URL
+
+    def take(self, where: str, resource: dict[str, Any], valid: Any) -> None:
+        """One resource, as JSON and as validated."""
+        kind = resource["resourceType"]
+        if resource["status"] not in STATUS[kind]:
+            raise PatientFileFault(f'{where}: "{resource["status"]}" is no status of FHIR R4')
+        name, meaning = self._name(resource), STATUS[kind][resource["status"]]
+        if "modifierExtension" in resource:
+            self._unread(where, name, "modifierExtension is not understood, so it was not used")
+        elif kind == "MedicationRequest" and not self._is_order(where, resource, name):
+            return
+        elif meaning == NEVER and resource["status"] != "not-done":
+            self.skipped[f"status {resource['status']}"] += 1
+        else:
+            self._taken(where, resource, valid, name, meaning)
+
+    def _is_order(self, where: str, resource: Json, name: Named) -> bool:
+        if resource.get("doNotPerform"):
+            self.skipped[f"a request not to give {name.text}"] += 1
+            for drug in name.known:
+                self.found.withheld.append((drug, f"{where} asks not to give {drug}"))
+            return False
+        if resource.get("intent") in PROPOSALS:
+            self.skipped["a medication request that is a proposal, not an order"] += 1
+            return False
+        if resource.get("intent") not in ORDERS:
+            raise PatientFileFault(f'{where}: "{resource.get("intent")}" is no intent of FHIR R4')
+        return True
+
+    def _taken(self, where: str, resource: dict[str, Any], valid: Any, name: Named, meaning: str) -> None:
+        kind = resource["resourceType"]
+        start, until = SPANS[kind](valid, meaning)
+        if resource["status"] != "not-done":
+            self._other(where, name, Comedication("", start, until, meaning != PERHAPS))
+        followed = [drug for drug in name.known if drug in DRUGS]
+        if len(followed) != 1:
+            return
+        try:
+            READERS[kind](self, where, resource, valid, followed[0], meaning)
+        except Unreadable as why:
+            self._unread(where, name, str(why))
+
+    def _other(self, where: str, name: Named, told: Comedication) -> None:
+        """Whatever it is, it is another drug for whichever one is followed."""
+        self.found.others += [replace(told, name=drug) for drug in name.known]
+        if name.more:
+            words = name.words or "a drug without a name"
+            self.found.others.append(replace(told, name=words.lower()))
+            self.found.unknown.append((f"{where}: {words} is not known here, so what it does not go with", told))
+
+    def _unread(self, where: str, name: Named, why: str) -> None:
+        self.found.unchecked.append(f"{where}: {name.text}: {why}")
+        for drug in name.known or ("",):
+            self.found.withheld.append((drug or None, f"{where}: {name.text}: {why}"))
+            self.found.others.append(Comedication(drug or name.text.lower(), sure=False))
+
+    def administration(self, where: str, resource: dict[str, Any], valid: Any, drug: str, meaning: str) -> None:
+        """A dose on record; one that was not done is a dose of nothing."""
+        if resource["status"] not in {"completed", "not-done"}:
+            self.skipped[f"status {resource['status']}"] += 1
+            return
+        at = moment(where, "effectiveDateTime", _begin(valid, "effective"))
+        if resource["status"] == "not-done":
+            self.found.doses.append(Dose(at, drug, 0.0, where))
+            return
+        dosage = resource.get("dosage") or {}
+        if "dose" not in dosage or "modifierExtension" in dosage:
+            raise PatientFileFault(f"{where}: {drug} was given without dosage.dose")
+        try:
+            self.found.doses.append(Dose(at, drug, milligrams(dosage["dose"], drug, f"{drug}: dosage.dose"), where))
+        except Unreadable as why:
+            raise PatientFileFault(f"{where}: {why}") from None
+
+    def statement(self, where: str, resource: dict[str, Any], valid: Any, drug: str, meaning: str) -> None:
+        """What is taken, or was until then."""
+        if meaning == PERHAPS:
+            raise Unreadable(f"its status is {resource['status']}")
+        start, end = _begin(valid, "effective"), _end(valid, "effective")
+        dosage = list(resource.get("dosage", ()))
+        if valid.effectiveDateTime is not None:  # of an active one the day of the report, of a completed one the dose
+            end = None if meaning == NOW else start
+            once = {"code": {"text": "QD"}}
+            dosage = [{"timing": once, **d} for d in dosage] if meaning == ENDED else dosage
+        if start is None or (meaning == ENDED and end is None):
+            raise Unreadable("it does not say from when until when")
+        self._regimens(where, dosage, drug, moment(where, "effectivePeriod.start", start), Source.STATED, end)
+
+    def order(self, where: str, resource: dict[str, Any], valid: Any, drug: str, meaning: str) -> None:
+        """An active order is the plan; one that is over is none."""
+        if meaning == PERHAPS:
+            raise Unreadable(f"its status is {resource['status']}")
+        if meaning == ENDED:
+            self.skipped[f"status {resource['status']}"] += 1
+            return
+        since = None if valid.authoredOn is None else moment(where, "authoredOn", valid.authoredOn)
+        self._regimens(where, resource.get("dosageInstruction", ()), drug, since, Source.ORDERED, None)
+
+    def dispense(self, where: str, resource: dict[str, Any], valid: Any, drug: str, meaning: str) -> None:
+        """What was handed over may have been taken: nobody says so."""
+        self.found.dispensed.append((drug, f"{where}: {drug} was dispensed, and what of it was taken is not said"))
+
+    def _regimens(
+        self, where: str, dosage: Any, drug: str, since: datetime | None, source: Source, end: datetime | date | None
+    ) -> None:
+        began = since or UNKNOWN
+        for regimen in regimens_of(dosage, drug, began, source):
+            last = min((at for at in (regimen.end, _instant(end, last=True)) if at is not None), default=None)
+            if since is None and regimen.end is not None and regimen.end.year == UNKNOWN.year:
+                raise Unreadable("it says how long, but not since when")
+            self.found.regimens.append((replace(regimen, end=last), where))
+
+    def _name(self, resource: Json) -> Named:
+        """By the resource's concept, or by the medication that it refers to."""
+        concept, reference = resource.get("medicationCodeableConcept"), resource.get("medicationReference") or {}
+        if concept is not None:
+            return named([concept])
+        key = str(reference.get("reference", ""))
+        inside = {f"#{c.get('id')}": c for c in resource.get("contained", ())}
+        medication = inside.get(key) or self.medications.get(key) or {}
+        concepts = [medication.get("code"), *(i.get("itemCodeableConcept") for i in medication.get("ingredient", ()))]
+        return named([c for c in concepts if c], filter(None, [reference.get("display")]))
+
+
+UNKNOWN = datetime(1, 1, 1, tzinfo=UTC)  # the start of an order that does not say it
+
+
+def moment(where: str, name: str, value: Any) -> datetime:
+    """A date and time; PatientFileFault for a day without its hour, or none."""
+    if not isinstance(value, datetime):
+        said = "is missing" if value is None else f"{value} has no time of day"
+        raise PatientFileFault(f"{where}: {name} {said}")
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
+def _instant(value: datetime | date | None, last: bool = False) -> datetime | None:
+    """The moment; of a day, its first or last second."""
+    if value is None or isinstance(value, datetime):
+        return value if value is None or value.tzinfo is not None else value.replace(tzinfo=UTC)
+    return datetime.combine(value, time.max if last else time.min, UTC)
+
+
+def _begin(valid: Any, prefix: str) -> Any:
+    period = getattr(valid, f"{prefix}Period", None)
+    return getattr(valid, f"{prefix}DateTime", None) if period is None else period.start
+
+
+def _end(valid: Any, prefix: str) -> Any:
+    period = getattr(valid, f"{prefix}Period", None)
+    return getattr(valid, f"{prefix}DateTime", None) if period is None else period.end
+
+
+def _effective_span(valid: Any, meaning: str) -> tuple[datetime | None, datetime | None]:
+    end = _end(valid, "effective") if meaning == ENDED or valid.effectivePeriod is not None else None
+    return _instant(_begin(valid, "effective")), _instant(end, last=True)
+
+
+def _order_span(valid: Any, meaning: str) -> tuple[datetime | None, datetime | None]:
+    """From when it was written; without an end it lasts as long as it is active, and else as long as a supply."""
+    start = _instant(valid.authoredOn)
+    validity = getattr(valid.dispenseRequest, "validityPeriod", None)
+    end = None if validity is None else _instant(validity.end, last=True)
+    return start, end if end is not None or meaning != ENDED or start is None else start + SUPPLY
+
+
+def _dispense_span(valid: Any, meaning: str) -> tuple[datetime | None, datetime | None]:
+    start = _instant(valid.whenHandedOver or valid.whenPrepared)
+    days = None if valid.daysSupply is None else valid.daysSupply.value
+    lasts = SUPPLY if days is None else timedelta(days=float(days))
+    return start, None if start is None else start + lasts
+
+
+SPANS: dict[str, Callable[[Any, str], tuple[datetime | None, datetime | None]]] = {
+    "MedicationRequest": _order_span,
+    "MedicationStatement": _effective_span,
+    "MedicationAdministration": _effective_span,
+    "MedicationDispense": _dispense_span,
+}
+READERS: dict[str, Callable[[Drugs, str, dict[str, Any], Any, str, str], None]] = {
+    "MedicationRequest": Drugs.order,
+    "MedicationStatement": Drugs.statement,
+    "MedicationAdministration": Drugs.administration,
+    "MedicationDispense": Drugs.dispense,
+}
