@@ -30,8 +30,12 @@ class Comedication:
 
     def acts(self, at: datetime) -> bool:
         """It is taken at this time, or its interactions outlast it so far."""
-        begun = self.start is None or self.start <= at
-        return begun and (self.until is None or at < self.until + timedelta(days=lasts_days(self.name)))
+        return self.acts_between(at, at)
+
+    def acts_between(self, first: datetime, last: datetime) -> bool:
+        """The same of some time between the two."""
+        begun = self.start is None or self.start <= last
+        return begun and (self.until is None or first < self.until + timedelta(days=lasts_days(self.name)))
 
     def moved(self, by: timedelta) -> Comedication:
         """The same on a clock that shows something else."""

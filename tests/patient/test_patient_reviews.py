@@ -181,7 +181,7 @@ def test_replacement_lists_others_by_genotype_interaction_and_qt_with_a_taper() 
     assert all("needs review" in text for text in advice.alternatives)
     assert "taper over 2 weeks (5 mg a day, then none)" in advice.reason and "never abruptly" in advice.reason
     late = first_passing(_picture(day=70, response=0.2))[0]
-    assert "taper over 4 weeks (7.5 mg, 5 mg, 2.5 mg, then none)" in late.reason
+    assert "taper over 4 weeks (7.5, 5, 2.5 mg a day, then none)" in late.reason
     assert any(e.citation.endswith("10.1002/cpt.2903") and e.strength == "strong" for e in advice.evidence)
 
 

@@ -176,6 +176,6 @@ def taper(t: Treatment, days: float) -> str:
         return "Fluoxetine leaves by itself over five weeks; discuss stopping it before the next drug builds up."
     weeks = 2 if days < SHORT_TREATMENT_DAYS else 4
     steps = [t.regimen.daily_mg * (weeks - k) / weeks for k in range(1, weeks)]
-    told = ", ".join(f"{mg:g} mg a day" for mg in steps)
+    told = ", ".join(f"{mg:g}" for mg in steps) + " mg a day"
     cross = "cross-tapered" if t.drug.name != "paroxetine" else "with the next drug begun low, since it inhibits CYP2D6"
     return f"Discuss a taper over {weeks} weeks ({told}, then none), {cross}; never abruptly."

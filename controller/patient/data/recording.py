@@ -111,8 +111,7 @@ def _by_doses(found: Found, drugs: Sequence[str]) -> list[Comedication]:
 
 def _unknown(found: Found, first: datetime, last: datetime) -> list[str]:
     """Drugs that are not known here and that may act while there are reports."""
-    acts = [said for said, told in found.unknown if told.acts(first) or (told.start is not None and told.start <= last)]
-    return [f"{said} was not checked" for said in acts]
+    return [f"{said} was not checked" for said, told in found.unknown if told.acts_between(first, last)]
 
 
 def _slot(anchor: datetime, at: datetime) -> int:
