@@ -59,7 +59,7 @@ def _one(arm: str, seed: int, data: list[Path], same_person: bool, out: Path | N
         result = run(arm, seed)
     else:
         treatment = treatment_for(recording)
-        result = run(data[0].name, rows=recording.samples, treatment=treatment, levels=recording.levels)
+        result = run(outputs.person_of(recording), rows=recording.samples, treatment=treatment, levels=recording.levels)
     trail = audit(result, levels=recording.levels if recording else ())
     content = outputs.content_of(result, recording, trail)
     folder = out or (None if as_json else Path("var") / "patient")

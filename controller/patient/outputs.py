@@ -21,6 +21,7 @@ from controller.patient.regimen import Intake, Regimen
 from controller.patient.scenario import Scenario
 from controller.patient.snapshots import START
 from controller.patient.trail import head
+from controller.support.hash_chain import digest
 
 SIMULATED = "The first ten samples of most arms are Table 1 of Nozari 2025; all others are generated, not observed."
 
@@ -30,6 +31,12 @@ def recorded(scenario: Scenario) -> Recording:
     rows = tuple(Sample(i.time_h, i.stress, i.sleep, i.mood, i.dose_mg, i.origin) for i in scenario.intervals)
     treatment = scenario.treatment
     return Recording(rows, drug=treatment.pk.drug, regimens=treatment.regimens, start=START, notes=(SIMULATED,))
+
+
+def person_of(recording: Recording) -> str:
+    """Whom the files are about as they say it, and else by what they hold: never by the name of a file."""
+    rows = [[s.time_h, s.stress, s.sleep, s.mood, s.dose_mg] for s in recording.samples]
+    return recording.person or f"patient-{digest({'samples': rows})[:12]}"
 
 
 def content_of(scenario: Scenario, recording: Recording | None = None, trail: Sequence[str] = ()) -> dict[str, Any]:
@@ -72,6 +79,7 @@ def bundle_of(
         disclaimer=scenario.disclaimer,
         drug=scenario.treatment.pk.drug,
         start=data.start or START,
+        simulated=recording is None,
     )
     content, proposed = scenario.as_json(), _proposed(trail)
     for review in content["suggestions"]:

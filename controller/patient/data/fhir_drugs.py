@@ -62,7 +62,7 @@ class Drugs:
             raise PatientFileFault(f'{where}: "{resource["status"]}" is no status of FHIR R4')
         name, meaning = self._name(resource), STATUS[kind][resource["status"]]
         if "modifierExtension" in resource:
-            self._unread(where, name, "modifierExtension is not understood, so it was not used")
+            self._unused(where, name)
         elif kind == "MedicationRequest" and not self._is_order(where, resource, name):
             return
         elif meaning == NEVER and resource["status"] != "not-done":
@@ -94,7 +94,7 @@ class Drugs:
         try:
             READERS[kind](self, where, resource, valid, followed[0], meaning)
         except Unreadable as why:
-            self._unread(where, name, str(why))
+            self.found.unreadable.append((followed[0], f"{where}: {followed[0]}: {why}"))
 
     def _other(self, where: str, name: Named, told: Comedication) -> None:
         """Whatever it is, it is another drug for whichever one is followed."""
@@ -104,11 +104,12 @@ class Drugs:
             self.found.others.append(replace(told, name=words.lower()))
             self.found.unknown.append((f"{where}: {words} is not known here, so what it does not go with", told))
 
-    def _unread(self, where: str, name: Named, why: str) -> None:
-        self.found.unchecked.append(f"{where}: {name.text}: {why}")
-        for drug in name.known or ("",):
-            self.found.withheld.append((drug or None, f"{where}: {name.text}: {why}"))
-            self.found.others.append(Comedication(drug or name.text.lower(), sure=False))
+    def _unused(self, where: str, name: Named) -> None:
+        """A modifierExtension may say the contrary of all the rest: the drug may be taken, or not."""
+        said = f"{where}: {name.text}: modifierExtension is not understood, so it was not used"
+        self.found.unchecked.append(said)
+        self.found.withheld += [(drug, said) for drug in name.known]
+        self.found.others += [Comedication(drug, sure=False) for drug in name.known or (name.text.lower(),)]
 
     def administration(self, where: str, resource: dict[str, Any], valid: Any, drug: str, meaning: str) -> None:
         """A dose on record; one that was not done is a dose of nothing."""

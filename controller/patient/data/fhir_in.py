@@ -17,6 +17,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from pydantic import ValidationError
 
 from controller.patient.data import fhir_observations
+from controller.patient.data.codes import LOCAL
 from controller.patient.data.fhir_drugs import STATUS, Drugs
 from controller.patient.data.samples import Found, PatientFileFault
 
@@ -86,7 +87,7 @@ def _take(found: Found, drugs: Drugs, where: str, resource: dict[str, Any]) -> N
         drugs.take(where, resource, _valid(kind, resource, where))
     elif kind == "Observation":
         fhir_observations.take(found, drugs.skipped, where, _valid(kind, resource, where))
-    elif kind != "Medication":  # read where it is referred to
+    elif kind not in {"Patient", "Medication"}:  # which are read where they are referred to
         drugs.skipped[f"{kind}, a resource that is not read"] += 1
 
 
@@ -131,7 +132,8 @@ def _aliases(entries: list[Any]) -> dict[str, str]:
     """By every name of a Patient of the bundle (full URL, identifier) the one that we use."""
     names: dict[str, str] = {}
     for name, patient in _by_reference(entries, "Patient").items():
-        own = f"Patient/{patient['id']}" if "id" in patient else name
+        ours = [i.get("value") for i in patient.get("identifier", ()) if i.get("system") == LOCAL]
+        own = ours[0] if ours else f"Patient/{patient['id']}" if "id" in patient else name
         names[name] = own
         names |= {i["value"]: own for i in patient.get("identifier", ()) if isinstance(i.get("value"), str)}
     return names

@@ -35,6 +35,7 @@ def recording(name: str, found: Found, drug: str | None = None) -> Recording:
         raise PatientFileFault(f"{name} holds no stress, no sleep and no mood")
     intake = taken_of(followed, found, min(scored), max(scored))
     taken = intake.doses
+    unreadable = tuple(said for drug, said in found.unreadable if drug == followed)
     anchor, first = min(scored), min([*scored, *(d.at for d in taken)])
     anchor -= max(0, -_slot(anchor, first)) * SAMPLING
     start = anchor.replace(hour=0, minute=0, second=0, microsecond=0) if found.dated else UNDATED
@@ -62,8 +63,13 @@ def recording(name: str, found: Found, drug: str | None = None) -> Recording:
         others=tuple(dict.fromkeys([o for o in found.others if o.name != followed] + _by_doses(found, others))),
         start=start if found.dated else None,
         notes=(*found.notes, *intake.notes),
-        unchecked=(*found.unchecked, *_unknown(found, min(scored), max(scored))),
-        withheld=(*(said for drug, said in found.withheld if drug in (None, followed)), *intake.withheld),
+        unchecked=(*found.unchecked, *unreadable, *_unknown(found, min(scored), max(scored))),
+        withheld=(
+            *(said for drug, said in found.withheld if drug in (None, followed)),
+            *unreadable,
+            *intake.withheld,
+        ),
+        person=next(iter(found.people), ""),
         assumed=intake.assumed,
     )
 
@@ -89,7 +95,7 @@ def _refuse_twins(found: Found) -> None:
 def _followed(name: str, found: Found, drug: str | None) -> tuple[str | None, tuple[str, ...]]:
     """The drug that the twin follows, and the others."""
     drugs = sorted({d.drug for d in found.doses} | {r.drug for r, _ in found.regimens})
-    drugs = drugs or sorted({d for d, _ in [*found.withheld, *found.dispensed] if d in CODED})
+    drugs = drugs or sorted({d for d, _ in [*found.withheld, *found.unreadable, *found.dispensed] if d in CODED})
     if drug is not None and drug not in drugs:
         raise PatientFileFault(f"{name} holds no dose of {drug}; it holds doses of {', '.join(drugs) or 'nothing'}")
     ours = [d for d in drugs if d in MODELLED] or drugs

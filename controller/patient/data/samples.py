@@ -45,6 +45,7 @@ class Recording:
     notes: tuple[str, ...] = ()  # what was left out or assumed, in sentences
     unchecked: tuple[str, ...] = ()  # what could not be read and might hold a drug, in sentences
     withheld: tuple[str, ...] = ()  # why nothing may be said of the dose, in sentences
+    person: str = ""  # whom the files are about, as they name them
     assumed: bool = False  # the doses of the samples are on no record
 
 
@@ -81,6 +82,7 @@ class Found:
     unknown: list[tuple[str, Comedication]] = field(default_factory=list)  # sentences on drugs that are not known here
     dispensed: list[tuple[str, str]] = field(default_factory=list)  # drugs, and sentences on them
     unchecked: list[str] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)  # drugs, and why an order of them is not understood
     withheld: list[tuple[str | None, str]] = field(default_factory=list)  # of one drug, or None of whichever it is
     people: dict[str, str] = field(default_factory=dict)  # by name the place that names them first
     dated: bool = True
