@@ -66,4 +66,5 @@ def treatment_for(recording: Recording, person: Person | None = None) -> Treatme
         others=others,
         unchecked=recording.unchecked,
         withheld=recording.withheld,
+        reported=tuple(at + ours for at in recording.suicidality),
     )

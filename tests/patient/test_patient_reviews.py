@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from controller.patient.advice.guidelines import candidates
 from controller.patient.advice.reviews import (
     Picture,
     Treatment,
@@ -17,6 +18,7 @@ from controller.patient.advice.reviews import (
     silence,
 )
 from controller.patient.advice.stability import CHANNELS, Watch, observe
+from controller.patient.pharmacology.pharmacokinetics import Person
 from controller.patient.regimen import every
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -243,3 +245,24 @@ def test_a_red_flag_asks_for_a_clinician_and_says_nothing_of_the_dose(flag: str)
     assert advice is not None
     assert (advice.kind, advice.daily_mg) == ("urgent", None)
     assert "contact a clinician now" in advice.reason and "dose" not in advice.reason and "mg" not in advice.reason
+
+
+@pytest.mark.parametrize(
+    "drug", ["fluconazole", "fluvoxamine", "ticlopidine", "felbamate", "omeprazole", "voriconazole"]
+)
+def test_an_inhibitor_of_cyp2c19_lowers_the_greatest_dose(drug: str) -> None:
+    assert (cap_mg(Treatment()), cap_mg(Treatment(comedication=(drug,)))) == (20.0, 10.0)
+
+
+@pytest.mark.parametrize("phenotype", ["RM", "UM"])
+def test_to_one_who_clears_by_cyp2c19_fast_a_drug_that_it_does_not_clear_is_offered_first(phenotype: str) -> None:
+    told = candidates(Treatment(cyp2c19=phenotype))
+    assert told[0].drug.name not in {"citalopram", "sertraline"}
+    sertraline = next(c for c in told if c.drug.name == "sertraline")
+    assert any("not mainly cleared by CYP2C19" in remark for remark in sertraline.remarks)
+
+
+@pytest.mark.parametrize("told", ["Poor Metabolizer", "likely PM", "*2/*2", "pm"])
+def test_a_phenotype_that_is_not_understood_is_refused(told: str) -> None:
+    with pytest.raises(ValueError, match="it is one of PM, IM, NM, RM, UM, unknown"):
+        Person(cyp2c19=told)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from controller.loop.records import Evidence
+from controller.patient.advice.stability import SAMPLING
 from controller.patient.comedication import Comedication
 from controller.patient.model import E2
 from controller.patient.pharmacology.drugs import DRUGS, Drug
@@ -15,6 +16,7 @@ from controller.patient.pharmacology.pharmacokinetics import Person, Pharmacokin
 from controller.patient.regimen import Regimen, every
 
 STILL_RISING = 0.01  # of occupancy; design
+SELF_HARM_STANDS = timedelta(days=14)  # that a report of it is urgent; PHQ-9 asks of two weeks
 NORMAL_90 = 1.645  # half the central 90 % interval of a unit normal
 
 
@@ -44,6 +46,7 @@ class Treatment:
     others: tuple[Comedication, ...] = ()  # with their times; `at` tells them as the three above
     unchecked: tuple[str, ...] = ()  # what of the record could not be read, in sentences
     withheld: tuple[str, ...] = ()  # why nothing may be said of this drug's dose, in sentences
+    reported: tuple[datetime, ...] = ()  # when thoughts of self-harm were; `at` tells them as the next
     suicidality: bool = False  # an answer to PHQ-9 item 9, or anything a clinician was told
     serotonin_signs: bool = False
     intolerance: bool = False  # of this drug, as a clinician judged it
@@ -68,6 +71,8 @@ class Treatment:
             changed_at=max((at for at in (self.changed_at, changed) if at is not None), default=None),
             comedication=(*self.comedication, *sorted(o.name for o in self.others if o.sure and o.acts(now))),
             perhaps=(*self.perhaps, *sorted(o.name for o in self.others if not o.sure and o.acts(now))),
+            suicidality=self.suicidality
+            or any(at - SAMPLING / 2 <= now < at + SELF_HARM_STANDS for at in self.reported),
             stopped=(
                 *self.stopped,
                 *((o.name, o.until) for o in self.others if o.until is not None and o.until <= now),

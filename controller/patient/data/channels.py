@@ -34,7 +34,7 @@ def _same(*units: str) -> dict[str, Linear]:
     return dict.fromkeys(units, _AS_IS)
 
 
-_POINTS = _same("points", "{score}", "1")
+_POINTS = _same("points", "{score}", "{Score}", "{#}", "1")
 _HOURS = {**_same("h", "hr", "hours"), "min": (1 / 60, 0.0), "s": (1 / 3600, 0.0)}
 _CELSIUS = {**_same("degC", "Cel", "°C"), "degF": (5 / 9, -160 / 9), "[degF]": (5 / 9, -160 / 9)}
 _BEATS = _same("/min", "1/min", "bpm", "beats/min", "{beats}/min", "count/min")

@@ -87,6 +87,8 @@ def _take(found: Found, drugs: Drugs, where: str, resource: dict[str, Any]) -> N
         drugs.take(where, resource, _valid(kind, resource, where))
     elif kind == "Observation":
         fhir_observations.take(found, drugs.skipped, where, _valid(kind, resource, where))
+    elif kind == "QuestionnaireResponse":
+        fhir_observations.answers(found, where, resource)
     elif kind not in {"Patient", "Medication"}:  # which are read where they are referred to
         drugs.skipped[f"{kind}, a resource that is not read"] += 1
 

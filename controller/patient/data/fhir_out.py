@@ -76,6 +76,8 @@ def _observation(about: About, key: str, channel: str, time_h: float, value: flo
         "subject": about.subject(),
         "effectiveDateTime": about.at(time_h),
     }
+    if channel == "level":
+        made["code"]["text"] = f"{made['code']['text']}: {about.drug}"
     if value is None:
         return made | {"dataAbsentReason": coded(ABSENT, "unknown")}
     return made | {"valueQuantity": quantity(value, BY_NAME[channel].unit, code_of(channel).ucum)}

@@ -32,7 +32,17 @@ def read(paths: Path | Sequence[Path], drug: str | None = None, same_person: boo
         together.reports += found.reports
         together.doses += found.doses
         together.nights += found.nights
-        for name in ("regimens", "others", "unknown", "dispensed", "unchecked", "unreadable", "withheld", "notes"):
+        for name in (
+            "regimens",
+            "others",
+            "unknown",
+            "dispensed",
+            "unchecked",
+            "unreadable",
+            "withheld",
+            "suicidality",
+            "notes",
+        ):
             getattr(together, name).extend(getattr(found, name))
         if not same_person:
             _one_person(together, found)

@@ -54,7 +54,8 @@ def recording(name: str, found: Found, drug: str | None = None) -> Recording:
         stress, sleep, mood = (values[c] for c in CHANNELS)
         extras = {c: v for c in EXTRAS if (v := values[c]) is not None}
         samples.append(Sample(_hours(start, at), stress, sleep, mood, doses[k], "file", extras))
-    levels = sorted((r.at, r.value) for r in found.reports if r.channel == "level" and r.value is not None)
+    drawn = [r for r in found.reports if r.channel == "level" and r.drug in ("", followed)]
+    levels = sorted((r.at, r.value) for r in drawn if r.value is not None)
     return Recording(
         samples=tuple(samples),
         levels=tuple(Level(_hours(start, at), value) for at, value in levels),
@@ -69,6 +70,7 @@ def recording(name: str, found: Found, drug: str | None = None) -> Recording:
             *unreadable,
             *intake.withheld,
         ),
+        suicidality=tuple(sorted(found.suicidality)),
         person=next(iter(found.people), ""),
         assumed=intake.assumed,
     )

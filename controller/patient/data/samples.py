@@ -45,6 +45,7 @@ class Recording:
     notes: tuple[str, ...] = ()  # what was left out or assumed, in sentences
     unchecked: tuple[str, ...] = ()  # what could not be read and might hold a drug, in sentences
     withheld: tuple[str, ...] = ()  # why nothing may be said of the dose, in sentences
+    suicidality: tuple[datetime, ...] = ()  # when thoughts of self-harm were reported
     person: str = ""  # whom the files are about, as they name them
     assumed: bool = False  # the doses of the samples are on no record
 
@@ -58,6 +59,7 @@ class Report:
     value: float | None
     source: str
     where: str
+    drug: str = ""  # whose level it is; "": the drug that is followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Found:
     unchecked: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)  # drugs, and why an order of them is not understood
     withheld: list[tuple[str | None, str]] = field(default_factory=list)  # of one drug, or None of whichever it is
+    suicidality: list[datetime] = field(default_factory=list)  # when thoughts of self-harm were reported
     people: dict[str, str] = field(default_factory=dict)  # by name the place that names them first
     dated: bool = True
     notes: list[str] = field(default_factory=list)

@@ -17,6 +17,7 @@ from controller.patient.pharmacology.individual import Errors, Posterior, indivi
 
 Array = NDArray[np.float64]
 
+PHENOTYPES = ("PM", "IM", "NM", "RM", "UM", "unknown")
 EXACT = Errors()  # a level without error
 
 
@@ -31,6 +32,11 @@ class Person:
     cyp2c19: str = "unknown"  # PM, IM, NM, RM, UM
     cyp2d6: str = "unknown"
     comedication: frozenset[str] = frozenset()  # by international name, or "barbiturate"
+
+    def __post_init__(self) -> None:
+        for gene, told in (("CYP2C19", self.cyp2c19), ("CYP2D6", self.cyp2d6)):
+            if told not in PHENOTYPES:
+                raise ValueError(f'{gene} is "{told}"; it is one of {", ".join(PHENOTYPES)}')
 
 
 @dataclass(frozen=True, slots=True)
