@@ -72,6 +72,14 @@ def page(content: dict[str, Any]) -> str:
     return render(content)
 
 
+def test_what_was_not_checked_stands_above_everything_else(content: dict[str, Any]) -> None:
+    told = {"unchecked": ["record.json has further pages"], "withheld": ["20 mg are ordered, and on record are 10 mg"]}
+    shown = render({**content, "data": {**content["data"], **told}})
+    alert = shown[shown.index('role="alert"') : shown.index("<h2>Treatment</h2>")]
+    assert "record.json has further pages" in alert and "No advice on the dose: 20 mg are ordered" in alert
+    assert 'role="alert"' not in render(content)
+
+
 def test_the_page_is_whole_and_asks_the_network_for_nothing(page: str) -> None:
     parsed = _Page()
     parsed.feed(page)
