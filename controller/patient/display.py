@@ -21,6 +21,7 @@ SPANS = {  # what is usual at rest and in daily life: the length of the bars (de
     "heart_rate_variability": (0.0, 200.0),
     "phq9": (0.0, 27.0),
     "gad7": (0.0, 21.0),
+    "qtc": (350.0, 550.0),
 }
 SHORT = {"sleep": "Sleep, last 24 h", "dose_mg": "Dose"}  # the console's tables are narrow
 AHEAD_H = 72.0  # of the forecast that the whole course shows

@@ -67,4 +67,7 @@ def treatment_for(recording: Recording, person: Person | None = None) -> Treatme
         unchecked=recording.unchecked,
         withheld=recording.withheld,
         reported=tuple(at + ours for at in recording.suicidality),
+        ecgs=tuple(
+            (START + timedelta(hours=s.time_h), s.extras["qtc"]) for s in recording.samples if "qtc" in s.extras
+        ),
     )

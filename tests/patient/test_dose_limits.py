@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,10 +15,12 @@ from controller.patient.advice.constraints import TITRATION, objections
 from controller.patient.advice.guidelines import cap_mg
 from controller.patient.advice.reviews import first_passing
 from controller.patient.data.dosage import regimens_of
-from controller.patient.data.fhir_out import dosages
+from controller.patient.data.fhir_drugs_out import dosages
 from controller.patient.pharmacology import studies
 from controller.patient.pharmacology.drugs import DRUGS
 from controller.patient.regimen import DAY_H, Intake, Regimen, Source, every
+from controller.patient.scenario import run
+from controller.patient.simulated import samples_of
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 FINDINGS = {
@@ -105,3 +108,11 @@ def test_after_a_change_the_new_dose_is_the_one_that_is_raised_and_only_after_it
     coming = _picture((steps[0], every("sertraline", 50.0, start=NOW + timedelta(days=1))), 60.0, "sertraline")
     assert coming.treatment.regimen.daily_mg == 25.0
     assert math.isclose(coming.findings["dose_mg_48h"], 50.0)
+
+
+def test_more_than_is_allowed_is_told_on_every_advice() -> None:
+    """Three times 10 mg of escitalopram are no dose to be silent about."""
+    rows = [replace(s, dose_mg=10.0 if k % 4 != 3 else 0.0) for k, s in enumerate(samples_of("non-responder", 0))]
+    reviews = run("beyond", rows=rows).suggestions
+    assert len(reviews) > 3
+    assert all("TAKEN NOW: 30 mg a day, and the most for this patient is 20 mg a day" in r.reason for r in reviews)

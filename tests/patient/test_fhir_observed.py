@@ -119,3 +119,10 @@ def test_a_level_is_that_of_the_drug_it_names_or_is_not_used(tmp_path: Path, tex
     if text is not None:
         level["code"]["text"] = text
     assert len(_read(tmp_path, level).levels) == levels
+
+
+def test_a_long_qtc_in_the_record_is_urgent_from_the_day_of_the_ecg(tmp_path: Path) -> None:
+    ecg = _observation("ecg", 48, "8636-3", valueQuantity={"value": 530, "unit": "ms", "code": "ms"})
+    seen = _read(tmp_path, ecg)
+    reviews = run("qtc", rows=seen.samples, treatment=treatment_for(seen)).suggestions
+    assert {r.index for r in reviews if "QTc is 530 ms" in r.reason} == set(range(8, 12))

@@ -65,7 +65,7 @@ def test_assumed_doses_leave_as_a_statement_and_never_as_given(ordered: tuple[Re
     _, _, bundle = ordered
     assert _of(bundle, "MedicationAdministration") == []
     statement = next(s for s in _of(bundle, "MedicationStatement") if "dosage" in s)
-    assert "No dose is on record: as ordered" in statement["note"][0]["text"]
+    assert "Not every dose is on record: as ordered" in statement["note"][0]["text"]
     recorded = replace(ordered[0], assumed=False)
     assert len(_of(fhir_out.bundle(_about(), recorded), "MedicationAdministration")) == 20
 
@@ -145,3 +145,21 @@ def test_single_doses_that_differ_are_told_one_by_one() -> None:
     told = dosages(regimen)
     assert [d["timing"]["repeat"]["timeOfDay"] for d in told] == [["08:00:00"], ["20:00:00"]]
     assert [d["doseAndRate"][0]["doseQuantity"]["value"] for d in told] == [25.0, 50.0]
+
+
+def test_a_missed_dose_and_what_was_not_checked_come_back(tmp_path: Path) -> None:
+    at = START + timedelta(hours=36, minutes=20)
+    data = replace(_recording(unchecked=("record.json has further pages",)), missed=(at,))
+    path = tmp_path / "back.json"
+    path.write_text(json.dumps(fhir_out.bundle(_about(), data)))
+    back = read(path)
+    assert back.missed == (at,) and back.unchecked == ("record.json has further pages",)
+    assert sum(s.dose_mg for s in back.samples) == sum(s.dose_mg for s in data.samples) - 2.5
+
+
+def test_recorded_doses_leave_at_their_own_times_beside_what_was_stated() -> None:
+    at = START + timedelta(hours=12, minutes=25)
+    bundle = fhir_out.bundle(_about(), replace(_recording(), given=((at, 2.5),)))
+    (dose,) = _of(bundle, "MedicationAdministration")
+    assert dose["effectiveDateTime"].startswith("2026-01-01T12:25:00") and dose["status"] == "completed"
+    assert len(_of(bundle, "MedicationStatement")) == 1

@@ -131,8 +131,10 @@ def test_what_goes_out_comes_back_the_same(
     drawn = tuple(Level(9.0 + k, value) for k, value in enumerate(levels))
     taken = any(s.dose_mg for s in samples)
     doses = [(START + timedelta(hours=s.time_h), s.dose_mg) for s in samples]
-    regimens = recorded("sertraline", doses)
-    data = Recording(samples, drawn, "sertraline" if taken else None, regimens, start=START, person="patient-7")
+    regimens, given = recorded("sertraline", doses), tuple((at, mg) for at, mg in doses if mg > 0)
+    data = Recording(
+        samples, drawn, "sertraline" if taken else None, regimens, start=START, given=given, person="patient-7"
+    )
     path = _file(tmp_path_factory.mktemp("fhir"), fhir_out.bundle(ABOUT, data))
     assert read(path) == data
     assert fhir_out.bundle(ABOUT, read(path)) == json.loads(path.read_text())

@@ -32,6 +32,7 @@ class Treatment:
     pregnant: bool = False
     cyp2c19: str = "unknown"  # PM, IM, NM, RM, UM
     qtc_ms: float | None = None
+    ecgs: tuple[tuple[datetime, float], ...] = ()  # QTc in ms; `at` tells the last one as the one above
     pk: Pharmacokinetics = E2
     male: bool | None = None
     asian: bool | None = None
@@ -64,6 +65,7 @@ class Treatment:
     def at(self, now: datetime) -> Treatment:
         """As it is at this time: what begins later is not known of."""
         begun = tuple(r for r in self.regimens if r.start is None or r.start <= now) or self.regimens[:1]
+        qtc = [ms for at, ms in self.ecgs if at <= now]
         changed = begun[-1].start if len(begun) > 1 else None
         return replace(
             self,
@@ -71,6 +73,7 @@ class Treatment:
             changed_at=max((at for at in (self.changed_at, changed) if at is not None), default=None),
             comedication=(*self.comedication, *sorted(o.name for o in self.others if o.sure and o.acts(now))),
             perhaps=(*self.perhaps, *sorted(o.name for o in self.others if not o.sure and o.acts(now))),
+            qtc_ms=qtc[-1] if qtc else self.qtc_ms,
             suicidality=self.suicidality
             or any(at - SAMPLING / 2 <= now < at + SELF_HARM_STANDS for at in self.reported),
             stopped=(

@@ -14,7 +14,8 @@ from typing import Protocol
 
 from controller.loop.records import Abstention, Effect, Insight, Situation, Suggestion
 from controller.patient.advice.case import Advice, Picture, Treatment
-from controller.patient.advice.constraints import ABOUT_DOSE, PLATEAU, RELEVANT_GAIN
+from controller.patient.advice.constraints import ABOUT_DOSE, PLATEAU, RELEVANT_GAIN, ROUNDING
+from controller.patient.advice.guidelines import cap_mg
 from controller.patient.advice.reviews import expected_mg, first_passing, red_flag, silence
 from controller.patient.advice.stability import SAMPLING
 from controller.patient.model import MOOD_GAIN, RESPONSE, concentration_ng_per_ml
@@ -121,7 +122,7 @@ class PatientLoop:
             kind=advice.kind,
             moves=(),  # nothing is ever written for a patient
             plan=plan,
-            reason=advice.reason + _told(effect) + _unchecked(picture.treatment),
+            reason=advice.reason + _told(effect) + _beyond(picture.treatment) + _unchecked(picture.treatment),
             effect=effect,
             bounded_by=blocked,
             evidence=advice.evidence,
@@ -140,6 +141,14 @@ def _plan(estimate: Estimate, regimen: Regimen) -> Plan:
     steps = [Step(now, {"dose_mg": estimate.inputs.get("dose_mg", 0.0)})]
     steps += [Step(at, {"dose_mg": mg}) for at, mg in regimen.doses(now + SAMPLING / 2, now + HORIZON)]
     return Plan(tuple(steps), now + HORIZON)
+
+
+def _beyond(treatment: Treatment) -> str:
+    """On every advice, that more is taken than is allowed for this patient."""
+    now, most = treatment.regimen.daily_mg, cap_mg(treatment)
+    if treatment.started_at is None or now <= most * (1 + ROUNDING):
+        return ""
+    return f" TAKEN NOW: {now:g} mg a day, and the most for this patient is {most:g} mg a day."
 
 
 def _unchecked(treatment: Treatment) -> str:

@@ -52,6 +52,7 @@ TABLE: tuple[Channel, ...] = (
     Channel("heart_rate_variability", "Heart rate variability (SDNN)", "ms", 1.0, 500.0, _same("ms"), "mean"),
     Channel("phq9", "PHQ-9 total", "points", 0.0, 27.0, _POINTS, "last"),
     Channel("gad7", "GAD-7 total", "points", 0.0, 21.0, _POINTS, "last"),
+    Channel("qtc", "QTc interval", "ms", 200.0, 800.0, _same("ms"), "last"),
     Channel("level", "Drug concentration", "ng/mL", 0.0, 50_000.0, _LEVEL, "last"),
 )
 BY_NAME = {channel.name: channel for channel in TABLE}

@@ -6,32 +6,45 @@ Nothing that nobody recorded leaves as a dose that was given. A draft is a propo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from controller.patient.comedication import Comedication
 from controller.patient.data.codes import DRUGS
 from controller.patient.data.fhir_write import About, Json, concept, quantity
-from controller.patient.data.samples import Recording, Sample
+from controller.patient.data.samples import Recording
 from controller.patient.regimen import DAY_H, Regimen, Source
 
 
 def drugs(about: About, data: Recording) -> list[Json]:
     """The drug that is followed, and the others."""
     made = [_statement(about, k, regimen) for k, regimen in enumerate(data.regimens) if data.assumed]
-    if not data.assumed:
-        made = [_administration(about, k, s) for k, s in enumerate(data.samples) if s.dose_mg > 0]
+    given = data.given
+    if not given and not data.assumed:
+        given = tuple((about.start + timedelta(hours=s.time_h), s.dose_mg) for s in data.samples if s.dose_mg > 0)
+    made += [_administration(about, k, at, mg) for k, (at, mg) in enumerate(given)]
+    made += [_missed(about, k, at) for k, at in enumerate(data.missed)]
     return made + [_other(about, k, other) for k, other in enumerate(data.others)]
 
 
-def _administration(about: About, k: int, sample: Sample) -> Json:
+def _administration(about: About, k: int, at: datetime, mg: float) -> Json:
     return {
         **about.head("MedicationAdministration", f"dose-{k:04d}"),
         "status": "completed",
         "medicationCodeableConcept": concept(about.drug),
         "subject": about.subject(),
-        "effectiveDateTime": about.at(sample.time_h),
-        "dosage": {"dose": quantity(sample.dose_mg, "mg", "mg")},
+        "effectiveDateTime": at.isoformat(),
+        "dosage": {"dose": quantity(mg, "mg", "mg")},
+    }
+
+
+def _missed(about: About, k: int, at: datetime) -> Json:
+    return {
+        **about.head("MedicationAdministration", f"missed-{k:04d}"),
+        "status": "not-done",
+        "medicationCodeableConcept": concept(about.drug),
+        "subject": about.subject(),
+        "effectiveDateTime": at.isoformat(),
     }
 
 
@@ -45,7 +58,7 @@ def _statement(about: About, k: int, regimen: Regimen) -> Json:
         "medicationCodeableConcept": concept(about.drug),
         "subject": about.subject(),
         "effectivePeriod": {"start": start, **ended},
-        "note": [{"text": f"No dose is on record: {said}. {about.disclaimer}"}],
+        "note": [{"text": f"Not every dose is on record: {said}. {about.disclaimer}"}],
         "dosage": dosages(regimen),
     }
 

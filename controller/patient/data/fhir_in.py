@@ -17,7 +17,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from pydantic import ValidationError
 
 from controller.patient.data import fhir_observations
-from controller.patient.data.codes import LOCAL
+from controller.patient.data.codes import LOCAL, item_of
 from controller.patient.data.fhir_drugs import STATUS, Drugs
 from controller.patient.data.samples import Found, PatientFileFault
 
@@ -87,10 +87,17 @@ def _take(found: Found, drugs: Drugs, where: str, resource: dict[str, Any]) -> N
         drugs.take(where, resource, _valid(kind, resource, where))
     elif kind == "Observation":
         fhir_observations.take(found, drugs.skipped, where, _valid(kind, resource, where))
+    elif kind == "DetectedIssue" and _is_unchecked(resource):
+        found.unread(str(resource.get("detail", "a part of the record")))
     elif kind == "QuestionnaireResponse":
         fhir_observations.answers(found, where, resource)
     elif kind not in {"Patient", "Medication"}:  # which are read where they are referred to
         drugs.skipped[f"{kind}, a resource that is not read"] += 1
+
+
+def _is_unchecked(issue: Json) -> bool:
+    codings = issue.get("code", {}).get("coding", ())
+    return any(item_of(c.get("system"), c.get("code")) == "unchecked" for c in codings)
 
 
 def _outcome(found: Found, where: str, resource: Json) -> None:

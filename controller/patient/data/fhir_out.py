@@ -16,7 +16,7 @@ from controller.patient.advice.stability import CHANNELS
 from controller.patient.data.channels import BY_NAME, EXTRAS
 from controller.patient.data.codes import code_of
 from controller.patient.data.fhir_drugs_out import drugs
-from controller.patient.data.fhir_reviews_out import review_of
+from controller.patient.data.fhir_reviews_out import review_of, unchecked
 from controller.patient.data.fhir_write import About, Json, coded, concept, quantity, reference
 from controller.patient.data.samples import Recording, Sample
 
@@ -35,7 +35,7 @@ def bundle(about: About, data: Recording, scenario: Mapping[str, Any] | None = N
     Raises ValueError when FHIR would not accept it, which would be a bug here.
     """
     resources = [about.patient()] + [r for k, sample in enumerate(data.samples) for r in _sample(about, k, sample)]
-    resources += drugs(about, data)
+    resources += drugs(about, data) + unchecked(about, list(dict.fromkeys((*data.unchecked, *data.withheld))))
     resources += [
         _observation(about, f"level-{k:04d}", "level", level.time_h, level.ng_per_ml)
         for k, level in enumerate(data.levels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controller.patient.data.codes import LOCAL
@@ -11,6 +11,21 @@ from controller.patient.data.fhir_write import About, Json, concept, reference
 
 MODULE = "urn:neurotwin:patient-review"
 SEVERITY = {"urgent": "high", "dose": "moderate", "replacement": "moderate", "adherence": "moderate"}
+
+
+def unchecked(about: About, sentences: Sequence[str]) -> list[Json]:
+    """What of the record could not be read, for whoever reads the bundle next."""
+    return [
+        {
+            **about.head("DetectedIssue", f"unchecked-{k}"),
+            "status": "preliminary",
+            "code": concept("unchecked"),
+            "severity": "high",
+            "patient": about.subject(),
+            "detail": sentence,
+        }
+        for k, sentence in enumerate(sentences)
+    ]
 
 
 def review_of(about: About, review: Mapping[str, Any]) -> list[Json]:

@@ -45,6 +45,8 @@ class Recording:
     notes: tuple[str, ...] = ()  # what was left out or assumed, in sentences
     unchecked: tuple[str, ...] = ()  # what could not be read and might hold a drug, in sentences
     withheld: tuple[str, ...] = ()  # why nothing may be said of the dose, in sentences
+    given: tuple[tuple[datetime, float], ...] = ()  # doses of the drug on record at their own times, mg
+    missed: tuple[datetime, ...] = ()  # doses that are on record as not taken
     suicidality: tuple[datetime, ...] = ()  # when thoughts of self-harm were reported
     person: str = ""  # whom the files are about, as they name them
     assumed: bool = False  # the doses of the samples are on no record

@@ -27,6 +27,7 @@ class Taken:
 
     doses: Sequence[Dose] = ()
     regimens: tuple[Regimen, ...] = ()
+    given: tuple[tuple[datetime, float], ...] = ()  # the doses on record, time and mg
     notes: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     assumed: bool = False
@@ -37,20 +38,20 @@ def taken_of(drug: str | None, found: Found, first: datetime, last: datetime) ->
     if drug is None:
         return Taken()
     on_record = [dose for dose in found.doses if dose.drug == drug]
+    given = tuple(sorted((dose.at, dose.mg) for dose in on_record if dose.mg > 0))
     said = [(r, where) for r, where in found.regimens if r.drug == drug]
     stated = _in_order([(r, where) for r, where in said if r.source is Source.STATED])
     ordered = _in_order([(r, where) for r, where in said if r.source is Source.ORDERED])
-    extra = _between(stated, on_record, first, last)
-    if on_record:
-        shown = recorded(drug, [(d.at, d.mg) for d in [*on_record, *extra]])
-        return Taken(
-            sorted([*on_record, *extra], key=lambda d: d.at), shown, _noted(extra), _differ(shown, ordered, last)
-        )
-    plan = _after(ordered, stated, first)
-    doses = [*extra, *_between(plan, extra, first, last)]
-    regimens = (*stated, *plan)
-    dispensed = () if regimens else tuple(text for name, text in found.dispensed if name == drug)
-    return Taken(doses, regimens, _noted(doses), (*_overlaps(regimens), *dispensed), assumed=bool(doses))
+    plan = stated if given else [*stated, *_after(ordered, stated, first)]
+    extra = _between(plan, on_record, first, last)
+    doses = sorted([*on_record, *extra], key=lambda dose: dose.at)
+    shown = recorded(drug, [(dose.at, dose.mg) for dose in doses]) if given else ()
+    differing = (*_differ(shown, stated, last), *_differ(shown, ordered, last))
+    if given and not extra:
+        return Taken(doses, shown, given, withheld=differing)
+    dispensed = () if plan else tuple(text for name, text in found.dispensed if name == drug)
+    doubts = (*differing, *_overlaps(plan), *dispensed)
+    return Taken(doses, tuple(plan), given, _noted(extra, bool(given)), doubts, assumed=bool(extra))
 
 
 def _in_order(said: Sequence[tuple[Regimen, str]]) -> list[Regimen]:
@@ -94,19 +95,20 @@ def _after(ordered: Sequence[Regimen], stated: Sequence[Regimen], first: datetim
     return plan
 
 
-def _noted(assumed: Sequence[Dose]) -> tuple[str, ...]:
+def _noted(assumed: Sequence[Dose], some: bool) -> tuple[str, ...]:
     if not assumed:
         return ()
-    how = "prescribed" if all("ordered" in d.where for d in assumed) else "stated"
-    return (f"no dose is on record: {len(assumed)} are assumed, as {how}",)
+    how = "prescribed" if all(Source.ORDERED in dose.where for dose in assumed) else "stated"
+    missing = "not every dose is" if some else "no dose is"
+    return (f"{missing} on record: {len(assumed)} are assumed, as {how}",)
 
 
-def _differ(shown: Sequence[Regimen], ordered: Sequence[Regimen], last: datetime) -> tuple[str, ...]:
-    """Whoever takes something else than was ordered is asked before anything is changed."""
-    now = [r for r in ordered if (r.start is None or r.start <= last) and (r.end is None or r.end >= last)]
+def _differ(shown: Sequence[Regimen], meant: Sequence[Regimen], last: datetime) -> tuple[str, ...]:
+    """Whoever takes something else than is stated or ordered is asked before anything is changed."""
+    now = [r for r in meant if (r.start is None or r.start <= last) and (r.end is None or r.end >= last)]
     if not shown or not now or math.isclose(now[-1].daily_mg, shown[-1].daily_mg, rel_tol=0.01):
         return ()
-    return (f"{now[-1]} is ordered, and on record is {shown[-1]}",)
+    return (f"{now[-1]} is {now[-1].source}, and on record is {shown[-1]}",)
 
 
 def _overlaps(regimens: Sequence[Regimen]) -> tuple[str, ...]:
