@@ -96,9 +96,17 @@ class Regimen:
         return said + (" as needed" if self.as_needed else "")
 
 
-def every(drug: str, single_mg: float, hours: float = DAY_H, **more: datetime | Source | bool | None) -> Regimen:
+def every(
+    drug: str,
+    single_mg: float,
+    hours: float = DAY_H,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    as_needed: bool = False,
+    source: Source = Source.ASSUMED,
+) -> Regimen:
     """One single dose again and again."""
-    return replace(Regimen(drug, (Intake(0.0, single_mg),), hours), **more)  # type: ignore[arg-type]
+    return Regimen(drug, (Intake(0.0, single_mg),), hours, start, end, as_needed, source)
 
 
 def by_the_clock(drug: str, intakes: tuple[Intake, ...], period_h: float, since: datetime) -> Regimen:

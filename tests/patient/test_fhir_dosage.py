@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from controller.patient.data.dosage import regimens_of
-from controller.patient.data.timing import Unreadable
+from controller.patient.data.fields import Unreadable
 from controller.patient.regimen import Source
 
 Json = dict[str, Any]

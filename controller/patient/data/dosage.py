@@ -11,7 +11,9 @@ from typing import Any
 
 from controller.patient.data.channels import DOSE_UNITS, convert, dose_max_mg
 from controller.patient.data.codes import SNOMED
-from controller.patient.data.timing import PER_H, Fields, Unreadable, regimen_of
+from controller.patient.data.fields import Fields, Unreadable
+from controller.patient.data.timing import regimen_of
+from controller.patient.data.timing_codes import PER_H
 from controller.patient.regimen import DAY_H, Regimen, Source, together
 
 SNOMED_UNITS = {"258684004": "mg", "258682000": "g", "258685003": "ug"}

@@ -10,41 +10,33 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from controller.patient.comedication import Comedication
 from controller.patient.data.codes import DRUGS
 from controller.patient.data.dosage import milligrams, regimens_of
 from controller.patient.data.drug_names import Named, named
+from controller.patient.data.fhir_status import (
+    ENDED,
+    NEVER,
+    NOW,
+    ORDERS,
+    PERHAPS,
+    PROPOSALS,
+    SPANS,
+    STATUS,
+    begin,
+    end_of,
+    instant,
+    moment,
+)
+from controller.patient.data.fields import Unreadable
 from controller.patient.data.samples import Dose, Found, PatientFileFault
-from controller.patient.data.timing import Unreadable
 from controller.patient.regimen import Source
 
 Json = Mapping[str, Any]
-ORDERS = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
-PROPOSALS = frozenset({"proposal", "plan", "option"})
-SUPPLY = timedelta(days=90)  # that a prescription or a package without an end lasts at most (design)
-# What each status means: taken now, taken until then, perhaps taken, or not taken. Any other is no status of R4.
-NOW, ENDED, PERHAPS, NEVER = "now", "ended", "perhaps", "never"
-STATUS = {
-    "MedicationRequest": {
-        "active": NOW, "completed": ENDED, "stopped": ENDED, "on-hold": PERHAPS, "unknown": PERHAPS,
-        "cancelled": NEVER, "draft": NEVER, "entered-in-error": NEVER,
-    },
-    "MedicationStatement": {
-        "active": NOW, "completed": ENDED, "stopped": ENDED, "on-hold": PERHAPS, "unknown": PERHAPS,
-        "intended": NEVER, "not-taken": NEVER, "entered-in-error": NEVER,
-    },
-    "MedicationAdministration": {
-        "completed": ENDED, "in-progress": NOW, "stopped": ENDED, "on-hold": PERHAPS, "unknown": PERHAPS,
-        "not-done": NEVER, "entered-in-error": NEVER,
-    },
-    "MedicationDispense": {
-        "completed": ENDED, "in-progress": ENDED, "stopped": ENDED, "on-hold": PERHAPS, "unknown": PERHAPS,
-        "preparation": NEVER, "cancelled": NEVER, "declined": NEVER, "entered-in-error": NEVER,
-    },
-}  # fmt: skip
+UNKNOWN = datetime(1, 1, 1, tzinfo=UTC)  # the start of an order that does not say it
 
 
 @dataclass(slots=True)
@@ -116,7 +108,7 @@ class Drugs:
         if resource["status"] not in {"completed", "not-done"}:
             self.skipped[f"status {resource['status']}"] += 1
             return
-        at = moment(where, "effectiveDateTime", _begin(valid, "effective"))
+        at = moment(where, "effectiveDateTime", begin(valid, "effective"))
         if resource["status"] == "not-done":
             self.found.doses.append(Dose(at, drug, 0.0, where))
             return
@@ -132,7 +124,7 @@ class Drugs:
         """What is taken, or was until then."""
         if meaning == PERHAPS:
             raise Unreadable(f"its status is {resource['status']}")
-        start, end = _begin(valid, "effective"), _end(valid, "effective")
+        start, end = begin(valid, "effective"), end_of(valid, "effective")
         dosage = list(resource.get("dosage", ()))
         if valid.effectiveDateTime is not None:  # of an active one the day of the report, of a completed one the dose
             end = None if meaning == NOW else start
@@ -161,7 +153,7 @@ class Drugs:
     ) -> None:
         began = since or UNKNOWN
         for regimen in regimens_of(dosage, drug, began, source):
-            last = min((at for at in (regimen.end, _instant(end, last=True)) if at is not None), default=None)
+            last = min((at for at in (regimen.end, instant(end, last=True)) if at is not None), default=None)
             if since is None and regimen.end is not None and regimen.end.year == UNKNOWN.year:
                 raise Unreadable("it says how long, but not since when")
             self.found.regimens.append((replace(regimen, end=last), where))
@@ -178,60 +170,6 @@ class Drugs:
         return named([c for c in concepts if c], filter(None, [reference.get("display")]))
 
 
-UNKNOWN = datetime(1, 1, 1, tzinfo=UTC)  # the start of an order that does not say it
-
-
-def moment(where: str, name: str, value: Any) -> datetime:
-    """A date and time; PatientFileFault for a day without its hour, or none."""
-    if not isinstance(value, datetime):
-        said = "is missing" if value is None else f"{value} has no time of day"
-        raise PatientFileFault(f"{where}: {name} {said}")
-    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-
-
-def _instant(value: datetime | date | None, last: bool = False) -> datetime | None:
-    """The moment; of a day, its first or last second."""
-    if value is None or isinstance(value, datetime):
-        return value if value is None or value.tzinfo is not None else value.replace(tzinfo=UTC)
-    return datetime.combine(value, time.max if last else time.min, UTC)
-
-
-def _begin(valid: Any, prefix: str) -> Any:
-    period = getattr(valid, f"{prefix}Period", None)
-    return getattr(valid, f"{prefix}DateTime", None) if period is None else period.start
-
-
-def _end(valid: Any, prefix: str) -> Any:
-    period = getattr(valid, f"{prefix}Period", None)
-    return getattr(valid, f"{prefix}DateTime", None) if period is None else period.end
-
-
-def _effective_span(valid: Any, meaning: str) -> tuple[datetime | None, datetime | None]:
-    end = _end(valid, "effective") if meaning == ENDED or valid.effectivePeriod is not None else None
-    return _instant(_begin(valid, "effective")), _instant(end, last=True)
-
-
-def _order_span(valid: Any, meaning: str) -> tuple[datetime | None, datetime | None]:
-    """From when it was written; without an end it lasts as long as it is active, and else as long as a supply."""
-    start = _instant(valid.authoredOn)
-    validity = getattr(valid.dispenseRequest, "validityPeriod", None)
-    end = None if validity is None else _instant(validity.end, last=True)
-    return start, end if end is not None or meaning != ENDED or start is None else start + SUPPLY
-
-
-def _dispense_span(valid: Any, meaning: str) -> tuple[datetime | None, datetime | None]:
-    start = _instant(valid.whenHandedOver or valid.whenPrepared)
-    days = None if valid.daysSupply is None else valid.daysSupply.value
-    lasts = SUPPLY if days is None else timedelta(days=float(days))
-    return start, None if start is None else start + lasts
-
-
-SPANS: dict[str, Callable[[Any, str], tuple[datetime | None, datetime | None]]] = {
-    "MedicationRequest": _order_span,
-    "MedicationStatement": _effective_span,
-    "MedicationAdministration": _effective_span,
-    "MedicationDispense": _dispense_span,
-}
 READERS: dict[str, Callable[[Drugs, str, dict[str, Any], Any, str, str], None]] = {
     "MedicationRequest": Drugs.order,
     "MedicationStatement": Drugs.statement,

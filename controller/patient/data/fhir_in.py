@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 from controller.patient.data import fhir_observations
 from controller.patient.data.codes import LOCAL, item_of
-from controller.patient.data.fhir_drugs import STATUS, Drugs
+from controller.patient.data.fhir_drugs import Drugs
+from controller.patient.data.fhir_status import STATUS
 from controller.patient.data.samples import Found, PatientFileFault
 
 READ = ("Observation", *STATUS)

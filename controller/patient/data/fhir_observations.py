@@ -13,7 +13,7 @@ from typing import Any
 from controller.patient.data import channels
 from controller.patient.data.codes import LOINC, item_of
 from controller.patient.data.drug_names import named
-from controller.patient.data.fhir_drugs import moment
+from controller.patient.data.fhir_status import moment
 from controller.patient.data.samples import Found, PatientFileFault, Report
 
 _OBSERVED = frozenset({"final", "amended", "corrected", "preliminary"})

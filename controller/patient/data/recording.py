@@ -73,6 +73,7 @@ def _followed(name: str, found: Found, drug: str | None) -> tuple[str | None, tu
     """The drug that the twin follows, and the others."""
     drugs = sorted({d.drug for d in found.doses} | {r.drug for r, _ in found.regimens})
     drugs = drugs or sorted({d for d, _ in [*found.withheld, *found.unreadable, *found.dispensed] if d in CODED})
+    drugs = drugs or sorted({r.drug for r in found.reports if r.drug in MODELLED})
     if drug is not None and drug not in drugs:
         raise PatientFileFault(f"{name} holds no dose of {drug}; it holds doses of {', '.join(drugs) or 'nothing'}")
     ours = [d for d in drugs if d in MODELLED] or drugs

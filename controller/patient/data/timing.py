@@ -3,57 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+from controller.patient.data.fields import Fields, Unreadable
+from controller.patient.data.timing_codes import CODES, CODES_AT, DAYS, PER_H, WHEN_H
 from controller.patient.regimen import DAY_H, Intake, Regimen, by_the_clock, every
 
 Json = Mapping[str, Any]
-PER_H = {"s": 1 / 3600, "min": 1 / 60, "h": 1.0, "d": DAY_H, "wk": 7 * DAY_H}
 SHORTEST_H, LONGEST_H = 1.0, 31 * DAY_H  # between two single doses; anything else is a typing error (design)
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-# Hours of the day that an event of daily life stands for (design); events that come several times a day are not read.
-WHEN_H = {
-    "MORN.early": 6.0, "MORN": 8.0, "MORN.late": 10.0, "NOON": 12.0, "AFT.early": 13.0, "AFT": 15.0, "AFT.late": 17.0,
-    "EVE.early": 18.0, "EVE": 19.0, "EVE.late": 21.0, "NIGHT": 22.0, "HS": 22.0, "WAKE": 7.0,
-    "CM": 8.0, "ACM": 7.5, "PCM": 8.5, "CD": 12.5, "ACD": 12.0, "PCD": 13.0, "CV": 19.0, "ACV": 18.5, "PCV": 19.5,
-}  # fmt: skip
-# GTSAbbreviation: single doses in so many hours, or one at an hour of the day.
-CODES = {
-    "QD": (1, DAY_H), "BID": (2, DAY_H), "TID": (3, DAY_H), "QID": (4, DAY_H), "QOD": (1, 2 * DAY_H),
-    "Q1H": (24, DAY_H), "Q2H": (12, DAY_H), "Q3H": (8, DAY_H), "Q4H": (6, DAY_H), "Q6H": (4, DAY_H),
-    "Q8H": (3, DAY_H), "WK": (1, 7 * DAY_H),
-}  # fmt: skip
-CODES_AT = {"AM": 8.0, "PM": 19.0, "BED": 22.0}
-
-
-class Unreadable(Exception):
-    """What of an order is not understood, as the end of a sentence that begins with the order's name."""
-
-
-@dataclass(slots=True)
-class Fields:
-    """The fields of one element that were not looked at yet; those that remain make the order unreadable."""
-
-    path: str
-    left: dict[str, Any]
-
-    @classmethod
-    def of(cls, element: Any, path: str) -> Fields:
-        """The element's fields without what may be ignored by anybody: its id and its extensions."""
-        if not isinstance(element, Mapping):
-            raise Unreadable(f"{path} is no element")
-        return cls(path, {key: value for key, value in element.items() if key not in {"id", "extension"}})
-
-    def take(self, name: str, default: Any = None) -> Any:
-        """A field that is understood."""
-        return self.left.pop(name, default)
-
-    def done(self) -> None:
-        """Refuse what is left."""
-        if self.left:
-            raise Unreadable(f"{self.path}.{min(self.left)} is not understood")
 
 
 def regimen_of(timing: Any, drug: str, single_mg: float, since: datetime, path: str) -> Regimen:
