@@ -133,7 +133,13 @@ def test_what_goes_out_comes_back_the_same(
     doses = [(START + timedelta(hours=s.time_h), s.dose_mg) for s in samples]
     regimens, given = recorded("sertraline", doses), tuple((at, mg) for at, mg in doses if mg > 0)
     data = Recording(
-        samples, drawn, "sertraline" if taken else None, regimens, start=START, given=given, person="patient-7"
+        samples,
+        drawn,
+        "sertraline" if taken or levels else None,
+        regimens,
+        start=START,
+        given=given,
+        person="patient-7",
     )
     path = _file(tmp_path_factory.mktemp("fhir"), fhir_out.bundle(ABOUT, data))
     assert read(path) == data
