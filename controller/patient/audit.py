@@ -14,7 +14,7 @@ from typing import Any
 
 from controller.loop.records import Decision, Intent, Suggestion
 from controller.patient import model as patient
-from controller.patient.advice import stability
+from controller.patient.advice import trigger
 from controller.patient.advice.case import Treatment
 from controller.patient.advice.constraints import RELEVANT_GAIN
 from controller.patient.advice.loop import DISCLAIMER
@@ -96,7 +96,7 @@ def _versions(treatment: Treatment, backend: str) -> Json:
 
 def _thresholds() -> Json:
     names = ("LOW_SCORE", "LOW_FROM", "FALL", "FALL_BELOW", "FALL_WINDOW", "REFRACTORY", "EPISODE_CLOSES")
-    return {name.lower(): getattr(stability, name) for name in names}
+    return {name.lower(): getattr(trigger, name) for name in names}
 
 
 def _happened(decisions: Sequence[Decision], treatment: Treatment, patient_id: str) -> Iterator[tuple[str, Json]]:

@@ -18,7 +18,7 @@ from distributed import Client, as_completed
 
 from controller.patient.advice.loop import DISCLAIMER
 from controller.patient.claims import claims, shares
-from controller.patient.pharmacology.pharmacokinetics import EXPOSURE_RATIO, Person
+from controller.patient.pharmacology.covariates import EXPOSURE_RATIO, Person
 from controller.patient.scenario import run
 from controller.patient.simulated import Arm, samples_of
 from controller.patient.treatment import treatment_of

@@ -17,7 +17,8 @@ from controller.neurocore.rates import RateLearner
 from controller.patient import model as patient
 from controller.patient.advice.case import Treatment
 from controller.patient.advice.loop import PatientLoop
-from controller.patient.advice.stability import SAMPLING, StabilityWatch
+from controller.patient.advice.stability import SAMPLING
+from controller.patient.advice.watch import StabilityWatch
 from controller.patient.pharmacology.drugs import DRUGS
 from controller.patient.pharmacology.pharmacokinetics import Pharmacokinetics
 from controller.patient.snapshots import PLANT

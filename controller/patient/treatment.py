@@ -9,8 +9,8 @@ from datetime import timedelta
 from controller.patient.advice.case import Treatment
 from controller.patient.data.samples import UNDATED, PatientFileFault, Recording, Sample
 from controller.patient.pharmacology import studies
+from controller.patient.pharmacology.covariates import Person, for_person
 from controller.patient.pharmacology.drugs import DRUGS
-from controller.patient.pharmacology.pharmacokinetics import Person, for_person
 from controller.patient.recorded import recorded
 from controller.patient.regimen import Regimen, every
 from controller.patient.snapshots import START

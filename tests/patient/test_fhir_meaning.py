@@ -12,6 +12,7 @@ import pytest
 from controller.patient.advice.constraints import red_flags
 from controller.patient.advice.reviews import Picture
 from controller.patient.data.codes import LOCAL, RXNORM, UCUM
+from controller.patient.data.drug_names import named
 from controller.patient.data.reader import read
 from controller.patient.data.samples import PatientFileFault, Recording
 from controller.patient.scenario import run
@@ -239,3 +240,29 @@ def test_recorded_stated_and_ordered_doses_are_merged_by_trust(tmp_path: Path) -
 def test_a_second_drug_that_the_twin_does_not_follow_is_comedication(tmp_path: Path) -> None:
     seen = _read(tmp_path, _order(), _statement("venlafaxine", dosage=_dosage(75.0)))
     assert seen.drug == "escitalopram" and [o.name for o in seen.others] == ["venlafaxine"]
+
+
+@pytest.mark.parametrize(
+    ("words", "known", "more"),
+    [
+        ("Escitalopram 10 MG Oral Tablet", ("escitalopram",), False),
+        ("escitalopram 20 mg/mL oral solution", ("escitalopram",), False),
+        ("Linezolida", ("linezolid",), False),
+        ("Tranylcypromin", ("tranylcypromine",), False),
+        ("olanzapine / fluoxetine 6/25", ("fluoxetine",), True),
+        ("escitalopram and linezolid", ("escitalopram", "linezolid"), False),
+        ("desvenlafaxine 50 mg", (), True),
+        ("not escitalopram", (), True),
+        ("Zyvox", (), True),
+    ],
+)
+def test_drugs_are_known_by_their_whole_names(words: str, known: tuple[str, ...], more: bool) -> None:
+    found = named([{"text": words}])
+    assert (found.known, found.more) == (known, more)
+
+
+def test_a_medication_of_several_drugs_is_no_dose_of_one_of_them(tmp_path: Path) -> None:
+    both = _statement("x", medicationCodeableConcept={"text": "olanzapine / fluoxetine"}, dosage=_dosage(25.0))
+    seen = _read(tmp_path, both)
+    assert not any(s.dose_mg for s in seen.samples)
+    assert "is more than this drug alone" in seen.withheld[0]

@@ -17,8 +17,9 @@ from controller.patient.advice.reviews import (
     red_flag,
     silence,
 )
-from controller.patient.advice.stability import CHANNELS, Watch, observe
-from controller.patient.pharmacology.pharmacokinetics import Person
+from controller.patient.advice.stability import CHANNELS
+from controller.patient.advice.watch import Watch, observe
+from controller.patient.pharmacology.covariates import Person
 from controller.patient.regimen import every
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

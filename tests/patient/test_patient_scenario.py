@@ -20,7 +20,8 @@ from controller.patient.course import decide
 from controller.patient.data.samples import Sample
 from controller.patient.model import E1
 from controller.patient.parts import neuro_core_of
-from controller.patient.pharmacology.pharmacokinetics import Level, Person
+from controller.patient.pharmacology.covariates import Person
+from controller.patient.pharmacology.pharmacokinetics import Level
 from controller.patient.scenario import Review, Scenario, run
 from controller.patient.simulated import Arm, samples_of
 from controller.patient.snapshots import START

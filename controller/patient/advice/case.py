@@ -11,8 +11,9 @@ from controller.loop.records import Evidence
 from controller.patient.advice.stability import SAMPLING
 from controller.patient.comedication import Comedication
 from controller.patient.model import E2
+from controller.patient.pharmacology.covariates import Person
 from controller.patient.pharmacology.drugs import DRUGS, Drug
-from controller.patient.pharmacology.pharmacokinetics import Person, Pharmacokinetics
+from controller.patient.pharmacology.pharmacokinetics import Pharmacokinetics
 from controller.patient.regimen import Regimen, every
 
 STILL_RISING = 0.01  # of occupancy; design

@@ -29,6 +29,7 @@ _WORDS = {
     name: re.compile(rf"(?<!\w){re.escape(name.removesuffix('e'))}(?:e|a|o|um|in)?(?!\w)") for name in sorted(KNOWN)
 }
 _MORE = re.compile(r"[a-z]\s*[/+]\s*[a-z]|[a-z] (?:and|with) [a-z]")  # between two ingredients
+_PER = re.compile(r"\b(?:mg|g|ug|mcg|ml)\s*/\s*(?:ml|l|d|day|h|tab\w*|actuat)\b")  # a unit, no two ingredients
 _DENIED = re.compile(r"\b(?:no|not|none|never|refused|declined)\b")  # nobody knows what a name is then meant to say
 
 
@@ -53,8 +54,9 @@ def named(concepts: Iterable[Mapping[str, Any]], displays: Iterable[str] = ()) -
     said = " ".join(dict.fromkeys(str(text) for text in [*(c.get("display") for c in codings), *displays] if text))
     written = [name for name, words in _WORDS.items() if words.search(said.lower())]
     known = () if _DENIED.search(said.lower()) else tuple(dict.fromkeys([*found, *written]))
+    more = not known or (len(known) < 2 and bool(_MORE.search(_PER.sub(" ", said.lower()))))
     codes = " ".join(f"code {c['code']}" for c in codings if c.get("code"))
-    return Named(known, said or codes, not known or (bool(_MORE.search(said.lower())) and len(known) < 2))
+    return Named(known, said or codes, more)
 
 
 def _by_code(system: str | None, code: str | None) -> str | None:

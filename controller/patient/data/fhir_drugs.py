@@ -80,13 +80,13 @@ class Drugs:
         start, until = SPANS[kind](valid, meaning)
         if resource["status"] != "not-done":
             self._other(where, name, Comedication("", start, until, meaning != PERHAPS))
-        followed = [drug for drug in name.known if drug in DRUGS]
-        if len(followed) != 1:
-            return
-        try:
-            READERS[kind](self, where, resource, valid, followed[0], meaning)
-        except Unreadable as why:
-            self.found.unreadable.append((followed[0], f"{where}: {followed[0]}: {why}"))
+        for drug in (drug for drug in name.known if drug in DRUGS):
+            try:
+                if name.more or len(name.known) > 1:
+                    raise Unreadable(f'"{name.words}" is more than this drug alone')
+                READERS[kind](self, where, resource, valid, drug, meaning)
+            except Unreadable as why:
+                self.found.unreadable.append((drug, f"{where}: {drug}: {why}"))
 
     def _other(self, where: str, name: Named, told: Comedication) -> None:
         """Whatever it is, it is another drug for whichever one is followed."""

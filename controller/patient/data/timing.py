@@ -20,11 +20,11 @@ def regimen_of(timing: Any, drug: str, single_mg: float, since: datetime, path: 
     fields = Fields.of(timing, path)
     repeat, coded = fields.take("repeat"), _coded(fields.take("code"), f"{path}.code")
     fields.done()
-    if repeat is None and coded is None:
-        raise Unreadable(f"{path} says neither repeat nor code")
     by_code = None if coded is None else _by_code(coded, drug, single_mg, since)
-    if repeat is None:
-        return by_code  # type: ignore[return-value]  # one of the two is there
+    if repeat is None and by_code is None:
+        raise Unreadable(f"{path} says neither repeat nor code")
+    if repeat is None and by_code is not None:
+        return by_code
     found = _repeated(Fields.of(repeat, f"{path}.repeat"), drug, single_mg, since, by_code)
     if by_code is not None and abs(found.daily_mg - by_code.daily_mg) > 1e-9 * found.daily_mg:
         raise Unreadable(f"{path}.repeat and {path}.code ({coded}) contradict each other")

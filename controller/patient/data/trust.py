@@ -91,7 +91,9 @@ def _after(ordered: Sequence[Regimen], stated: Sequence[Regimen], first: datetim
             start = first
         since = max([start, *(end + INSTANT for end in ends if end is not None)])
         cycles = math.ceil((since - start) / timedelta(hours=regimen.period_h))
-        plan.append(replace(regimen, start=start + cycles * timedelta(hours=regimen.period_h)))
+        start += cycles * timedelta(hours=regimen.period_h)
+        if regimen.end is None or start <= regimen.end:
+            plan.append(replace(regimen, start=start))
     return plan
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+from controller.patient.pharmacology.covariates import Covariate, Person, Record, cv, racemate
 from controller.patient.pharmacology.individual import Errors
-from controller.patient.pharmacology.pharmacokinetics import Covariate, Person, Pharmacokinetics, Record, cv, racemate
+from controller.patient.pharmacology.pharmacokinetics import Pharmacokinetics
 
 _LIU = "Liu 2022, Front Pharm 13:964758"
 _AREBERG = "Areberg 2006, AAPS J 8:E14"
