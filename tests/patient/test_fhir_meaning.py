@@ -266,3 +266,16 @@ def test_a_medication_of_several_drugs_is_no_dose_of_one_of_them(tmp_path: Path)
     seen = _read(tmp_path, both)
     assert not any(s.dose_mg for s in seen.samples)
     assert "is more than this drug alone" in seen.withheld[0]
+
+
+def test_the_very_same_twice_an_answer_and_a_deleted_resource_refuse_no_file(tmp_path: Path) -> None:
+    path = _file(tmp_path, *_diary(2), _order(), _order(), _statement("linezolid"))
+    content = json.loads(path.read_text())
+    content["entry"] += [
+        {"response": {"status": "200"}},
+        {"request": {"method": "DELETE", "url": "MedicationStatement/stat-linezolid"}},
+    ]
+    path.write_text(json.dumps(content))
+    seen = read(path)
+    assert [str(r) for r in seen.regimens] == ["5 mg every 24 h"] and seen.others == ()
+    assert any("a resource that was deleted" in note for note in seen.notes)

@@ -310,7 +310,10 @@ def test_the_treatment_follows_the_drug_and_the_plan(tmp_path: Path) -> None:
         (_bundle(_observation(effectiveDateTime="2026-03-01")), "effectiveDateTime 2026-03-01 has no time of day"),
         (_bundle(_observation(effectiveDateTime=None)), "effectiveDateTime is missing"),
         (_bundle(_observation(wrong=1)), "entry[0] (Observation/mood-1) is no valid FHIR R4 Observation: wrong"),
-        (_bundle(_observation(), _observation()), "entry[1] (Observation/mood-1) has the id of entry[0]"),
+        (
+            _bundle(_observation(), _observation(status="amended")),
+            "entry[1] (Observation/mood-1) has the id of entry[0]",
+        ),
         (_bundle(_observation("a"), _observation("b")), "entry[1] (Observation/b) repeats"),
         (
             _bundle(_observation(valueQuantity={"value": 5, "code": "cm"})),

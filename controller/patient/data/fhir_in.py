@@ -40,7 +40,11 @@ def from_bundle(path: Path) -> Found:
     resources = list(_resources(path, entries))
     drugs = Drugs(found, skipped, _by_reference(entries, "Medication"))
     aliases = _aliases(entries)
+    deleted = _deleted(entries)
     for where, resource in resources:
+        if f"{resource['resourceType']}/{resource.get('id')}" in deleted:
+            skipped["a resource that was deleted"] += 1
+            continue
         _one_person(found, aliases, where, resource)
         _take(found, drugs, where, resource)
     _partial(found, str(path), bundle, len(entries))
@@ -64,18 +68,30 @@ def _json(path: Path) -> dict[str, Any]:
 def _resources(path: Path, entries: list[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each resource and what people call its entry."""
     ids: dict[str, str] = {}
+    known: dict[str, Any] = {}
     for index, entry in enumerate(entries):
         where = f"{path}, entry[{index}]"
         resource = entry.get("resource") if isinstance(entry, dict) else None
+        if resource is None and isinstance(entry, dict) and {"request", "response"} & set(entry):
+            continue  # of a history: a resource that was deleted, or what a server answered
         if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
             raise PatientFileFault(f"{where} holds no resource with a resourceType")
         kind, key = resource["resourceType"], resource.get("id")
         where += f" ({kind}/{key})" if isinstance(key, str) else f" ({kind} without id)"
         if isinstance(key, str):
-            if f"{kind}/{key}" in ids:
-                raise PatientFileFault(f"{where} has the id of {ids[f'{kind}/{key}']}")
-            ids[f"{kind}/{key}"] = where.removeprefix(f"{path}, ")
+            name = f"{kind}/{key}"
+            if known.get(name) == resource:
+                continue  # the very same once more, as a search with several includes gives it
+            if name in ids:
+                raise PatientFileFault(f"{where} has the id of {ids[name]}")
+            ids[name], known[name] = where.removeprefix(f"{path}, "), resource
         yield where, resource
+
+
+def _deleted(entries: list[Any]) -> set[str]:
+    """What a history says was deleted: its earlier versions mean nothing any more."""
+    requests = [entry.get("request") or {} for entry in entries if isinstance(entry, dict)]
+    return {str(request.get("url")) for request in requests if request.get("method") == "DELETE"}
 
 
 def _take(found: Found, drugs: Drugs, where: str, resource: dict[str, Any]) -> None:
