@@ -84,16 +84,19 @@ class Regimen:
         start, end = (None if at is None else at + by for at in (self.start, self.end))
         return replace(self, start=start, end=end)
 
-    def __str__(self) -> str:
-        amounts, gap = {i.mg for i in self.cycle}, self.period_h / len(self.cycle)
-        begin = self.cycle[0].at_h
-        evenly = all(math.isclose(i.at_h, begin + k * gap) for k, i in enumerate(self.cycle))
-        if len(amounts) == 1 and evenly:
+    @property
+    def schedule(self) -> str:
+        """The single doses and when they are taken."""
+        gap, begin = self.period_h / len(self.cycle), self.cycle[0].at_h
+        spaced = all(math.isclose(i.at_h, begin + k * gap) for k, i in enumerate(self.cycle))
+        said = " and ".join(f"{i.mg:g} mg at {i.at_h:g} h" for i in self.cycle) + f" of every {self.period_h:g} h"
+        if spaced and len({i.mg for i in self.cycle}) == 1:
             said = f"{self.cycle[0].mg:g} mg every {gap:g} h"
-        else:
-            said = " and ".join(f"{i.mg:g} mg at {i.at_h:g} h" for i in self.cycle) + f" of every {self.period_h:g} h"
-        said += "" if gap == DAY_H else f", {self.daily_mg:g} mg a day"
         return said + (" as needed" if self.as_needed else "")
+
+    def __str__(self) -> str:
+        once_a_day = self.period_h == DAY_H and len(self.cycle) == 1
+        return self.schedule + ("" if once_a_day else f", {self.daily_mg:g} mg a day")
 
 
 def every(

@@ -180,7 +180,7 @@ def _raised(p: Picture) -> Advice:
 
 def _meant(t: Treatment, daily_mg: float) -> str:
     """Another daily dose, and how it would be taken."""
-    return f"{daily_mg:g} mg a day ({t.regimen.with_daily(daily_mg)})"
+    return f"{daily_mg:g} mg a day ({t.regimen.with_daily(daily_mg).schedule})"
 
 
 def _exposed(p: Picture) -> str:
