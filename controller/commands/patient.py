@@ -24,6 +24,9 @@ def patient(
     data: Annotated[
         list[Path] | None, typer.Option(help="Your own data: CSV, a FHIR bundle, Apple Health; may be repeated.")
     ] = None,
+    same_person: Annotated[
+        bool, typer.Option(help="The files are about one person, though they name several.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Where to put figure, table, report, bundle and audit.")] = None,
     console: Annotated[bool, typer.Option(help="Play the patient in the operator console.")] = False,
     as_json: Annotated[
@@ -38,23 +41,25 @@ def patient(
     elif console:
         _in_console(_arms(arm)[0], seed)
     else:
-        _one(_arms(arm)[0], seed, data or [], out, as_json)
+        _one(_arms(arm)[0], seed, data or [], same_person, out, as_json)
 
 
-def _one(arm: str, seed: int, data: list[Path], out: Path | None, as_json: bool) -> None:
-    from controller.patient import outputs, scenario
+def _one(arm: str, seed: int, data: list[Path], same_person: bool, out: Path | None, as_json: bool) -> None:
+    from controller.patient import outputs
     from controller.patient.advice.loop import DISCLAIMER
     from controller.patient.audit import audit
     from controller.patient.data.reader import read
+    from controller.patient.scenario import run
+    from controller.patient.treatment import treatment_for
     from hmi.patient import figure as patient_figure
     from hmi.patient import report as patient_report
 
-    recording = read(data) if data else None
+    recording = read(data, same_person=same_person) if data else None
     if recording is None:
-        result = scenario.run(arm, seed)
+        result = run(arm, seed)
     else:
-        treatment = outputs.treatment_for(recording)
-        result = scenario.run(data[0].name, rows=recording.samples, treatment=treatment, levels=recording.levels)
+        treatment = treatment_for(recording)
+        result = run(outputs.person_of(recording), rows=recording.samples, treatment=treatment, levels=recording.levels)
     trail = audit(result, levels=recording.levels if recording else ())
     content = outputs.content_of(result, recording, trail)
     folder = out or (None if as_json else Path("var") / "patient")
@@ -73,10 +78,10 @@ def _one(arm: str, seed: int, data: list[Path], out: Path | None, as_json: bool)
 
 
 def _many(arms: list[str], seeds: range, text: str, as_json: bool) -> None:
-    from controller.patient import scenario
     from controller.patient.advice.loop import DISCLAIMER
+    from controller.patient.claims import run_seeds
 
-    found = scenario.run_seeds(arms, seeds, progress=progress)
+    found = run_seeds(arms, seeds, progress=progress)
     report = {"disclaimer": DISCLAIMER, "seeds": text, "arms": found}
     print(json.dumps(report) if as_json else f"{told(found)}\n{DISCLAIMER}")
 
@@ -90,15 +95,16 @@ def _cohort(patients: int, seed: int, scheduler: str | None, as_json: bool) -> N
 
 
 def _in_console(arm: str, seed: int) -> None:
-    from controller.patient import scenario
     from controller.patient.advice.loop import DISCLAIMER
     from controller.patient.console import console_beside, serve_patient
+    from controller.patient.simulated import samples_of
+    from controller.patient.treatment import treatment_of
     from controller.support.child_process import until_stopped
 
-    samples = scenario.samples_of(arm, seed)
+    samples = samples_of(arm, seed)
     print(f"Open http://127.0.0.1:8421 ; Ctrl-C ends it. {DISCLAIMER}", flush=True)
     with console_beside("http://127.0.0.1:8420"), contextlib.suppress(KeyboardInterrupt):
-        until_stopped(serve_patient(samples, scenario.treatment_of(samples), patient_id=f"{arm}-{seed}"))
+        until_stopped(serve_patient(samples, treatment_of(samples), patient_id=f"{arm}-{seed}"))
 
 
 def _row(interval: dict[str, Any], suggestions: list[dict[str, Any]]) -> dict[str, str]:

@@ -1,15 +1,12 @@
-"""The audit of a patient's suggestions: JSON lines, each with the hash of the one before, so that no row can change.
+"""The audit of a patient's suggestions: who and what, then every suggestion with all it was made of, and every answer.
 
-Research use only. Each line holds its own SHA-256 and that of the line before it. A row that was altered, left out,
-put in or moved is found by `verify`; rows that are missing at the end, and a chain that was made anew from some row
-on, are found by comparing with the hash of the last row, which is to be kept elsewhere.
+Research use only.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -17,15 +14,17 @@ from typing import Any
 
 from controller.loop.records import Decision, Intent, Suggestion
 from controller.patient import model as patient
-from controller.patient.advice import stability
+from controller.patient.advice import trigger
 from controller.patient.advice.case import Treatment
 from controller.patient.advice.constraints import RELEVANT_GAIN
 from controller.patient.advice.loop import DISCLAIMER
+from controller.patient.course import decide
 from controller.patient.data.samples import Sample
 from controller.patient.pharmacology.pharmacokinetics import Level
-from controller.patient.scenario import Scenario, decide
-from controller.support.hash_chain import FIRST, canonical, digest
-from twin.records import Estimate, Forecast
+from controller.patient.scenario import Scenario
+from controller.patient.trail import appended
+from controller.support.hash_chain import digest
+from twin.records import Estimate, Forecast, Plan
 from twin.signals import Snapshot
 
 WINDOW = 8  # samples of input that a suggestion's record holds: 48 h, as far as any rule looks back
@@ -57,59 +56,6 @@ def of_decisions(decisions: Sequence[Decision], treatment: Treatment, patient_id
     for kind, body in _happened(decisions, treatment, patient_id):
         lines = appended(lines, kind, body)
     return lines
-
-
-def appended(lines: tuple[str, ...], kind: str, body: Mapping[str, Any]) -> tuple[str, ...]:
-    """The chain with one more row, such as a clinician's answer or what was observed later."""
-    row = {"sequence": len(lines), "kind": kind, **_finite(body), "previous": head(lines)}
-    return (*lines, canonical({**row, "hash": digest(row)}))
-
-
-def head(lines: Sequence[str]) -> str:
-    """The hash of the last row: keep it elsewhere, and a chain made anew is found too."""
-    return str(json.loads(lines[-1])["hash"]) if lines else FIRST
-
-
-def verify(lines: Sequence[str], expected_head: str | None = None) -> list[str]:
-    """What is wrong with the chain, a sentence for each row at fault; none when it is whole."""
-    faults, previous, sequence = [], FIRST, -1
-    for number, line in enumerate(lines):
-        row = _row(line)
-        if row is None:
-            faults.append(f"row {number} is no JSON object with a hash")
-            previous, sequence = "", sequence + 1
-            continue
-        told = row.pop("hash")
-        if told != digest(row) or line.strip() != canonical({**row, "hash": told}):
-            faults.append(f"row {number} was altered: its hash is not that of its content")
-        if row.get("previous") != previous or row.get("sequence") != sequence + 1:
-            faults.append(f"row {number} does not follow the row before it: one was altered, left out, put in or moved")
-        previous = told
-        sequence = row["sequence"] if isinstance(row.get("sequence"), int) else sequence + 1
-    if expected_head is not None and previous != expected_head:
-        faults.append(f"the last row is not the one that was kept: {previous[:12]} instead of {expected_head[:12]}")
-    return faults
-
-
-def _row(line: str) -> Json | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) and isinstance(row.get("hash"), str) else None
-
-
-def _finite(value: Any) -> Any:
-    """Plain JSON: no NaN, no infinities, times as ISO text."""
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value / timedelta(hours=1) if isinstance(value, timedelta) else value
 
 
 def _replayed(scenario: Scenario, levels: Sequence[Level]) -> list[Decision]:
@@ -150,7 +96,7 @@ def _versions(treatment: Treatment, backend: str) -> Json:
 
 def _thresholds() -> Json:
     names = ("LOW_SCORE", "LOW_FROM", "FALL", "FALL_BELOW", "FALL_WINDOW", "REFRACTORY", "EPISODE_CLOSES")
-    return {name.lower(): getattr(stability, name) for name in names}
+    return {name.lower(): getattr(trigger, name) for name in names}
 
 
 def _happened(decisions: Sequence[Decision], treatment: Treatment, patient_id: str) -> Iterator[tuple[str, Json]]:
@@ -173,7 +119,7 @@ def _distinct(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
 def _suggested(
     decision: Decision, suggestion: Suggestion, window: Sequence[Snapshot], treatment: Treatment, patient_id: str
 ) -> Json:
-    body = asdict(suggestion)
+    body, a_day = asdict(suggestion), _a_day(suggestion.plan)
     body.pop("plan")  # its dose is told below, its effect is in the prediction
     evidence = body.pop("evidence")
     body.pop("confidence")  # told below, with what it is the probability of
@@ -189,7 +135,8 @@ def _suggested(
         "twin": _posterior(decision.estimate, treatment),
         "decision": {
             **body,
-            "dose_mg": _last_dose(suggestion),
+            "daily_mg": math.fsum(dose["mg"] for dose in a_day),
+            "single_doses": a_day,
             "mode": str(decision.mode),
             "written": False,
         },
@@ -201,10 +148,14 @@ def _suggested(
     }
 
 
-def _last_dose(suggestion: Suggestion) -> float | None:
-    """The dose that the plan arrives at."""
-    doses = [step.inputs.get("dose_mg", 0.0) for step in suggestion.plan.steps]
-    return next((mg for mg in reversed(doses) if mg > 0), None)
+def _a_day(plan: Plan) -> list[Json]:
+    """The single doses of the first day that the plan changes anything of: what is swallowed already is not its own."""
+    coming = [(step.start, step.inputs["dose_mg"]) for step in plan.steps[1:]]
+    return [
+        {"at": at, "at_h": (at - coming[0][0]) / timedelta(hours=1), "mg": mg}
+        for at, mg in coming
+        if at < coming[0][0] + timedelta(days=1)
+    ]
 
 
 def _input(window: Sequence[Snapshot]) -> Json:

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 from distributed import Client, as_completed
 
-from controller.patient import scenario
 from controller.patient.advice.loop import DISCLAIMER
-from controller.patient.pharmacology.pharmacokinetics import EXPOSURE_RATIO, Person
-from controller.patient.simulated import Arm
+from controller.patient.claims import claims, shares
+from controller.patient.pharmacology.covariates import EXPOSURE_RATIO, Person
+from controller.patient.scenario import run
+from controller.patient.simulated import Arm, samples_of
+from controller.patient.treatment import treatment_of
 from controller.support.cluster import client_of
 
 # Frequencies of CYP2C19 phenotypes among Europeans, rounded (CPIC's tables, to be verified).
@@ -111,12 +113,12 @@ def drawn(patients: int, seed: int, arms: Sequence[str] = ARMS) -> tuple[Virtual
 def fate(patient: Virtual) -> Fate:
     """One patient through the loop; the twin knows the genotype, as it would after a test."""
     clearance = 1 / EXPOSURE_RATIO["escitalopram"].get(patient.cyp2c19, 1.0)
-    rows = scenario.samples_of(patient.arm, patient.seed, clearance)
-    treatment = scenario.treatment_of(rows, person=Person(cyp2c19=patient.cyp2c19))
-    seen = scenario.run(patient.arm, patient.seed, rows, treatment=treatment)
+    rows = samples_of(patient.arm, patient.seed, clearance)
+    treatment = treatment_of(rows, person=Person(cyp2c19=patient.cyp2c19))
+    seen = run(patient.arm, patient.seed, rows, treatment=treatment)
     return Fate(
         patient=patient,
-        claims=scenario.claims(seen),
+        claims=claims(seen),
         kinds=tuple(review.kind for review in seen.suggestions),
         last_score=seen.intervals[-1].score,
         concentration_ng_per_ml=fmean(i.concentration_ng_per_ml for i in seen.intervals[-8:]),
@@ -147,7 +149,7 @@ def _told(found: Iterable[Fate]) -> dict[str, float | None]:
     found = list(found)
     return {
         "patients": len(found),
-        **scenario.shares([f.claims for f in found]),
+        **shares([f.claims for f in found]),
         "last_score": fmean(f.last_score for f in found),
         "concentration_ng_per_ml": fmean(f.concentration_ng_per_ml for f in found),
     }

@@ -6,21 +6,22 @@ The figure, the table, the report and the FHIR bundle are all made of this conte
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from controller.patient import audit as patient_audit
-from controller.patient.advice.case import Treatment
+from controller.patient.audit import pseudonym
 from controller.patient.data import fhir_out
 from controller.patient.data.channels import BY_NAME, EXTRAS
-from controller.patient.data.samples import PatientFileFault, Prescribed, Recording, Sample, gaps
-from controller.patient.pharmacology.drugs import DRUGS
-from controller.patient.pharmacology.pharmacokinetics import Person
-from controller.patient.scenario import START, Scenario, treatment_of
+from controller.patient.data.recording import gaps
+from controller.patient.data.samples import Recording, Sample
+from controller.patient.regimen import Intake, Regimen
+from controller.patient.scenario import Scenario
+from controller.patient.snapshots import START
+from controller.patient.trail import head
+from controller.support.hash_chain import digest
 
 SIMULATED = "The first ten samples of most arms are Table 1 of Nozari 2025; all others are generated, not observed."
 
@@ -28,22 +29,14 @@ SIMULATED = "The first ten samples of most arms are Table 1 of Nozari 2025; all 
 def recorded(scenario: Scenario) -> Recording:
     """The scenario's own rows as a recording, for a patient who came from no file."""
     rows = tuple(Sample(i.time_h, i.stress, i.sleep, i.mood, i.dose_mg, i.origin) for i in scenario.intervals)
-    return Recording(rows, prescribed=Prescribed(scenario.treatment.pk.drug), start=START, notes=(SIMULATED,))
+    treatment = scenario.treatment
+    return Recording(rows, drug=treatment.pk.drug, regimens=treatment.regimens, start=START, notes=(SIMULATED,))
 
 
-def treatment_for(recording: Recording, person: Person | None = None) -> Treatment:
-    """The treatment that the files tell of: drug, dose, interval and other drugs; `person` gives what they don't."""
-    plan = recording.prescribed
-    drug = plan.drug if plan is not None else "escitalopram"
-    if drug not in DRUGS:
-        raise PatientFileFault(f"the twin has no pharmacokinetics of {drug}; it has those of {', '.join(DRUGS)}")
-    facts = person or Person()
-    facts = replace(facts, comedication=facts.comedication | set(recording.others))
-    treatment = treatment_of(recording.samples, drug, facts)
-    if plan is None:
-        return treatment
-    every = treatment.every if plan.every_h is None else timedelta(hours=plan.every_h)
-    return replace(treatment, every=every, dose_mg=plan.dose_mg or treatment.dose_mg)
+def person_of(recording: Recording) -> str:
+    """Whom the files are about as they say it, and else by what they hold: never by the name of a file."""
+    rows = [[s.time_h, s.stress, s.sleep, s.mood, s.dose_mg] for s in recording.samples]
+    return recording.person or f"patient-{digest({'samples': rows})[:12]}"
 
 
 def content_of(scenario: Scenario, recording: Recording | None = None, trail: Sequence[str] = ()) -> dict[str, Any]:
@@ -62,12 +55,14 @@ def content_of(scenario: Scenario, recording: Recording | None = None, trail: Se
             "complete": sum(None not in (s.stress, s.sleep, s.mood) for s in data.samples),
             "missing": gaps(data.samples),
             "starts": None if data.start is None else data.start.isoformat(),
-            "other_drugs": list(data.others),
+            "other_drugs": sorted({other.name for other in data.others}),
             "notes": list(data.notes),
+            "unchecked": list(data.unchecked),
+            "withheld": list(data.withheld),
         },
         "versions": versions
         | {"neurocore": scenario.backend}
-        | ({"audit_rows": len(trail), "audit_head": patient_audit.head(trail)} if trail else {}),
+        | ({"audit_rows": len(trail), "audit_head": head(trail)} if trail else {}),
     }
 
 
@@ -80,22 +75,29 @@ def bundle_of(
     """
     data = recording or recorded(scenario)
     about = fhir_out.About(
-        pseudonym=patient_id or patient_audit.pseudonym(scenario),
+        pseudonym=patient_id or pseudonym(scenario),
         disclaimer=scenario.disclaimer,
         drug=scenario.treatment.pk.drug,
         start=data.start or START,
-        every_h=scenario.treatment.every.total_seconds() / 3600.0,
+        simulated=recording is None,
     )
-    content, doses = scenario.as_json(), _proposed(trail)
+    content, proposed = scenario.as_json(), _proposed(trail)
     for review in content["suggestions"]:
-        review["dose_mg"] = doses.get(review["id"])
+        a_day = proposed.get(review["id"], ())
+        review["proposed"] = _regimen(about.drug, a_day, about.start - START) if a_day else None
     return fhir_out.bundle(about, data, content)
 
 
-def _proposed(trail: Sequence[str]) -> dict[str, float]:
-    """By suggestion, the dose that it arrives at."""
+def _proposed(trail: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """By suggestion, the single doses of a day that it arrives at."""
     rows = [row for row in map(json.loads, trail) if row["kind"] == "suggestion"]
-    return {row["identity"]["id"]: row["decision"]["dose_mg"] for row in rows}
+    return {row["identity"]["id"]: row["decision"]["single_doses"] for row in rows}
+
+
+def _regimen(drug: str, a_day: Sequence[Mapping[str, Any]], by: timedelta) -> Regimen:
+    """A day's single doses as a regimen on the recording's own clock."""
+    cycle = tuple(Intake(dose["at_h"], dose["mg"]) for dose in a_day)
+    return Regimen(drug, cycle, start=datetime.fromisoformat(a_day[0]["at"])).moved(by)
 
 
 def write_bundle(content: dict[str, Any], path: Path) -> None:

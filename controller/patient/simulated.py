@@ -13,6 +13,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from controller.patient.data.samples import Sample
+
 Array = NDArray[np.float64]
 
 SAMPLES = 40
@@ -122,6 +124,17 @@ def simulate(arm: Arm | str, seed: int, clearance: float = 1.0) -> Course:
         occupancy=tuple(drive.occupancy.tolist()),
         response=tuple(benefit.tolist()),
     )
+
+
+def samples_of(arm: str, seed: int, clearance: float = 1.0) -> list[Sample]:
+    """The generator's patient as rows of input; `clearance` is the factor that the genotype brings."""
+    course = simulate(Arm(arm), seed, clearance)
+    return [
+        Sample(
+            float(HOURS_PER_SAMPLE * k), stress, sleep, mood, dose, "published" if k < course.published else "generated"
+        )
+        for k, ((stress, sleep, mood), dose) in enumerate(zip(course.rows, course.doses_mg, strict=True))
+    ]
 
 
 def _is_dosed(k: int, first: int) -> bool:

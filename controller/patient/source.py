@@ -9,7 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from controller.edge.advice import AdviceLog, Followed, Past, followed
 from controller.edge.gateway.source import Bucket
@@ -19,41 +19,24 @@ from controller.loop.alarms import AlarmRules, Definition
 from controller.loop.batch import Recipe
 from controller.loop.records import Decision, Intent, Mode, Ruling, Suggestion
 from controller.loop.what_if import Considered
+from controller.patient import model as patient
+from controller.patient.course import Course
+from controller.patient.display import AHEAD_H, TEXTS, assays_of, plant_of
+from controller.patient.parts import GATES
+from controller.patient.snapshots import START
 from hmi.patient.subject import FIRST, SUBJECT
-from twin.model import Model
 from twin.records import Step
-from twin.signals import Assay, Plant, Quality
+from twin.signals import Assay, Quality
 
 OVER = "the recording is over: this was its last sample; answers are still judged"
 
 
-class Course(Protocol):
-    """One patient, turn by turn. Neither call is made while the other runs."""
-
-    plant: Plant  # with every channel that is shown
-    model: Model
-    start: datetime
-    length_h: float
-    novelty_max: float  # above it the present counts as unusual
-
-    def advance(self) -> Decision | None:
-        """The turn of the next sample; None when there is none any more."""
-
-    def judge(self, intent: Intent) -> Decision:
-        """A turn on the present sample, which judges what a person asked."""
-
-    def shown(self, decision: Decision) -> Mapping[str, float]:
-        """Further series of a turn, by name, such as estimate.level."""
-
-    def assays(self, until: datetime) -> Sequence[Assay]:
-        """What the laboratory has reported by then."""
-
-
 class PatientSource:
-    """The Source of one course. `texts` names the twin's states for people."""
+    """The Source of one course. It is advanced and judged by one task at a time."""
 
-    def __init__(self, course: Course, name: str, text: str, texts: Mapping[str, str]) -> None:
-        self._course, self._name, self._text, self._texts = course, name, text, dict(texts)
+    def __init__(self, course: Course, name: str, text: str) -> None:
+        self._course, self._name, self._text = course, name, text
+        self._model = patient.model(course.treatment.pk)
         self._turning = asyncio.Lock()
         self._decisions: list[Decision] = []
         self._series: dict[str, dict[int, tuple[float | None, int]]] = defaultdict(dict)
@@ -115,7 +98,7 @@ class PatientSource:
 
     def plant(self) -> Mapping[str, Any]:
         """What does not change while the course is played."""
-        plant, model = self._course.plant, self._course.model
+        plant = plant_of(self._course.samples)
         return {
             "name": self._name,
             "model": plant.model,
@@ -127,10 +110,10 @@ class PatientSource:
                 {"name": v.name, "unit": v.unit, "low": v.low, "high": v.high, "role": v.role, "text": v.text}
                 for v in plant.variables
             ],
-            "states": [{"name": s.name, "unit": s.unit, "text": self._texts.get(s.name, "")} for s in model.states],
+            "states": [{"name": s.name, "unit": s.unit, "text": TEXTS.get(s.name, "")} for s in self._model.states],
             "limits": {},
-            "batch_length_h": self._course.length_h,
-            "novelty_max": self._course.novelty_max,
+            "batch_length_h": (self._course.samples[-1].time_h if self._course.samples else 0.0) + AHEAD_H,
+            "novelty_max": GATES.novelty_max,
         }
 
     def latest(self) -> Decision | None:
@@ -158,7 +141,7 @@ class PatientSource:
             "notice": OVER if self.over else "",
             "batch": {
                 "id": decision.situation.batch if decision else "",
-                "start": self._course.start,
+                "start": START,
                 "phase": decision.situation.phase if decision else "",
             },
         }
@@ -174,7 +157,7 @@ class PatientSource:
     async def assays(self) -> Sequence[Assay]:
         """Drug levels that have been measured by now."""
         decision = self.latest()
-        return () if decision is None else self._course.assays(decision.time)
+        return () if decision is None else assays_of(self._course.levels, decision.time)
 
     async def gaps(self, limit: int) -> Sequence[Mapping[str, Any]]:
         """None are kept: a day without a sample is a sample without values."""
@@ -204,7 +187,7 @@ class PatientSource:
     def followed(self, past: Past) -> Followed | None:
         """What has come of a suggestion by now."""
         decision = self.latest()
-        return None if decision is None else followed(past, decision.estimate, self._course.model)
+        return None if decision is None else followed(past, decision.estimate, self._model)
 
     async def system(self) -> Sequence[Mapping[str, Any]]:
         """How the playing goes."""

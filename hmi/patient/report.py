@@ -26,7 +26,7 @@ def render(content: Mapping[str, Any]) -> str:
     environment.filters |= {"day": _day, "plain": _plain, "signed": _signed, "caption": _caption}
     figure = base64.b64encode(patient_figure.png(content)).decode()
     scores = [i["score"] for i in content["intervals"]]
-    return environment.get_template("patient_report.html").render(
+    return environment.get_template("report.html").render(
         c=content,
         figure=figure,
         first=scores[0] if scores else None,

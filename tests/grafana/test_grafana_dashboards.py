@@ -24,16 +24,12 @@ import pytest
 import yaml
 
 from controller.commands.grafana import content_of
-from controller.edge.historian.lineprotocol import lines
-from controller.edge.historian.series import samples
-from controller.patient import scenario
 from controller.processes import find
 from controller.settings import load
 from hmi.grafana import provisioning
 from hmi.grafana.dashboards import dashboards
 
 NAMES = ("overview", "unit", "twin", "neurocore", "pharmacoloop", "alarms", "historian", "patient")
-PATIENT_ONLY = "P1"
 
 CONFIG = """
 reporting-disabled = true
@@ -148,23 +144,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.terminate()
 
 
-def patient_rows() -> list[str]:
-    taken = scenario.samples_of("non-responder", 3)
-    decisions = scenario.decide(taken, scenario.treatment_of(taken), "reference")
-    batch = [replace(d, plant=PATIENT_ONLY, situation=replace(d.situation, batch=PATIENT_ONLY)) for d in decisions]
-    return [row for decision in batch for row in lines(decision, samples(decision))]
-
-
 @pytest.fixture(scope="module")
 def filled(server: str, recorded: SimpleNamespace) -> str:
-    """The server with everything that the recorded batch put into its outbox, and a patient's."""
+    """The server with everything that the recorded batch put into its outbox."""
     with closing(sqlite3.connect(recorded.path)) as base:
         rows = [row for (row,) in base.execute("SELECT line FROM outbox ORDER BY id")]
     for start in range(0, len(rows), 2000):
         status, answer = asked(f"{server}/write?db=bio&precision=ns", "\n".join(rows[start : start + 2000]).encode())
         assert (status, answer) == (204, "")
-    status, answer = asked(f"{server}/write?db=bio&precision=ns", "\n".join(patient_rows()).encode())
-    assert (status, answer) == (204, "")
     return server
 
 
@@ -187,16 +174,14 @@ def values(server: str, query: str, plant: str) -> list[Any]:
     return [row for row in found if any(value is not None for value in row[1:])]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "patient"])  # whose rows a batch does not have
 def test_every_query_of_every_panel_variable_and_annotation_finds_rows(
     filled: str, recorded: SimpleNamespace, name: str
 ) -> None:
     dashboard = dashboards(content_of(load(recorded.config)))[name]
-    plant = PATIENT_ONLY if name == "patient" else recorded.plant
     queries = [(p["title"], t["query"]) for p in panels(dashboard) for t in p["targets"]]
     queries += [(v["name"], v["query"]) for v in dashboard["templating"]["list"]]
-    if name != "patient":  # a patient has no phases and gives no samples
-        queries += [(a["name"], a["query"]) for a in dashboard["annotations"]["list"]]
-    empty = [(title, query) for title, query in queries if not values(filled, query, plant)]
+    queries += [(a["name"], a["query"]) for a in dashboard["annotations"]["list"]]
+    empty = [(title, query) for title, query in queries if not values(filled, query, recorded.plant)]
     assert len(queries) > 5
     assert empty == []

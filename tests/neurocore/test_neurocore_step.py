@@ -13,7 +13,6 @@ import pytest
 from controller.loop.records import Insight
 from controller.neurocore.backend import NeuroCoreLost
 from controller.neurocore.core import Calm, SnapshotMismatch, bioreactor_core, calmer, neuro_core, score
-from controller.patient import model as patient
 from controller.processes import find
 from controller.processes.penicillin.model import MODEL
 
@@ -70,23 +69,22 @@ def test_unknown_multipliers_are_refused():
         neuro_core("reference", MODEL, ("growth", "haste"), {"biomass": (0.0, 20.0)})
 
 
-def test_a_patient_is_served_with_a_stability_of_its_own(snapshot, estimate):
+def test_a_plant_may_be_served_with_a_stability_of_its_own(snapshot, estimate):
     seen = []
 
     def stability(shot, guess, novelty):
         seen.append((shot, guess, novelty))
         return 0.25, {"D": 0.5}
 
-    ranges = {"effect": (0.0, 1.0), "tolerance": (0.0, 1.0)}
-    core = neuro_core("reference", patient.MODEL, ("response",), ranges, seed=4, stability=stability)
+    core = neuro_core("reference", MODEL, ("growth",), {"biomass": (0.0, 20.0)}, seed=4, stability=stability)
     insights = [
-        core.step(snapshot(k), estimate(k, states={"effect": 0.4, "tolerance": 0.6}, logs={"response": -0.5}, model=m))
-        for k, m in enumerate([patient.MODEL] * 60)
+        core.step(snapshot(k), estimate(k, states={"biomass": 8.0}, logs={"growth": -0.5}, model=MODEL))
+        for k in range(60)
     ]
     assert (insights[-1].stability, insights[-1].components) == (0.25, {"D": 0.5})
     assert seen[-1][2] == insights[-1].novelty
-    assert insights[-1].correction.multiplier_names == ("response",)
-    assert insights[-1].log_multipliers["response"] == pytest.approx(-0.5, abs=0.05)
+    assert insights[-1].correction.multiplier_names == ("growth",)
+    assert insights[-1].log_multipliers["growth"] == pytest.approx(-0.5, abs=0.05)
 
 
 def test_a_calm_and_consistent_plant_is_stable_and_a_strange_one_is_not(snapshot, estimate):

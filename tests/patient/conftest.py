@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from controller.patient import scenario
-from controller.patient.advice.stability import CHANNELS, Watch, observe
+from controller.patient.advice.stability import CHANNELS
+from controller.patient.advice.watch import Watch, observe
 
 Rows = Sequence[Sequence[float | None]]
 Scored = Callable[[Rows], tuple[list[float], list[int]]]

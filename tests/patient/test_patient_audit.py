@@ -12,9 +12,12 @@ import pytest
 
 from controller.loop.records import Decision, Intent, Ruling
 from controller.patient.advice.loop import DISCLAIMER
-from controller.patient.audit import appended, audit, head, of_decisions, verify
+from controller.patient.audit import audit, of_decisions
+from controller.patient.course import decide
 from controller.patient.pharmacology.pharmacokinetics import Level
-from controller.patient.scenario import Scenario, decide, run, samples_of
+from controller.patient.scenario import Scenario, run
+from controller.patient.simulated import samples_of
+from controller.patient.trail import appended, head, verify
 
 Patient = Callable[[str, int], Scenario]
 Lines = tuple[str, ...]

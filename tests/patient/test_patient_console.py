@@ -13,12 +13,18 @@ import pytest
 
 from controller.edge.gateway import application
 from controller.loop.records import Intent, Mode, Suggestion
-from controller.patient.audit import of_decisions, verify
-from controller.patient.console import LEVEL, PatientCourse, console_beside, playing, serve_patient
+from controller.patient.audit import of_decisions
+from controller.patient.console import console_beside, playing, serve_patient
+from controller.patient.course import Course, decide
 from controller.patient.data.samples import Sample
+from controller.patient.display import LEVEL
+from controller.patient.parts import neuro_core_of
 from controller.patient.pharmacology.pharmacokinetics import Level
-from controller.patient.scenario import START, Scenario, decide, neuro_core_of, samples_of
+from controller.patient.scenario import Scenario
+from controller.patient.simulated import samples_of
+from controller.patient.snapshots import START
 from controller.patient.source import OVER, PatientSource
+from controller.patient.trail import verify
 
 Patient = Callable[[str, int], Scenario]
 FAST = 6 * 3600.0 / 0.001  # process seconds per second: a sample every millisecond
@@ -175,8 +181,8 @@ def test_the_end_of_a_recording_is_told_and_nothing_is_overdue(patient: Patient)
 def test_nothing_can_be_judged_before_the_first_sample(patient: Patient) -> None:
     treatment = patient("responder", 0).treatment
     with neuro_core_of("reference", treatment.pk) as core:
-        course = PatientCourse(samples_of("responder", 0), treatment, core)
-        source = PatientSource(course, "p", "", {})
+        course = Course(samples_of("responder", 0), treatment, core)
+        source = PatientSource(course, "p", "")
         ruling = asyncio.run(source.submit(Intent("mode", "Dr. Ito", START, mode=Mode.OFF)))
         assert not ruling.granted and ruling.reason == "there is no sample yet"
         with pytest.raises(RuntimeError):

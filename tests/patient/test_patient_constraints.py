@@ -1,4 +1,4 @@
-"""H1 to H12: each is attacked through the score, the forecast and the inputs, and none gives way."""
+"""H1 to H13: each is attacked through the score, the forecast and the inputs, and none gives way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from controller.patient.advice.loop import Pending
 from controller.patient.advice.reviews import first_passing, red_flag, silence
 from controller.patient.data.samples import Sample
 from controller.patient.pharmacology.studies import F2, L1, RECORDS
-from controller.patient.scenario import START, run
+from controller.patient.regimen import Regimen, every
+from controller.patient.scenario import run
+from controller.patient.snapshots import START
 from twin.records import Plan
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -28,8 +30,12 @@ WILD = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, 0.
 BY_ID = {c.id: c for c in CONSTRAINTS}
 
 
+def _daily(mg: float) -> tuple[Regimen, ...]:
+    return (every("a drug", mg, start=NOW - timedelta(days=300)),)
+
+
 def _treatment(days: float, **facts: Any) -> Treatment:
-    return Treatment(started_at=NOW - timedelta(days=days), **facts)
+    return Treatment(started_at=NOW - timedelta(days=days), **facts).at(NOW)
 
 
 def _picture(days: float, treatment: Treatment, **changes: Any) -> Picture:
@@ -40,7 +46,7 @@ def _picture(days: float, treatment: Treatment, **changes: Any) -> Picture:
         "red_flag_activation": 0.0,
         "good_samples": 4.0,
         "sleep_fall_h": 0.0,
-        "dose_mg_48h": 2 * treatment.dose_mg,
+        "dose_mg_48h": 2 * treatment.regimen.daily_mg,
     } | changes.pop("findings", {})
     base = Picture(NOW, treatment, days, 0.0, findings, 7.0, 7.0, 0.5, 0.5, 0.0, 9.0, 3.0, (0.1, 0.1), 0.0)
     return replace(base, **changes)
@@ -55,7 +61,7 @@ CALM = Advice("monitoring", "check again", timedelta(days=1))
 
 # By constraint: advice that it must refuse, days of treatment, the facts, and what else is true of the picture.
 REFUSED: list[tuple[str, Advice, float, dict[str, Any], dict[str, Any]]] = [
-    ("H1", _dose(25.0), 30, {"dose_mg": 20.0}, {}),
+    ("H1", _dose(25.0), 30, {"regimens": _daily(20.0)}, {}),
     ("H1", _dose(15.0), 30, {"age_years": 70.0, "qtc_ms": 400.0}, {}),
     ("H1", _dose(15.0), 30, {"cyp2c19": "PM", "qtc_ms": 400.0}, {}),
     ("H1", _dose(15.0), 30, {"hepatic": True}, {}),
@@ -63,7 +69,7 @@ REFUSED: list[tuple[str, Advice, float, dict[str, Any], dict[str, Any]]] = [
     ("H1", _dose(math.nan), 30, {}, {}),
     ("H2", _dose(15.0), 6.9, {}, {}),
     ("H2", _dose(5.0), 3.0, {}, {}),
-    ("H2", _dose(40.0), 20.0, {"dose_mg": 20.0, "pk": F2.typical}, {}),
+    ("H2", _dose(40.0), 20.0, {"regimens": _daily(20.0), "pk": F2.typical}, {}),
     ("H2", _dose(15.0), 30, {"changed_at": NOW - timedelta(days=5)}, {}),
     ("H3", _dose(15.0), 30, {}, {"active": "dose-1"}),
     ("H3", SWITCH, 30, {}, {"active": "dose-1", "predicted": 30.0}),
@@ -84,9 +90,9 @@ REFUSED: list[tuple[str, Advice, float, dict[str, Any], dict[str, Any]]] = [
     ("H8", _dose(0.0), 30, {}, {}),
     ("H8", _dose(-5.0), 30, {}, {}),
     ("H8", replace(_dose(7.5), reason="take less"), 30, {}, {}),
-    ("H9", _dose(50.0), 13, {"pk": L1.typical, "dose_mg": 25.0}, {}),
-    ("H9", _dose(50.0), 20, {"pk": L1.typical, "dose_mg": 25.0, "comedication": ("valproate",)}, {}),
-    ("H9", _dose(100.0), 20, {"pk": L1.typical, "dose_mg": 50.0}, {}),
+    ("H9", _dose(50.0), 13, {"pk": L1.typical, "regimens": _daily(25.0)}, {}),
+    ("H9", _dose(50.0), 20, {"pk": L1.typical, "regimens": _daily(25.0), "comedication": ("valproate",)}, {}),
+    ("H9", _dose(100.0), 20, {"pk": L1.typical, "regimens": _daily(50.0)}, {}),
     ("H10", CALM, 30, {"suicidality": True}, {}),
     ("H10", CALM, 30, {"serotonin_signs": True}, {}),
     ("H10", _dose(15.0), 30, {"qtc_ms": 505.0}, {}),
@@ -102,11 +108,20 @@ REFUSED: list[tuple[str, Advice, float, dict[str, Any], dict[str, Any]]] = [
     ("H12", CALM, 30, {}, {"occupancy": math.nan}),
     ("H12", _dose(15.0), 30, {}, {"predicted": -1.0}),
 ]
+REFUSED += [
+    ("H13", _dose(15.0), 30, {"withheld": ("an order could not be read",)}, {}),
+    ("H13", SWITCH, 30, {"withheld": ("an order could not be read",)}, {"predicted": 30.0}),
+    ("H13", _dose(15.0), 30, {"regimens": (every("a drug", 20.0, 48.0),)}, {}),
+    ("H13", _dose(15.0), 30, {"regimens": (every("a drug", 10.0, as_needed=True),)}, {}),
+    ("H13", _dose(15.0), 30, {"regimens": (every("a drug", 10.0, end=NOW - timedelta(days=1)),)}, {}),
+    ("H1", _dose(25.0), 30, {"regimens": (every("a drug", 5.0, 6.0),)}, {}),
+    ("H6", _dose(15.0), 30, {"perhaps": ("linezolid",)}, {}),
+]
 NAMES = [f"{case[0]}-{k}" for k, case in enumerate(REFUSED)]
 
 
-def test_there_are_twelve_and_each_says_what_it_demands() -> None:
-    assert [c.id for c in CONSTRAINTS] == [f"H{k}" for k in range(1, 13)]
+def test_there_are_thirteen_and_each_says_what_it_demands() -> None:
+    assert [c.id for c in CONSTRAINTS] == [f"H{k}" for k in range(1, 14)]
     assert all(c.sentence.endswith(".") for c in CONSTRAINTS)
     assert {case[0] for case in REFUSED} == set(BY_ID)
 
@@ -207,12 +222,12 @@ def test_whatever_is_known_what_is_said_keeps_every_constraint(
 ) -> None:
     pk = RECORDS[record].typical
     treatment = _treatment(days, pk=pk, **facts)
-    treatment = replace(treatment, dose_mg=steps * treatment.drug.start_mg)
+    treatment = replace(treatment, regimens=_daily(steps * treatment.drug.start_mg))
     names = ("stability", "concentration", "predicted", "occupancy", "settled", "response", "activation")
     picture = replace(_picture(days, treatment), **dict(zip(names, numbers, strict=True)), log_sds=sds)
     urgent = red_flag(picture)
     if urgent is not None:
-        assert urgent.dose_mg is None and urgent.kind == "urgent"
+        assert urgent.daily_mg is None and urgent.kind == "urgent"
         return
     if silence(picture):
         return
@@ -220,8 +235,8 @@ def test_whatever_is_known_what_is_said_keeps_every_constraint(
     assert objections(picture, advice) == ()
     if days < 7:
         assert advice.kind not in ("dose", "replacement")
-    if advice.dose_mg is not None:
-        assert 0 < advice.dose_mg <= cap_mg(treatment)
+    if advice.daily_mg is not None:
+        assert 0 < advice.daily_mg <= cap_mg(treatment)
 
 
 def _rows(make: Callable[[int], tuple[float, float, float]], n: int = 34) -> list[Sample]:
@@ -241,13 +256,13 @@ FACTS: list[dict[str, Any]] = [
 
 
 def test_the_worst_inputs_do_reach_the_dose_when_nothing_forbids_it() -> None:
-    seen = run("wretched", None, WRETCHED, treatment=Treatment(dose_mg=5.0, started_at=START))
+    seen = run("wretched", None, WRETCHED, treatment=Treatment(regimens=_daily(5.0), started_at=START))
     assert "dose" in {review.kind for review in seen.suggestions}
 
 
 @pytest.mark.parametrize("facts", FACTS, ids=[next(reversed(f)) for f in FACTS])
 def test_the_worst_inputs_never_make_a_forbidden_dose(facts: dict[str, Any]) -> None:
-    seen = run("wretched", None, WRETCHED, treatment=Treatment(dose_mg=5.0, started_at=START, **facts))
+    seen = run("wretched", None, WRETCHED, treatment=Treatment(regimens=_daily(5.0), started_at=START, **facts))
     assert not {"dose", "replacement"} & {review.kind for review in seen.suggestions}
 
 
@@ -258,12 +273,10 @@ def _proposal(kind: str) -> Suggestion:
 def test_a_proposal_of_a_dose_stays_alone_until_it_is_answered_or_expires() -> None:
     quiet = Situation("patient", "treatment", NOW + timedelta(days=365), {})
     later = NOW + timedelta(hours=6)
-    pending = Pending()
-    pending.put(_proposal("monitoring"))
-    assert pending.at(quiet, later) == ""
-    pending.put(_proposal("replacement"))
-    assert pending.at(quiet, later) == "replacement-1"
+    assert Pending().followed_by(_proposal("monitoring")) == Pending()
+    pending = Pending().followed_by(_proposal("replacement"))
+    assert pending.at(quiet, later).before(later) == "replacement-1"
+    assert pending.before(NOW) == ""  # one that was made at this very sample is not pending yet
     answered = replace(quiet, intents=(Intent("reject", "clinician", later, "replacement-1"),))
-    assert pending.at(answered, later) == "" == pending.at(quiet, later)
-    pending.put(_proposal("dose"))
-    assert pending.at(quiet, NOW + timedelta(days=7)) == ""
+    assert pending.at(answered, later) == Pending()
+    assert Pending().followed_by(_proposal("dose")).at(quiet, NOW + timedelta(days=7)) == Pending()

@@ -20,13 +20,18 @@ from hypothesis import strategies as st
 from controller.patient import outputs as patient_outputs
 from controller.patient.advice.loop import DISCLAIMER
 from controller.patient.audit import audit
-from controller.patient.data import fhir_in, fhir_out
+from controller.patient.data import fhir_out
 from controller.patient.data.channels import BY_NAME, EXTRAS
 from controller.patient.data.codes import LOCAL, LOINC, RXNORM, UCUM
 from controller.patient.data.reader import read
-from controller.patient.data.samples import PatientFileFault, Prescribed, Recording, Sample
+from controller.patient.data.samples import PatientFileFault, Recording, Sample
 from controller.patient.pharmacology.pharmacokinetics import Level
-from controller.patient.scenario import START, Scenario, run, samples_of
+from controller.patient.recorded import recorded
+from controller.patient.regimen import Source
+from controller.patient.scenario import Scenario, run
+from controller.patient.simulated import samples_of
+from controller.patient.snapshots import START
+from controller.patient.treatment import treatment_for
 
 Patient = Callable[[str, int], Scenario]
 Json = dict[str, Any]
@@ -125,7 +130,17 @@ def test_what_goes_out_comes_back_the_same(
     samples = tuple(Sample(8.0 + 6 * k, *row[:4], "file", row[4]) for k, row in enumerate(rows))
     drawn = tuple(Level(9.0 + k, value) for k, value in enumerate(levels))
     taken = any(s.dose_mg for s in samples)
-    data = Recording(samples, drawn, Prescribed("sertraline") if taken else None, start=START)
+    doses = [(START + timedelta(hours=s.time_h), s.dose_mg) for s in samples]
+    regimens, given = recorded("sertraline", doses), tuple((at, mg) for at, mg in doses if mg > 0)
+    data = Recording(
+        samples,
+        drawn,
+        "sertraline" if taken or levels else None,
+        regimens,
+        start=START,
+        given=given,
+        person="patient-7",
+    )
     path = _file(tmp_path_factory.mktemp("fhir"), fhir_out.bundle(ABOUT, data))
     assert read(path) == data
     assert fhir_out.bundle(ABOUT, read(path)) == json.loads(path.read_text())
@@ -199,7 +214,7 @@ def test_our_own_result_can_be_read_back_and_its_drafts_are_no_plan(
     assert [(s.time_h, s.stress, s.sleep, s.mood, s.dose_mg) for s in back.samples] == [
         (i.time_h, i.stress, i.sleep, i.mood, i.dose_mg) for i in seen.intervals
     ]
-    assert back.prescribed == Prescribed("escitalopram")
+    assert back.drug == "escitalopram" and [str(r) for r in back.regimens] == ["5 mg every 24 h"]
     assert any("a proposal, not an order" in note for note in back.notes)
     again = run("again", rows=back.samples)
     assert [i.score for i in again.intervals] == [i.score for i in seen.intervals]
@@ -245,7 +260,7 @@ def test_doses_not_taken_statements_and_plans(tmp_path: Path) -> None:
     stated["entry"].append({"resource": statement})
     assert [s.dose_mg for s in read(_file(tmp_path, stated)).samples] == [10.0, 0.0, 0.0, 0.0, 10.0]
     stated["entry"].append({"resource": _dose(effectiveDateTime="2026-03-01T14:00:00Z")})  # the record of doses
-    assert [s.dose_mg for s in read(_file(tmp_path, stated)).samples] == [0.0, 10.0, 0.0, 0.0, 0.0]
+    assert [s.dose_mg for s in read(_file(tmp_path, stated)).samples] == [0.0, 10.0, 0.0, 0.0, 10.0]
 
 
 def test_without_any_recorded_dose_the_active_order_is_followed_and_that_is_told(tmp_path: Path) -> None:
@@ -253,31 +268,31 @@ def test_without_any_recorded_dose_the_active_order_is_followed_and_that_is_told
     content["entry"].append({"resource": _request(authoredOn="2026-03-01T08:00:00Z")})
     seen = read(_file(tmp_path, content))
     assert [s.dose_mg for s in seen.samples] == [10.0, 0.0, 0.0, 0.0, 10.0]
-    assert seen.prescribed == Prescribed("escitalopram", 10.0, 24.0)
+    assert [(str(r), r.source) for r in seen.regimens] == [("10 mg every 24 h", Source.ORDERED)] and seen.assumed
     assert "no dose is on record: 2 are assumed, as prescribed" in seen.notes
     for change in ({"status": "draft"}, {"intent": "proposal"}, {"status": "stopped"}):
         content["entry"][-1] = {"resource": _request(**change)}
-        assert read(_file(tmp_path, content)).prescribed is None
+        assert read(_file(tmp_path, content)).regimens == ()
 
 
 def test_drugs_that_have_no_code_are_passed_on_by_name_for_the_constraints(tmp_path: Path) -> None:
     other = {"text": "Linezolid 600 mg tablet"}
     content = _bundle(_observation(), _dose(), _dose("other", medicationCodeableConcept=other))
     seen = read(_file(tmp_path, content))
-    assert seen.others == ("linezolid",)
-    assert any("(linezolid)" in note for note in seen.notes)
-    treatment = patient_outputs.treatment_for(seen)
-    assert (treatment.pk.drug, treatment.dose_mg, treatment.comedication) == ("escitalopram", 10.0, ("linezolid",))
+    assert [other.name for other in seen.others] == ["linezolid"]
+    treatment = treatment_for(seen).at(START + timedelta(hours=8))
+    assert (treatment.pk.drug, treatment.regimen.daily_mg) == ("escitalopram", 10.0)
+    assert treatment.comedication == ("linezolid",)
 
 
 def test_the_treatment_follows_the_drug_and_the_plan(tmp_path: Path) -> None:
     content = _diary()
     content["entry"].append({"resource": _request(medicationCodeableConcept=_medication("36437"))})
-    treatment = patient_outputs.treatment_for(read(_file(tmp_path, content)))
-    assert (treatment.pk.drug, treatment.dose_mg, treatment.every) == ("sertraline", 10.0, timedelta(hours=24))
+    treatment = treatment_for(read(_file(tmp_path, content)))
+    assert (treatment.pk.drug, str(treatment.regimen)) == ("sertraline", "10 mg every 24 h")
     content["entry"][-1]["resource"]["medicationCodeableConcept"] = _medication("42347")
     with pytest.raises(PatientFileFault, match="no pharmacokinetics of bupropion"):
-        patient_outputs.treatment_for(read(_file(tmp_path, content)))
+        treatment_for(read(_file(tmp_path, content)))
 
 
 @pytest.mark.parametrize(
@@ -295,7 +310,10 @@ def test_the_treatment_follows_the_drug_and_the_plan(tmp_path: Path) -> None:
         (_bundle(_observation(effectiveDateTime="2026-03-01")), "effectiveDateTime 2026-03-01 has no time of day"),
         (_bundle(_observation(effectiveDateTime=None)), "effectiveDateTime is missing"),
         (_bundle(_observation(wrong=1)), "entry[0] (Observation/mood-1) is no valid FHIR R4 Observation: wrong"),
-        (_bundle(_observation(), _observation()), "entry[1] (Observation/mood-1) has the id of entry[0]"),
+        (
+            _bundle(_observation(), _observation(status="amended")),
+            "entry[1] (Observation/mood-1) has the id of entry[0]",
+        ),
         (_bundle(_observation("a"), _observation("b")), "entry[1] (Observation/b) repeats"),
         (
             _bundle(_observation(valueQuantity={"value": 5, "code": "cm"})),
@@ -315,10 +333,9 @@ def test_the_treatment_follows_the_drug_and_the_plan(tmp_path: Path) -> None:
         (_bundle(_observation(), _dose(unit="mL")), 'escitalopram has the unit "mL"'),
         (_bundle(_observation(), _dose(dosage=None)), "escitalopram was given without dosage.dose"),
         (_bundle(_observation(), _dose("a"), _dose("b")), "entry[2] (MedicationAdministration/b) repeats"),
-        (_bundle(_observation(), _request(dosageInstruction=[{"text": "one a day"}])), "no dosage with a doseAndRate"),
         (
             _bundle(_observation(), _request(), _request(id="other", dosageInstruction=_regimen(20.0))),
-            "entry[2] (MedicationRequest/other) prescribes escitalopram 20 mg, and another entry escitalopram 10 mg",
+            "entry[2] (MedicationRequest/other) prescribes escitalopram 20 mg every 24 h, and another entry",
         ),
         (
             _bundle(
@@ -352,4 +369,3 @@ def test_only_fields_that_r4_has_as_well_are_written(underdosed: tuple[Scenario,
         assert model.__module__.startswith("fhir.resources.R4B.")
         for resource in _of(bundle, kind):
             model.model_validate(copy.deepcopy(resource))
-    assert set(fhir_in.READ) <= {"Observation", "MedicationAdministration", "MedicationStatement", "MedicationRequest"}

@@ -17,11 +17,15 @@ import pytest
 from PIL import Image
 
 from controller.patient.advice.loop import DISCLAIMER
-from controller.patient.audit import audit, head
-from controller.patient.data.samples import Prescribed, Recording
+from controller.patient.audit import audit
+from controller.patient.comedication import Comedication
+from controller.patient.data.samples import Recording
 from controller.patient.outputs import content_of
 from controller.patient.pharmacology.pharmacokinetics import Level
-from controller.patient.scenario import START, Scenario, samples_of
+from controller.patient.scenario import Scenario
+from controller.patient.simulated import samples_of
+from controller.patient.snapshots import START
+from controller.patient.trail import head
 from hmi.patient.figure import draw, write_table
 from hmi.patient.report import render, write
 
@@ -57,13 +61,23 @@ def seen(patient: Patient) -> Scenario:
 def content(seen: Scenario) -> dict[str, Any]:
     worn = [replace(s, extras={"heart_rate": 60.0 + k % 5}) for k, s in enumerate(samples_of("relapse", 0))]
     notes = ("a <b>note</b> & more",)
-    data = Recording(tuple(worn), (Level(100.0, 17.5),), Prescribed("escitalopram"), ("lamotrigine",), START, notes)
+    data = Recording(
+        tuple(worn), (Level(100.0, 17.5),), "escitalopram", (), (Comedication("lamotrigine"),), START, notes
+    )
     return content_of(seen, data, audit(seen))
 
 
 @pytest.fixture(scope="module")
 def page(content: dict[str, Any]) -> str:
     return render(content)
+
+
+def test_what_was_not_checked_stands_above_everything_else(content: dict[str, Any]) -> None:
+    told = {"unchecked": ["record.json has further pages"], "withheld": ["20 mg are ordered, and on record are 10 mg"]}
+    shown = render({**content, "data": {**content["data"], **told}})
+    alert = shown[shown.index('role="alert"') : shown.index("<h2>Treatment</h2>")]
+    assert "record.json has further pages" in alert and "No advice on the dose: 20 mg are ordered" in alert
+    assert 'role="alert"' not in render(content)
 
 
 def test_the_page_is_whole_and_asks_the_network_for_nothing(page: str) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from controller.patient.advice.guidelines import candidates
 from controller.patient.advice.reviews import (
     Picture,
     Treatment,
@@ -16,7 +17,10 @@ from controller.patient.advice.reviews import (
     red_flag,
     silence,
 )
-from controller.patient.advice.stability import CHANNELS, Watch, observe
+from controller.patient.advice.stability import CHANNELS
+from controller.patient.advice.watch import Watch, observe
+from controller.patient.pharmacology.covariates import Person
+from controller.patient.regimen import every
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TRIGGERED = {
@@ -35,7 +39,7 @@ def _picture(day: float = 8.0, treatment: Treatment | None = None, **changes: ob
     findings = TRIGGERED | dict(changes.pop("findings", {}))
     picture = Picture(
         now=START + timedelta(days=day),
-        treatment=treatment or Treatment(started_at=START),
+        treatment=(treatment or Treatment(started_at=START)).at(START + timedelta(days=day)),
         days=day,
         stability=0.40,
         findings=findings,
@@ -72,14 +76,14 @@ def test_minors_unknowns_and_pregnancy_are_observation_only(facts: dict[str, obj
 
 def test_a_dose_is_proposed_after_seven_days_at_low_occupancy() -> None:
     advice, blocked = first_passing(_picture(day=8, **LOW))
-    assert (advice.kind, advice.dose_mg, blocked) == ("dose", 15.0, ())
+    assert (advice.kind, advice.daily_mg, blocked) == ("dose", 15.0, ())
     assert "60 %" in advice.reason and "10 mg" in advice.reason and "15 mg" in advice.reason
 
 
 @pytest.mark.parametrize("day", [0.75, 2.0, 5.0, 6.99])
 def test_no_dose_in_the_first_seven_days_whatever_else_holds(day: float) -> None:
     advice, blocked = first_passing(_picture(day=day, **LOW))
-    assert advice.kind != "dose" and advice.dose_mg is None
+    assert advice.kind != "dose" and advice.daily_mg is None
     assert any("no increase before day 7" in reason for reason in blocked)
 
 
@@ -120,10 +124,14 @@ def test_the_highest_dose_depends_on_age_and_genotype(facts: dict[str, object], 
     assert cap_mg(treatment) == cap
     for dose in (2.5, 5.0, 10.0, 15.0, 20.0):
         advice, _ = first_passing(
-            _picture(treatment=replace(treatment, dose_mg=dose), findings={"dose_mg_48h": 2 * dose}, **LOW)
+            _picture(
+                treatment=replace(treatment, regimens=(every("escitalopram", dose),)),
+                findings={"dose_mg_48h": 2 * dose},
+                **LOW,
+            )
         )
         assert (advice.kind == "dose") == (dose + 5.0 <= cap)
-        assert advice.dose_mg is None or dose < advice.dose_mg <= cap
+        assert advice.daily_mg is None or dose < advice.daily_mg <= cap
 
 
 def test_a_long_qt_interval_forbids_an_increase_and_an_unknown_one_where_it_matters() -> None:
@@ -135,7 +143,7 @@ def test_a_long_qt_interval_forbids_an_increase_and_an_unknown_one_where_it_matt
 
 def test_a_missed_dose_is_answered_by_a_fixed_hour_not_by_more_drug() -> None:
     advice, _ = first_passing(_picture(findings={"dose_mg_48h": 10.0}, **LOW))
-    assert advice.kind == "adherence" and advice.dose_mg is None
+    assert advice.kind == "adherence" and advice.daily_mg is None
     assert "10 of 20 mg" in advice.reason
 
 
@@ -163,7 +171,7 @@ def test_too_much_drug_or_a_poor_metaboliser_with_activation_calls_for_a_level()
 
 def test_a_known_level_above_range_is_met_with_less_drug_but_not_in_the_first_week() -> None:
     advice, _ = first_passing(_picture(predicted=95.0))
-    assert (advice.kind, advice.dose_mg) == ("dose", 7.5) and "discuss 7.5 mg" in advice.reason
+    assert (advice.kind, advice.daily_mg) == ("dose", 7.5) and "discuss 7.5 mg" in advice.reason
     assert first_passing(_picture(day=3, predicted=95.0))[0].kind == "level"
 
 
@@ -174,9 +182,9 @@ def test_replacement_lists_others_by_genotype_interaction_and_qt_with_a_taper() 
     assert names == ["fluoxetine", "paroxetine", "sertraline", "citalopram"]
     assert "CPIC for CYP2C19 PM" in advice.alternatives[2] and "racemate" in advice.alternatives[3]
     assert all("needs review" in text for text in advice.alternatives)
-    assert "taper over 2 weeks (5 mg, then none)" in advice.reason and "never abruptly" in advice.reason
+    assert "taper over 2 weeks (5 mg a day, then none)" in advice.reason and "never abruptly" in advice.reason
     late = first_passing(_picture(day=70, response=0.2))[0]
-    assert "taper over 4 weeks (7.5 mg, 5 mg, 2.5 mg, then none)" in late.reason
+    assert "taper over 4 weeks (7.5, 5, 2.5 mg a day, then none)" in late.reason
     assert any(e.citation.endswith("10.1002/cpt.2903") and e.strength == "strong" for e in advice.evidence)
 
 
@@ -236,5 +244,26 @@ def test_three_short_nights_with_rising_mood_raise_the_other_red_flag() -> None:
 def test_a_red_flag_asks_for_a_clinician_and_says_nothing_of_the_dose(flag: str) -> None:
     advice = red_flag(_picture(findings={flag: 1.0}))
     assert advice is not None
-    assert (advice.kind, advice.dose_mg) == ("urgent", None)
+    assert (advice.kind, advice.daily_mg) == ("urgent", None)
     assert "contact a clinician now" in advice.reason and "dose" not in advice.reason and "mg" not in advice.reason
+
+
+@pytest.mark.parametrize(
+    "drug", ["fluconazole", "fluvoxamine", "ticlopidine", "felbamate", "omeprazole", "voriconazole"]
+)
+def test_an_inhibitor_of_cyp2c19_lowers_the_greatest_dose(drug: str) -> None:
+    assert (cap_mg(Treatment()), cap_mg(Treatment(comedication=(drug,)))) == (20.0, 10.0)
+
+
+@pytest.mark.parametrize("phenotype", ["RM", "UM"])
+def test_to_one_who_clears_by_cyp2c19_fast_a_drug_that_it_does_not_clear_is_offered_first(phenotype: str) -> None:
+    told = candidates(Treatment(cyp2c19=phenotype))
+    assert told[0].drug.name not in {"citalopram", "sertraline"}
+    sertraline = next(c for c in told if c.drug.name == "sertraline")
+    assert any("not mainly cleared by CYP2C19" in remark for remark in sertraline.remarks)
+
+
+@pytest.mark.parametrize("told", ["Poor Metabolizer", "likely PM", "*2/*2", "pm"])
+def test_a_phenotype_that_is_not_understood_is_refused(told: str) -> None:
+    with pytest.raises(ValueError, match="it is one of PM, IM, NM, RM, UM, unknown"):
+        Person(cyp2c19=told)

@@ -12,25 +12,20 @@ from datetime import timedelta
 import pytest
 
 from controller.loop.records import Abstention, Suggestion
-from controller.patient import scenario
+from controller.patient import claims as claims_module
 from controller.patient.advice.loop import DISCLAIMER
 from controller.patient.advice.reviews import Treatment
+from controller.patient.claims import DAY_5, DAY_8, claims, run_seeds, shares
+from controller.patient.course import decide
 from controller.patient.data.samples import Sample
-from controller.patient.pharmacology.pharmacokinetics import Level, Person
-from controller.patient.scenario import (
-    DAY_5,
-    DAY_8,
-    START,
-    Scenario,
-    claims,
-    decide,
-    run,
-    run_seeds,
-    samples_of,
-    shares,
-    treatment_of,
-)
-from controller.patient.simulated import Arm
+from controller.patient.model import E1
+from controller.patient.parts import neuro_core_of
+from controller.patient.pharmacology.covariates import Person
+from controller.patient.pharmacology.pharmacokinetics import Level
+from controller.patient.scenario import Review, Scenario, run
+from controller.patient.simulated import Arm, samples_of
+from controller.patient.snapshots import START
+from controller.patient.treatment import treatment_of
 
 Patient = Callable[[str, int], Scenario]
 SEEDS = (0, 1, 2)
@@ -145,7 +140,7 @@ def test_an_underdosed_patient_hears_of_the_dose_after_seven_days_and_not_before
 def test_a_patient_on_the_plateau_is_never_told_to_take_more() -> None:
     """A slow clearance, E1, brings the daily 10 mg above 80 % occupancy."""
     rows = samples_of("non-responder", 1)
-    slow = Treatment(started_at=START, pk=scenario.patient.E1)
+    slow = Treatment(started_at=START, pk=E1)
     seen = run("plateau", 1, rows, treatment=slow)
     assert max(i.occupancy for i in seen.intervals[DAY_8:]) > 0.8
     assert len(seen.suggestions) == 10 and not [r for r in seen.suggestions if r.kind == "dose"]
@@ -221,8 +216,8 @@ def test_many_seeds_become_fractions() -> None:
 
 def test_a_dose_before_day_7_would_be_counted(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = patient("responder", 0)
-    early: Sequence[scenario.Review] = (replace(seen.suggestions[0], kind="dose"),)
-    monkeypatch.setattr(scenario, "run", lambda *a, **k: replace(seen, suggestions=tuple(early)))
+    early: Sequence[Review] = (replace(seen.suggestions[0], kind="dose"),)
+    monkeypatch.setattr(claims_module, "run", lambda *a, **k: replace(seen, suggestions=tuple(early)))
     assert run_seeds(["responder"], [0])["responder"]["dose_increase_before_day_7"] == 1.0
 
 
@@ -298,7 +293,7 @@ def test_every_suggestion_has_reason_evidence_confidence_expiry_and_disclaimer(p
 def test_the_score_goes_on_from_a_snapshot_of_neurocore_as_if_nothing_had_happened() -> None:
     decisions = decide(samples_of("partial", 0), Treatment(started_at=START), "reference")
     pk = Treatment().pk
-    with scenario.neuro_core_of("reference", pk) as first, scenario.neuro_core_of("reference", pk) as second:
+    with neuro_core_of("reference", pk) as first, neuro_core_of("reference", pk) as second:
         for d in decisions[:20]:
             first.step(d.snapshot, d.estimate)
         second.restore(json.loads(json.dumps(first.snapshot())))

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.patient.advice.stability import CHANNELS, Stability, Trigger, Watch, advance, observe, step_trigger
+from controller.patient.advice.stability import CHANNELS, Stability, advance
+from controller.patient.advice.trigger import Trigger, step_trigger
+from controller.patient.advice.watch import Watch, observe
 from controller.patient.simulated import simulate
 
 Scored = Callable[[Sequence[Sequence[float | None]]], tuple[list[float], list[int]]]

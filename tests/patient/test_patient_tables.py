@@ -27,13 +27,12 @@ def test_reports_made_at_any_time_fall_into_the_nearest_sample(tmp_path: Path) -
         "2026-03-01T16:40Z,mood,4,points,\n2026-03-01T11:30Z,mood,4.5,points,\n2026-03-01T08:10Z,sertraline,50,mg,\n"
     )
     seen = read(_file(tmp_path, text))
-    assert seen.start == datetime(2026, 3, 1, tzinfo=UTC) and seen.prescribed is not None
+    assert seen.start == datetime(2026, 3, 1, tzinfo=UTC) and seen.drug == "sertraline"
     assert [(s.time_h, s.stress, s.sleep, s.mood, s.dose_mg) for s in seen.samples] == [
         (7.0, 6.0, 7.5, 5.0, 50.0),
         (13.0, None, 7.5, 4.5, 0.0),
         (19.0, None, 7.5, 4.0, 0.0),
     ]
-    assert seen.prescribed.drug == "sertraline"
 
 
 def test_sleep_stands_for_a_day_unless_it_is_said_to_be_missing(tmp_path: Path) -> None:
@@ -79,7 +78,7 @@ def test_of_several_drugs_one_is_followed_and_the_others_are_named(tmp_path: Pat
     with pytest.raises(PatientFileFault, match="doses of lamotrigine and sertraline; say which one"):
         read(path)
     seen = read(path, drug="sertraline")
-    assert (seen.samples[0].dose_mg, seen.others) == (50.0, ("lamotrigine",))
+    assert seen.samples[0].dose_mg == 50.0 and [other.name for other in seen.others] == ["lamotrigine"]
     with pytest.raises(PatientFileFault, match="holds no dose of fluoxetine"):
         read(path, drug="fluoxetine")
 

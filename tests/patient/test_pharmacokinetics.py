@@ -10,15 +10,14 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from controller.patient import model as patient
+from controller.patient.pharmacology.covariates import Person, for_person
 from controller.patient.pharmacology.drugs import DRUGS
 from controller.patient.pharmacology.pharmacokinetics import (
     Dose,
     Level,
-    Person,
     Pharmacokinetics,
     concentrations,
     exposure_ratio,
-    for_person,
     from_levels,
 )
 from controller.patient.pharmacology.studies import C1, E1, E2, E3, F2, L1, PX1, PX2, RECORDS, S1, default

@@ -1,4 +1,4 @@
-"""Hard constraints H1 to H12: a table of refusals that no score, forecast or reading can override.
+"""Hard constraints H1 to H13: a table of refusals that no score, forecast or reading can override.
 
 Each takes the picture and a piece of advice and answers with the sentence that forbids it, or with nothing. They see
 the facts of treatment first: a number that is not finite never counts as permission.
@@ -23,6 +23,7 @@ from controller.patient.advice.guidelines import (
 )
 from controller.patient.model import MOOD_GAIN
 from controller.patient.pharmacology.pharmacokinetics import exposure_ratio
+from controller.patient.regimen import DAY_H
 
 PLATEAU = 0.80  # occupancy above which more drug brings little (Meyer 2004; Sorensen 2022)
 UNDERDOSED = 0.70  # occupancy; design
@@ -34,6 +35,7 @@ QTC_WARN_MS = (470.0, 450.0)  # women, or sex unknown; men
 ECG_FROM_YEARS = 60.0  # an ECG first
 ADEQUATE_TRIAL_DAYS = 14.0  # at least 2 to 4 weeks at a therapeutic level
 ADULT_YEARS = 18.0
+ROUNDING = 1e-9  # of a sum of doses against a limit
 LARGEST_LOG_SD = 5.0  # a factor of 150 either way: nothing is known (design)
 GOOD_SAMPLES = 3.0  # of the last four
 # Lamotrigine, days since the first dose and the most per day (label, to be verified); half of it with valproate, twice
@@ -60,13 +62,14 @@ def objections(p: Picture, advice: Advice) -> tuple[str, ...]:
 
 def raises(p: Picture, advice: Advice) -> bool:
     """The advice means more drug, or starts another one."""
-    more = advice.dose_mg is not None and not advice.dose_mg <= p.treatment.dose_mg
+    more = advice.daily_mg is not None and not advice.daily_mg <= p.treatment.regimen.daily_mg
     return (advice.kind == "dose" and more) or advice.kind == "replacement"
 
 
-def gain_of(p: Picture, dose_mg: float) -> float:
+def gain_of(p: Picture, daily_mg: float) -> float:
     """Points of mood that another daily dose brings once the benefit has followed."""
-    raised = p.treatment.drug.occupancy(p.predicted * exposure_ratio(p.treatment.pk, p.treatment.dose_mg, dose_mg))
+    t = p.treatment
+    raised = t.drug.occupancy(p.predicted * exposure_ratio(t.pk, t.regimen.daily_mg, daily_mg))
     return MOOD_GAIN * p.response * (raised - p.occupancy)
 
 
@@ -91,10 +94,14 @@ def red_flags(p: Picture) -> tuple[str, ...]:
 
 
 def _cap(p: Picture, a: Advice) -> str:
-    most = cap_mg(p.treatment)
-    if a.dose_mg is None or (math.isfinite(a.dose_mg) and a.dose_mg <= most):
+    if a.daily_mg is None:
         return ""
-    return f"no {a.dose_mg:g} mg: the most for this patient is {most:g} mg a day"
+    most, meant = cap_mg(p.treatment), p.treatment.regimen.with_daily(a.daily_mg)
+    for days in (1, 7):
+        taken = meant.most_mg(DAY_H * days)
+        if not taken <= days * most * (1 + ROUNDING):
+            return f"no {taken / days:g} mg a day: the most for this patient is {most:g} mg a day"
+    return ""
 
 
 def _interval(p: Picture, a: Advice) -> str:
@@ -113,14 +120,14 @@ def _one_at_a_time(p: Picture, a: Advice) -> str:
 
 
 def _plateau(p: Picture, a: Advice) -> str:
-    if a.kind != "dose" or a.dose_mg is None or not raises(p, a) or not p.treatment.drug.transporter:
+    if a.kind != "dose" or a.daily_mg is None or not raises(p, a) or not p.treatment.drug.transporter:
         return ""
     if not p.occupancy < PLATEAU:
         return f"no increase: occupancy {100 * p.occupancy:.0f} % is on the plateau above {100 * PLATEAU:.0f} %"
-    gain = gain_of(p, a.dose_mg)
+    gain = gain_of(p, a.daily_mg)
     if p.occupancy >= UNDERDOSED and not gain >= RELEVANT_GAIN:
         return (
-            f"no increase: {a.dose_mg:g} mg would bring {gain:.2f} points of mood in the long run,"
+            f"no increase: {a.daily_mg:g} mg a day would bring {gain:.2f} points of mood in the long run,"
             f" less than {RELEVANT_GAIN:g}"
         )
     return ""
@@ -137,7 +144,7 @@ def _qt(p: Picture, a: Advice) -> str:
     warned = QTC_WARN_MS[bool(t.male)]
     if t.qtc_ms is not None and t.qtc_ms >= warned:
         return f"no increase before a cardiological opinion: QTc {t.qtc_ms:.0f} ms is at or above {warned:.0f} ms"
-    others = QT_DRUGS & (set(t.comedication) - {t.drug.name})
+    others = QT_DRUGS & ({*t.comedication, *t.perhaps} - {t.drug.name})
     if t.qtc_ms is None and ((t.age_years or 0) >= ECG_FROM_YEARS or t.cyp2c19 == "PM" or t.electrolytes_low or others):
         return (
             "no increase before an ECG, for age from 60 years, a poor metaboliser, low potassium or magnesium,"
@@ -153,11 +160,14 @@ def _interactions(p: Picture, a: Advice) -> str:
     now = sorted((FORBIDDEN | {PIMOZIDE}) & set(t.comedication))
     if now:
         return f"{', '.join(now)} is taken, which must not be combined with a serotonergic drug"
+    perhaps = sorted((FORBIDDEN | {PIMOZIDE}) & set(t.perhaps))
+    if perhaps:
+        return f"{', '.join(perhaps)} may be taken, which must not be combined with a serotonergic drug"
     since = timedelta(days=FORBIDDEN_DAYS)
     lately = sorted(drug for drug, until in t.stopped if drug in FORBIDDEN and p.now - until < since)
     if lately:
         return f"{', '.join(lately)} was taken within {FORBIDDEN_DAYS:.0f} days"
-    second = sorted(SEROTONERGIC & (set(t.comedication) - {t.drug.name}))
+    second = sorted(SEROTONERGIC & ({*t.comedication, *t.perhaps} - {t.drug.name}))
     if second and a.kind == "dose":
         return f"a second serotonergic drug, {', '.join(second)}, needs review first"
     return ""
@@ -177,7 +187,7 @@ def _trial(p: Picture, a: Advice) -> str:
 
 
 def _no_stop(p: Picture, a: Advice) -> str:
-    if a.dose_mg is not None and not a.dose_mg > 0.0:
+    if a.daily_mg is not None and not a.daily_mg > 0.0:
         return "a drug is never stopped by advice of this program"
     if (a.kind in ABOUT_DOSE) and "discuss" not in a.reason:
         return "a change of dose or drug is only ever something to discuss"
@@ -186,14 +196,29 @@ def _no_stop(p: Picture, a: Advice) -> str:
 
 def _titration(p: Picture, a: Advice) -> str:
     t = p.treatment
-    if t.drug.name != "lamotrigine" or a.dose_mg is None or not raises(p, a):
+    if t.drug.name != "lamotrigine" or a.daily_mg is None or not raises(p, a):
         return ""
     valproate, inducer = "valproate" in t.comedication, bool(ENZYME_INDUCERS & set(t.comedication))
     share = 0.5 if valproate else 2.0 if inducer else 1.0
     most = share * max((mg for day, mg in TITRATION if p.days >= day), default=0.0)
-    if a.dose_mg <= most:
+    if a.daily_mg <= most * (1 + ROUNDING):
         return ""
-    return f"no {a.dose_mg:g} mg: on day {p.days:.0f} lamotrigine's titration allows {most:g} mg"
+    return f"no {a.daily_mg:g} mg a day: on day {p.days:.0f} lamotrigine's titration allows {most:g} mg a day"
+
+
+def _known(p: Picture, a: Advice) -> str:
+    t = p.treatment
+    if a.kind not in ABOUT_DOSE:
+        return ""
+    if t.withheld:
+        return "; ".join(t.withheld)
+    if t.regimen.end is not None and t.regimen.end < p.now:
+        return f"{t.drug.name} is on record until {t.regimen.end:%Y-%m-%d} only; what is taken now is not known"
+    if t.regimen.as_needed:
+        return f"{t.drug.name} is taken as needed, so its daily dose is not known"
+    if a.kind == "dose" and not t.regimen.even:
+        return f"{t.regimen} is not the same every day; how that is changed is for a clinician alone"
+    return ""
 
 
 def _red_flag(p: Picture, a: Advice) -> str:
@@ -238,4 +263,5 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     Constraint("H10", "With a red flag nothing but urgent contact.", _red_flag),
     Constraint("H11", "Minors, pregnancy, unknown age or weight: observation only.", _observed),
     Constraint("H12", "No advice without three good samples of four and plausible numbers.", _quality),
+    Constraint("H13", "No other dose or drug while it is not certain what is taken.", _known),
 )

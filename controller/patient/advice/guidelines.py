@@ -78,7 +78,13 @@ PHENOTYPE_CAP_MG: Mapping[tuple[str, str, str], tuple[float, float]] = {
     ("paroxetine", "CYP2D6", "PM"): (25.0, 25.0),  # half of the label's; CPIC, to be verified
 }
 FRAGILE_CAP_MG: Mapping[str, float] = {"escitalopram": 10.0, "citalopram": 20.0}  # impaired liver, CYP2C19 inhibitor
-CYP2C19_INHIBITORS = frozenset({"fluvoxamine", "fluoxetine", "omeprazole", "esomeprazole", "cimetidine", "ticlopidine"})
+# FDA, Table of inhibitors: strong fluconazole, fluoxetine, fluvoxamine, ticlopidine; moderate felbamate; weak
+# omeprazole, voriconazole. The labels of citalopram and escitalopram name cimetidine, omeprazole and esomeprazole too.
+CYP2C19_INHIBITORS = frozenset(
+    {"fluconazole", "fluoxetine", "fluvoxamine", "ticlopidine", "felbamate", "omeprazole", "voriconazole"}
+    | {"cimetidine", "esomeprazole"}
+)
+MAINLY_CYP2C19 = frozenset({"citalopram", "escitalopram", "sertraline"})
 
 # Never together with a serotonergic drug, nor within 14 days after it.
 FORBIDDEN = frozenset(
@@ -121,7 +127,7 @@ def cap_mg(t: Treatment, drug: Drug | None = None) -> float:
         caps.append(ELDERLY_CAP_MG.get(drug.name, drug.cap_mg))
     for gene, phenotype in phenotypes(t).items():
         caps.append(PHENOTYPE_CAP_MG.get((drug.name, gene, phenotype), (drug.cap_mg, drug.cap_mg))[elderly])
-    if t.hepatic or CYP2C19_INHIBITORS & (set(t.comedication) - {drug.name}):
+    if t.hepatic or CYP2C19_INHIBITORS & ({*t.comedication, *t.perhaps} - {drug.name}):
         caps.append(FRAGILE_CAP_MG.get(drug.name, drug.cap_mg))
     return min(caps)
 
@@ -153,6 +159,9 @@ def _judged(t: Treatment, drug: Drug) -> Candidate:
         burden += 2 * row.burden
         if row.burden:
             remarks.append(f"CPIC for {row.gene} {row.phenotype}: {row.text}")
+    if drug.name in MAINLY_CYP2C19 and t.cyp2c19 in {"RM", "UM"}:
+        burden += 2
+        remarks.append(f"CPIC for CYP2C19 {t.cyp2c19}: a drug not mainly cleared by CYP2C19 is preferred")
     if drug.qt == "known":
         risk = t.electrolytes_low or (t.qtc_ms or 0) >= 450 or bool(QT_DRUGS & (set(t.comedication) - {drug.name}))
         burden += 3 if risk else 1
@@ -175,7 +184,7 @@ def taper(t: Treatment, days: float) -> str:
     if t.drug.name == "fluoxetine":
         return "Fluoxetine leaves by itself over five weeks; discuss stopping it before the next drug builds up."
     weeks = 2 if days < SHORT_TREATMENT_DAYS else 4
-    steps = [t.dose_mg * (weeks - k) / weeks for k in range(1, weeks)]
-    told = ", ".join(f"{mg:g} mg" for mg in steps)
+    steps = [t.regimen.daily_mg * (weeks - k) / weeks for k in range(1, weeks)]
+    told = ", ".join(f"{mg:g}" for mg in steps) + " mg a day"
     cross = "cross-tapered" if t.drug.name != "paroxetine" else "with the next drug begun low, since it inhibits CYP2D6"
     return f"Discuss a taper over {weeks} weeks ({told}, then none), {cross}; never abruptly."

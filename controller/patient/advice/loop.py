@@ -7,22 +7,24 @@ that fits and passes every gate speaks; red flags wait for no trigger.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import NormalDist, fmean, quantiles
 from typing import Protocol
 
-from controller.loop.records import Abstention, Effect, Insight, Situation, Suggestion
+from controller.loop.records import Abstention, Effect, Insight, Proposal, Situation, Suggestion
 from controller.patient.advice.case import Advice, Picture, Treatment
-from controller.patient.advice.constraints import ABOUT_DOSE, PLATEAU, RELEVANT_GAIN
+from controller.patient.advice.constraints import ABOUT_DOSE, PLATEAU, RELEVANT_GAIN, ROUNDING
+from controller.patient.advice.guidelines import cap_mg
 from controller.patient.advice.reviews import expected_mg, first_passing, red_flag, silence
+from controller.patient.advice.stability import SAMPLING
 from controller.patient.model import MOOD_GAIN, RESPONSE, concentration_ng_per_ml
+from controller.patient.regimen import Regimen
 from twin.records import Correction, Estimate, Forecast, Plan, Step
 
 DISCLAIMER = "Research use only. Advisory. Not a medical device. Never act on it without a clinician."
 
 HORIZON = timedelta(days=7)  # of every forecast; the shortest time after which a dose may be judged
-SAMPLING = timedelta(hours=6)
 NORMAL_80 = 1.2816  # half the central 80 % interval of a unit normal
 
 
@@ -34,24 +36,25 @@ class Forecaster(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class Pending:
     """The proposal of a dose or a replacement that nobody has answered, until it expires."""
 
-    def __init__(self) -> None:
-        self._proposal: Suggestion | None = None
+    proposal: Suggestion | None = None
 
-    def put(self, suggestion: Suggestion) -> None:
-        """Take note of a proposal, when it is one of those of which there may be only one."""
-        if suggestion.kind in ABOUT_DOSE:
-            self._proposal = suggestion
+    def followed_by(self, suggestion: Suggestion) -> Pending:
+        """With note taken of a proposal, when it is one of those of which there may be only one."""
+        return Pending(suggestion) if suggestion.kind in ABOUT_DOSE else self
 
-    def at(self, situation: Situation, now: datetime) -> str:
-        """The id of what is still open, or nothing."""
-        known = self._proposal
-        if known is None or now >= known.expires_at or any(i.suggestion == known.id for i in situation.intents):
-            self._proposal = None
-            return ""
-        return known.id if known.made_at < now else ""
+    def at(self, situation: Situation, now: datetime) -> Pending:
+        """What is left of it once it is answered or has expired."""
+        known = self.proposal
+        over = known is None or now >= known.expires_at or any(i.suggestion == known.id for i in situation.intents)
+        return Pending() if over else self
+
+    def before(self, now: datetime) -> str:
+        """The id of a proposal that was made before now and is still open, or nothing."""
+        return self.proposal.id if self.proposal is not None and self.proposal.made_at < now else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,47 +63,48 @@ class PatientLoop:
 
     treatment: Treatment
     engine: Forecaster
-    pending: Pending = field(default_factory=Pending)
 
     def hold(self, estimate: Estimate, situation: Situation) -> Plan:
         """The doses go on as prescribed."""
-        return self._plan(estimate, self.treatment.dose_mg)
+        return _plan(estimate, self.treatment.at(estimate.time).regimen)
 
     def propose(
-        self, estimate: Estimate, insight: Insight, baseline: Forecast, situation: Situation
-    ) -> Suggestion | Abstention:
-        """The review that this sample calls for, or why there is none."""
-        active = self.pending.at(situation, estimate.time)
-        picture = _picture(estimate, insight, baseline, self.treatment, active)
+        self, estimate: Estimate, insight: Insight, baseline: Forecast, situation: Situation, remembered: object = None
+    ) -> Proposal:
+        """The review that this sample calls for, or why there is none; a Pending comes in and goes out."""
+        now, pending = estimate.time, remembered if isinstance(remembered, Pending) else Pending()
+        pending = pending.at(situation, now)
+        picture = _picture(estimate, insight, baseline, self.treatment.at(now), pending.before(now))
         urgent = red_flag(picture)
         if urgent is not None:
-            return self._suggestion(picture, urgent, baseline.plan, None, None, ())
+            return Proposal(self._suggestion(picture, urgent, baseline.plan, None, None, ()), baseline, pending)
         quiet = silence(picture)
         if quiet:
-            return Abstention(estimate.time, quiet)
+            return Proposal(Abstention(now, quiet), None, pending)
         advice, blocked = first_passing(picture)
-        plan, effect, confidence = self._with_and_without(estimate, insight, baseline, picture, advice)
-        suggestion = self._suggestion(picture, advice, plan, effect, confidence, blocked)
-        self.pending.put(suggestion)
-        return suggestion
+        proposed, effect, confidence = self._with_and_without(estimate, insight, baseline, picture, advice)
+        suggestion = self._suggestion(picture, advice, proposed.plan, effect, confidence, blocked)
+        return Proposal(suggestion, proposed, pending.followed_by(suggestion))
 
     def _with_and_without(
         self, estimate: Estimate, insight: Insight, baseline: Forecast, picture: Picture, advice: Advice
-    ) -> tuple[Plan, Effect | None, float | None]:
-        """The plan that the advice means, what it changes, and how probably that is more than the least that counts.
+    ) -> tuple[Forecast, Effect | None, float | None]:
+        """The forecast of what the advice means, what it changes, and how probably that is worth it.
 
         Advice that changes neither dose nor drug has no effect of its own: its confidence is that of carrying on.
         """
-        if advice.kind == "dose" and advice.dose_mg is not None:
-            changed = self.engine.forecast(estimate, insight.correction, self._plan(estimate, advice.dose_mg))
-            return changed.plan, *_effect(baseline, changed, picture)
+        regimen = picture.treatment.regimen
+        if advice.kind == "dose" and advice.daily_mg is not None:
+            meant = _plan(estimate, regimen.with_daily(advice.daily_mg))
+            changed = self.engine.forecast(estimate, insight.correction, meant)
+            return changed, *_effect(baseline, changed, picture)
         if advice.kind == "adherence":
-            taken = picture.findings["dose_mg_48h"] / expected_mg(picture) * self.treatment.dose_mg
-            without = self.engine.forecast(estimate, insight.correction, self._plan(estimate, taken))
-            return baseline.plan, *_effect(without, baseline, picture)
+            taken = picture.findings["dose_mg_48h"] / expected_mg(picture) * regimen.daily_mg
+            without = self.engine.forecast(estimate, insight.correction, _plan(estimate, regimen.with_daily(taken)))
+            return baseline, *_effect(without, baseline, picture)
         if advice.kind == "replacement":
-            return baseline.plan, *_other_drug(baseline, picture)
-        return baseline.plan, None, _improves(baseline)
+            return baseline, *_other_drug(baseline, picture)
+        return baseline, None, _improves(baseline)
 
     def _suggestion(
         self,
@@ -118,7 +122,7 @@ class PatientLoop:
             kind=advice.kind,
             moves=(),  # nothing is ever written for a patient
             plan=plan,
-            reason=advice.reason + _told(effect),
+            reason=advice.reason + _told(effect) + _beyond(picture.treatment) + _unchecked(picture.treatment),
             effect=effect,
             bounded_by=blocked,
             evidence=advice.evidence,
@@ -127,20 +131,29 @@ class PatientLoop:
             disclaimer=DISCLAIMER,
         )
 
-    def _plan(self, estimate: Estimate, dose_mg: float) -> Plan:
-        """Every dose of the horizon at its hour; what was just swallowed stays what it is.
 
-        A dose is swallowed once, when its step begins, so none is needed between two doses.
-        """
-        now, start, every = estimate.time, self.treatment.started_at, self.treatment.every
-        steps = [Step(now, {"dose_mg": estimate.inputs.get("dose_mg", 0.0)})]
-        if start is not None:
-            passed = math.floor((now + SAMPLING / 2 - start) / every)
-            time = start + max(0, passed + 1) * every
-            while time < now + HORIZON:
-                steps.append(Step(time, {"dose_mg": dose_mg}))
-                time += every
-        return Plan(tuple(steps), now + HORIZON)
+def _plan(estimate: Estimate, regimen: Regimen) -> Plan:
+    """Every dose of the horizon at its hour; what was just swallowed stays what it is.
+
+    A dose is swallowed once, when its step begins, so none is needed between two doses.
+    """
+    now = estimate.time
+    steps = [Step(now, {"dose_mg": estimate.inputs.get("dose_mg", 0.0)})]
+    steps += [Step(at, {"dose_mg": mg}) for at, mg in regimen.doses(now + SAMPLING / 2, now + HORIZON)]
+    return Plan(tuple(steps), now + HORIZON)
+
+
+def _beyond(treatment: Treatment) -> str:
+    """On every advice, that more is taken than is allowed for this patient."""
+    now, most = treatment.regimen.daily_mg, cap_mg(treatment)
+    if treatment.started_at is None or now <= most * (1 + ROUNDING):
+        return ""
+    return f" TAKEN NOW: {now:g} mg a day, and the most for this patient is {most:g} mg a day."
+
+
+def _unchecked(treatment: Treatment) -> str:
+    """What of the record could not be read, on every advice."""
+    return f" NOT CHECKED: {'; '.join(treatment.unchecked)}." if treatment.unchecked else ""
 
 
 def _picture(estimate: Estimate, insight: Insight, baseline: Forecast, treatment: Treatment, active: str) -> Picture:

@@ -28,6 +28,7 @@ from controller.patient.advice import guidelines
 from controller.patient.advice.case import Advice, Picture, Treatment
 from controller.patient.advice.constraints import FIRST_DAYS, RELEVANT_GAIN, UNDERDOSED, URGENT, objections, red_flags
 from controller.patient.advice.guidelines import cap_mg
+from controller.patient.advice.stability import SAMPLING
 
 __all__ = [
     "MIN_INTERVAL_DAYS",
@@ -108,8 +109,8 @@ def _genetic(p: Picture) -> tuple[Evidence, ...]:
 
 def expected_mg(p: Picture) -> float:
     """What should have been swallowed within 48 h."""
-    due = min(timedelta(days=2) / p.treatment.every, math.floor(p.days * timedelta(days=1) / p.treatment.every) + 1)
-    return p.treatment.dose_mg * due
+    half = SAMPLING / 2  # a sample stands for the hours around it
+    return p.treatment.due(p.now + half - timedelta(days=2), p.now + half)
 
 
 def _adherence(p: Picture) -> Advice | None:
@@ -165,15 +166,21 @@ def _step_up(p: Picture) -> Advice | None:
 
 def _raised(p: Picture) -> Advice:
     t = p.treatment
+    now = t.regimen.daily_mg
     return Advice(
         "dose",
-        f"{_trigger(p)}, after {p.days_on_dose:.0f} days on {t.dose_mg:g} mg {_exposed(p)}: discuss"
-        f" {t.dose_mg + t.drug.step_mg:g} mg.",
+        f"{_trigger(p)}, after {p.days_on_dose:.0f} days on {now:g} mg a day {_exposed(p)}: discuss"
+        f" {_meant(t, now + t.drug.step_mg)}.",
         timedelta(days=1),
-        t.dose_mg + t.drug.step_mg,
+        now + t.drug.step_mg,
         (guidelines.LABEL, guidelines.RANGES, guidelines.PLATEAU, *_genetic(p)),
-        (f"Keep {t.dose_mg:g} mg and ask for a drug level first.",),
+        (f"Keep {now:g} mg a day and ask for a drug level first.",),
     )
+
+
+def _meant(t: Treatment, daily_mg: float) -> str:
+    """Another daily dose, and how it would be taken."""
+    return f"{daily_mg:g} mg a day ({t.regimen.with_daily(daily_mg).schedule})"
 
 
 def _exposed(p: Picture) -> str:
@@ -184,16 +191,17 @@ def _exposed(p: Picture) -> str:
 
 def _step_down(p: Picture) -> Advice | None:
     t, high = p.treatment, p.treatment.drug.range_ng_per_ml[1]
+    now = t.regimen.daily_mg
     if p.days < 0 or p.predicted <= high or p.log_sds[1] > WIDE_LOG_SD:
         return None
     return Advice(
         "dose",
         f"{_trigger(p)}, and the concentration is predicted at {_level(p, p.predicted)}, above {_level(p, high)}:"
-        f" discuss {STEP_DOWN * t.dose_mg:g} mg, a quarter less.",
+        f" discuss {_meant(t, STEP_DOWN * now)}, a quarter less.",
         timedelta(days=1),
-        STEP_DOWN * t.dose_mg,
+        STEP_DOWN * now,
         (guidelines.RANGES, *_genetic(p)),
-        (f"Keep {t.dose_mg:g} mg if it is tolerated, and ask for an ECG.",),
+        (f"Keep {now:g} mg a day if it is tolerated, and ask for an ECG.",),
     )
 
 
@@ -246,7 +254,7 @@ def _measure(p: Picture) -> Advice | None:
 
 
 def _watch(p: Picture) -> Advice:
-    treated = f"on day {math.floor(p.days) + 1} of treatment" if p.days >= 0 else "without treatment so far"
+    treated = f"on day {math.floor(p.days) + 1} of treatment" if p.days >= 0 else "without treatment on record"
     return Advice(
         "monitoring",
         f"{_trigger(p)} {treated}; no rule asks for more: check again in 24 h.",

@@ -34,7 +34,7 @@ def _same(*units: str) -> dict[str, Linear]:
     return dict.fromkeys(units, _AS_IS)
 
 
-_POINTS = _same("points", "{score}", "1")
+_POINTS = _same("points", "{score}", "{Score}", "{#}", "1")
 _HOURS = {**_same("h", "hr", "hours"), "min": (1 / 60, 0.0), "s": (1 / 3600, 0.0)}
 _CELSIUS = {**_same("degC", "Cel", "°C"), "degF": (5 / 9, -160 / 9), "[degF]": (5 / 9, -160 / 9)}
 _BEATS = _same("/min", "1/min", "bpm", "beats/min", "{beats}/min", "count/min")
@@ -52,6 +52,7 @@ TABLE: tuple[Channel, ...] = (
     Channel("heart_rate_variability", "Heart rate variability (SDNN)", "ms", 1.0, 500.0, _same("ms"), "mean"),
     Channel("phq9", "PHQ-9 total", "points", 0.0, 27.0, _POINTS, "last"),
     Channel("gad7", "GAD-7 total", "points", 0.0, 21.0, _POINTS, "last"),
+    Channel("qtc", "QTc interval", "ms", 200.0, 800.0, _same("ms"), "last"),
     Channel("level", "Drug concentration", "ng/mL", 0.0, 50_000.0, _LEVEL, "last"),
 )
 BY_NAME = {channel.name: channel for channel in TABLE}

@@ -48,6 +48,7 @@ CODES: tuple[Code, ...] = (
     Code("heart_rate_variability", "R-R interval standard deviation", LOINC, "80404-7", "ms", "LOINC"),
     Code("phq9", "PHQ-9 total score", LOINC, "44261-6", "{score}", "LOINC"),
     Code("gad7", "GAD-7 total score", LOINC, "70274-6", "{score}", "LOINC"),
+    Code("qtc", "QTc interval", LOINC, "8636-3", "ms", "LOINC", True),
     Code("level", "Drug concentration in plasma", LOCAL, "drug-level", "ng/mL", _NONE_FOUND, True),
     Code("escitalopram", "Escitalopram", RXNORM, "321988", "mg", "RxNorm; 352741 is a brand", True),
     Code("citalopram", "Citalopram", RXNORM, "2556", "mg", "RxNorm", True),
@@ -65,6 +66,7 @@ CODES: tuple[Code, ...] = (
     Code("V", "Swing from sample to sample", LOCAL, "stability-swing", "1", _OURS),
     Code("N", "Novelty", LOCAL, "stability-novelty", "1", _OURS),
     Code("A", "Adverse step", LOCAL, "stability-adverse", "1", _OURS),
+    Code("unchecked", "Part of the record that was not checked", LOCAL, "unchecked", "", _OURS),
     Code("review", "Review of a treatment suggested", LOCAL, "review", "", _OURS),
 )
 DRUGS = tuple(c.item for c in CODES if c.system == RXNORM)

@@ -6,22 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from controller.patient.data import apple_health, tables
-from controller.patient.data.samples import Found, PatientFileFault, Recording, Sample, recording
+from controller.patient.data.recording import recording
+from controller.patient.data.samples import Found, PatientFileFault, Recording, Sample
 
 MOST_BYTES = 100_000_000  # of a CSV file or a bundle
 
 
-def read(paths: Path | Sequence[Path], drug: str | None = None) -> Recording:
+def read(paths: Path | Sequence[Path], drug: str | None = None, same_person: bool = False) -> Recording:
     """What the files hold together: one CSV, FHIR Bundle (JSON), or several and a health app's export.xml.
 
-    A wide CSV file is read alone. `drug` says which one the twin follows when there are several.
+    A wide CSV file is read alone. `drug` says which one the twin follows when there are several. Files that name two
+    people are refused, unless a person says that they are the same.
     """
     files = [paths] if isinstance(paths, Path) else list(paths)
     if len(files) == 1 and _kind(files[0]) == "csv":
         table = tables.read_table(files[0])
         if not tables.is_long(table):
             return _wide(files[0], tables.from_wide(files[0], table), drug)
-    together, first = Found(), ""
+    together = Found()
     for path in files:
         found = _found(path)
         if not found.dated and len(files) > 1:
@@ -30,14 +32,32 @@ def read(paths: Path | Sequence[Path], drug: str | None = None) -> Recording:
         together.reports += found.reports
         together.doses += found.doses
         together.nights += found.nights
-        together.others |= found.others
-        together.notes += found.notes
-        if found.prescribed is not None:
-            if together.prescribed is not None:
-                raise PatientFileFault(f"{path} prescribes {found.prescribed.drug}, and {first} has a plan already")
-            together.prescribed, together.prescribed_from = found.prescribed, found.prescribed_from
-            first = str(path)
+        for name in (
+            "regimens",
+            "others",
+            "unknown",
+            "dispensed",
+            "unchecked",
+            "unreadable",
+            "withheld",
+            "suicidality",
+            "notes",
+        ):
+            getattr(together, name).extend(getattr(found, name))
+        if not same_person:
+            _one_person(together, found)
+        together.people |= found.people
     return recording(" and ".join(str(path) for path in files), together, drug)
+
+
+def _one_person(known: Found, found: Found) -> None:
+    for name, where in found.people.items():
+        for other, first in known.people.items():
+            if name != other:
+                raise PatientFileFault(
+                    f"{where} is about {name}, but {first} is about {other}; if they are the same person, say so"
+                    " (--same-person)"
+                )
 
 
 def rows_from_csv(path: Path) -> tuple[Sample, ...]:

@@ -19,24 +19,25 @@ from pathlib import Path
 
 import pandas as pd
 
-from controller.patient.advice.stability import CHANNELS
+from controller.patient.advice.stability import CHANNELS, SAMPLING
 from controller.patient.data import channels
 from controller.patient.data.channels import BY_NAME, EXTRAS, dose_max_mg
 from controller.patient.data.codes import DRUGS
 from controller.patient.data.samples import (
     MOST_SAMPLES,
-    SAMPLING_H,
     UNDATED,
     Dose,
     Found,
     PatientFileFault,
-    Prescribed,
     Recording,
     Report,
     Sample,
 )
 from controller.patient.pharmacology.pharmacokinetics import Level
+from controller.patient.recorded import recorded
+from controller.patient.regimen import Regimen, Source
 
+SAMPLING_H = SAMPLING / timedelta(hours=1)
 WIDE, LONG = ("time", *CHANNELS), ("time", "channel", "value", "unit")
 ASSUMED_DRUG, ASSUMED_DOSE_MG, ASSUMED_EVERY_H = "escitalopram", 10.0, 24.0  # label: starting dose, once a day
 DOSE_NAMES = {"dose_mg": ASSUMED_DRUG, "dose": ASSUMED_DRUG, **{drug: drug for drug in DRUGS}}
@@ -94,10 +95,17 @@ def from_wide(path: Path, table: pd.DataFrame) -> Recording:
     return Recording(
         samples=tuple(samples),
         levels=tuple(Level(t, v) for t, v in drawn),
-        prescribed=Prescribed(ASSUMED_DRUG),
+        drug=ASSUMED_DRUG,
+        regimens=_regimens(samples, start, Source.ASSUMED if doses is None else Source.RECORDED),
         start=start,
         notes=(assumed,) if doses is None else (),
+        assumed=doses is None,
     )
+
+
+def _regimens(samples: Sequence[Sample], start: datetime | None, source: Source) -> tuple[Regimen, ...]:
+    taken = [((start or UNDATED) + timedelta(hours=s.time_h), s.dose_mg) for s in samples]
+    return recorded(ASSUMED_DRUG, taken, source)
 
 
 def from_long(path: Path, table: pd.DataFrame) -> Found:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from controller.patient.pharmacology.pharmacokinetics import Covariate, Person, Pharmacokinetics, Record, cv, racemate
-from controller.patient.pharmacology.population import Errors
+from controller.patient.pharmacology.covariates import Covariate, Person, Record, cv, racemate
+from controller.patient.pharmacology.individual import Errors
+from controller.patient.pharmacology.pharmacokinetics import Pharmacokinetics
 
 _LIU = "Liu 2022, Front Pharm 13:964758"
 _AREBERG = "Areberg 2006, AAPS J 8:E14"
@@ -180,7 +181,7 @@ PX2 = Record(
         errors=Errors(proportional=0.642),  # standard deviation of the logarithm there
     ),
     (
-        Covariate("clearance_l_per_h", "dose_mg", "power", -0.363, 25.0, source=_KIM),
+        Covariate("clearance_l_per_h", "daily_mg", "power", -0.363, 25.0, source=_KIM),
         Covariate("clearance_l_per_h", "age_years", "power", -0.702, 71.0, source=_KIM),
     ),
     use="immediate release; the controlled-release form has a bioavailability of 0.67",

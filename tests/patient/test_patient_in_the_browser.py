@@ -12,7 +12,8 @@ from dataclasses import replace
 import pytest
 
 from controller.patient.console import console_beside, serve_patient
-from controller.patient.scenario import samples_of, treatment_of
+from controller.patient.simulated import samples_of
+from controller.patient.treatment import treatment_of
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
