@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -36,4 +37,7 @@ def _copied(process: processes.Process, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for path, target in files.items():
         shutil.copyfile(path, target)
+    if process.key != process.name:  # a folder of one's own is named by its path, wherever the copy lies
+        text = files[source].read_text(encoding="utf-8")
+        files[source].write_text(re.sub(r"(?m)^process = .*$", f'process = "{process.key}"', text), encoding="utf-8")
     return files[source]

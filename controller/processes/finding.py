@@ -72,8 +72,7 @@ def _own(folder: Path, trust_code: bool) -> Process:
 
 def _sent(process: Process) -> tuple[Any, tuple[str, bool]]:
     """A process travels to another machine or core by its name, or its folder."""
-    own = process.folder.parent != HERE
-    return find, (str(process.folder) if own else process.name, process.trusted)
+    return find, (process.key, process.trusted)
 
 
 copyreg.pickle(Process, _sent)

@@ -64,6 +64,11 @@ class Process:
     trusted: bool  # whether its code may run here
 
     @property
+    def key(self) -> str:
+        """What finds it again from anywhere: the name of one that ships, the folder of one's own."""
+        return self.name if self.package.startswith(__name__.rpartition(".")[0]) else str(self.folder)
+
+    @property
     def configuration(self) -> Path:
         """The configuration of the plant that ships with the process; UserError where there is none."""
         path = self.folder / "plant.toml"
@@ -74,6 +79,7 @@ class Process:
     def content(self) -> dict[str, Any]:
         """That configuration as plain data, to be changed and written elsewhere: what it reads is named by its path."""
         content = tomllib.loads(self.configuration.read_text(encoding="utf-8"))
+        content["plant"] |= {"process": self.key, "trust_code": self.trusted and self.key != self.name}
         for table, key in (("model", "parameters"), ("alarms", "file")):
             if beside := content.get(table, {}).get(key):
                 content[table][key] = str(self.folder / beside)
