@@ -108,11 +108,7 @@ def pumped(flow, setpoint, variable=FEED, checks=CHECKS, **readings):
         time = T0 + k * SCAN
         snapshot = Snapshot(time, {variable.name: Reading(flow, variable.unit, time, Quality.GOOD), **readings})
         situation = Situation("B", "production", T0 + timedelta(days=9), {variable.name: setpoint, "moon": 1.0})
-        others = (
-            Variable("moon", "L/h", 0.0, 1.0, Role.MEASURED),
-            Variable("absent", "L/h", 0.0, 1.0, Role.MANIPULATED),
-        )
-        found, traces = diagnose(traces, snapshot, situation, None, estimate(time), (*others, variable), CHECKS)
+        found, traces = diagnose(traces, snapshot, situation, None, estimate(time), (*OTHERS, variable), checks)
     return found
 
 
