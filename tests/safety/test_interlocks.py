@@ -157,6 +157,12 @@ def test_an_allowance_that_is_used_up_refuses(world: SimpleNamespace) -> None:
     assert "stays at" not in str(judged(world, envelope=exactly, situation=situation).refusals)
 
 
+def test_an_allowance_that_lasts_just_to_the_end_leaves_one_value(world: SimpleNamespace) -> None:
+    limit = replace(world.envelope.limits[1], low=0.25, high=1.0, allowance=30.0)
+    situation = replace(world.situation, fed={"precursor_feed": 5.0})  # 25 L for 100 h
+    assert within_allowance(limit, world.snapshot, situation) == (replace(limit, high=0.25), "")
+
+
 @pytest.mark.parametrize("fed", [None, math.nan, math.inf])
 def test_an_allowance_without_a_book_refuses(world: SimpleNamespace, fed: float | None) -> None:
     envelope, situation = limited(world, 0.1, fed)
