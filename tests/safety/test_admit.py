@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from controller.loop.envelope import Bound, beyond
-from controller.loop.records import Abstention, Command, Move, Verdict
+from controller.loop.records import Abstention, Command, Move, Narrowing, Verdict
 from controller.loop.safety import admit
 from twin.records import Band, Forecast
 from twin.signals import Quality
@@ -47,14 +47,14 @@ def test_a_sound_proposal_is_admitted_as_it_is(world: SimpleNamespace) -> None:
 def test_an_abstention_is_not_a_proposal(world: SimpleNamespace) -> None:
     verdict = judged(world, proposal=Abstention(world.now, "no gain"))
     assert not verdict.admitted
-    assert verdict.refusals == ("nothing is proposed: no gain",)
+    assert verdict == Verdict((), (), ("nothing is proposed: no gain",))
 
 
 def test_a_step_is_held_to_the_largest_one_from_the_setpoint_in_force(world: SimpleNamespace) -> None:
     verdict = moved(world, "precursor_feed", 0.0019)
     assert verdict.moves[0].value == pytest.approx(0.001)
-    assert verdict.narrowed[0].asked == 0.0019
-    assert verdict.narrowed[0].reason == "held to a step of 0.0005 L/h from 0.0005"
+    told = "held to a step of 0.0005 L/h from 0.0005"
+    assert verdict.narrowed == (Narrowing("precursor_feed", 0.0019, 0.001, told),)
 
 
 @pytest.mark.parametrize(("hours", "granted"), [(0.25, 0.00075), (0.5, 0.001), (3.0, 0.001)])

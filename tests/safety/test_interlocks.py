@@ -197,6 +197,16 @@ def test_a_variable_far_outside_its_range_is_not_made_to_jump_inside(world: Simp
     assert judged(world, proposal=proposal, situation=replace(world.situation, setpoints={"feed": 0.032})).admitted
 
 
+def test_a_variable_that_may_not_jump_hides_no_other_objection(world: SimpleNamespace) -> None:
+    moves = (Move("feed", 0.04, "L/h", 0.0), Move("precursor_feed", 0.0005, "L/h", 0.0005))
+    situation = replace(world.situation, setpoints={"feed": 0.0, "precursor_feed": 0.0005})
+    verdict = judged(world, proposal=replace(world.proposal, moves=moves), situation=situation)
+    assert verdict.refusals == (
+        "feed is at 0 L/h, more than a step of 0.005 outside [0.035, 0.045]",
+        "precursor_feed stays at 0.0005 L/h: it is there already",
+    )
+
+
 def test_a_step_may_reach_the_edge_of_the_range_exactly(world: SimpleNamespace) -> None:
     limit = world.envelope.limits[0]
     assert held(0.04, 0.03125, replace(limit, low=0.03515625), 0.00390625)[0] == 0.03515625
