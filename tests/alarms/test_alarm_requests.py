@@ -208,6 +208,14 @@ def test_a_refused_request_leaves_no_record_of_a_normal_alarm() -> None:
     assert (found, changes) == (None, ())
 
 
+def test_a_refused_request_counts_for_nothing_while_a_matter_begins() -> None:
+    slow = replace(LOW, on_delay=HOUR)
+    found, rulings, _ = after(None, seen(10.0), asks("ack"), definition=slow)
+    assert not rulings[0].granted
+    assert found is not None
+    assert (found.state, found.since, found.turning_since, found.by) == (S.NORMAL, NOW, NOW, "")
+
+
 def test_a_new_announcement_forgets_who_answered_the_last() -> None:
     found, _, changes = after(since_an_hour(S.RETURNED), seen(10.0))
     assert found is not None
@@ -238,7 +246,7 @@ def test_an_alarm_is_suppressed_only_outside_its_phases_and_while_its_cause_stan
     for phases, state in ((("feed",), S.ACKNOWLEDGED), (("", "growth"), S.ACKNOWLEDGED), (("harvest",), S.SUPPRESSED)):
         found, _, _ = after(before, seen(10.0, *phases), definition=phased)
         assert found is not None
-        assert found.state is state
+        assert (found.state, found.since) == (state, NOW if state is S.SUPPRESSED else NOW - HOUR)
     already, _, changes = after(since_an_hour(S.SUPPRESSED), seen(10.0, "harvest"), definition=phased)
     assert already is not None
     assert (already.since, changes) == (NOW - HOUR, ())

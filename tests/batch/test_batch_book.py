@@ -78,6 +78,14 @@ def test_only_what_flows_by_the_hour_and_is_moved_is_fed(floor: Any) -> None:
     assert set(floor.record.fed) == {"feed", "precursor_feed"}
 
 
+def test_a_volume_that_is_known_late_is_still_the_first(floor: Any) -> None:
+    floor.volume = math.inf
+    floor.scan()
+    floor.volume = 90.0
+    floor.scan(after=HOUR)
+    assert floor.record.initial_l == 90.0
+
+
 def test_the_book_begins_with_the_first_volume_that_is_known_and_keeps_it(floor: Any) -> None:
     floor.volume = math.nan
     floor.scan()

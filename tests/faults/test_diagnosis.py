@@ -101,18 +101,14 @@ def test_findings_of_one_kind_make_one_condition():
 OTHERS = (Variable("moon", "L/h", 0.0, 1.0, Role.MEASURED), Variable("absent", "L/h", 0.0, 1.0, Role.MANIPULATED))
 
 
-def pumped(flow, setpoint, variable=FEED, scan_count=3, **readings):
+def pumped(flow, setpoint, variable=FEED, checks=CHECKS, **readings):
     """What is found after three scans at which a pump did this."""
     traces, found = NO_TRACES, ()
-    for k in range(scan_count):
+    for k in range(3):
         time = T0 + k * SCAN
         snapshot = Snapshot(time, {variable.name: Reading(flow, variable.unit, time, Quality.GOOD), **readings})
         situation = Situation("B", "production", T0 + timedelta(days=9), {variable.name: setpoint, "moon": 1.0})
-        others = (
-            Variable("moon", "L/h", 0.0, 1.0, Role.MEASURED),
-            Variable("absent", "L/h", 0.0, 1.0, Role.MANIPULATED),
-        )
-        found, traces = diagnose(traces, snapshot, situation, None, estimate(time), (*others, variable), CHECKS)
+        found, traces = diagnose(traces, snapshot, situation, None, estimate(time), (*OTHERS, variable), checks)
     return found
 
 
@@ -145,15 +141,36 @@ def test_only_what_is_moved_and_whose_setpoint_is_known_is_held_to_it():
     assert [f.sentence.split()[0] for f in pumped(0.02, 0.042, **off)] == ["feed"]
 
 
-def test_a_scan_that_cannot_be_read_neither_clears_a_pump_nor_counts_against_it():
+G, B = Quality.GOOD, Quality.BAD
+
+
+@pytest.mark.parametrize("qualities", [[G, G, B, B, G], [B, B, G, G, G]])
+def test_a_scan_that_cannot_be_read_neither_clears_a_pump_nor_counts_against_it(qualities):
     traces, told = NO_TRACES, []
-    for k, quality in enumerate([Quality.GOOD, Quality.GOOD, Quality.BAD, Quality.BAD, Quality.GOOD]):
+    for k, quality in enumerate(qualities):
         time = T0 + k * SCAN
         snapshot = Snapshot(time, {"feed": Reading(0.03, "L/h", time, quality)})
         situation = Situation("B", "production", T0 + timedelta(days=9), {"feed": 0.042})
         found, traces = diagnose(traces, snapshot, situation, None, estimate(time), (FEED,), CHECKS)
         told.append(len(found))
     assert told == [0, 0, 0, 0, 1]
+
+
+def test_a_pump_that_cannot_be_read_hides_no_other():
+    unread = Variable("acid", "L/h", 0.0, 1.0, Role.MANIPULATED)
+    traces, found = NO_TRACES, ()
+    for k in range(3):
+        time = T0 + k * SCAN
+        snapshot = Snapshot(time, {"acid": Reading(None, "L/h", time, B), "feed": Reading(0.03, "L/h", time, G)})
+        situation = Situation("B", "production", T0 + timedelta(days=9), {"acid": 0.5, "feed": 0.042})
+        found, traces = diagnose(traces, snapshot, situation, None, estimate(time), (unread, FEED), CHECKS)
+    assert [f.sentence.split()[0] for f in found] == ["feed"]
+
+
+def test_where_nothing_may_be_off_a_pump_that_does_just_what_it_is_told_is_believed():
+    strict = replace(CHECKS, delivery_share=0.0, delivery_span=0.0)
+    assert not pumped(0.042, 0.042, checks=strict)
+    assert pumped(0.0421, 0.042, checks=strict)
 
 
 def test_a_pump_that_is_right_for_one_scan_starts_its_count_anew():
@@ -185,6 +202,7 @@ STEADY = [0.0] * 20
         ([*STEADY, 0.2, -0.2], "fell by 33 %"),  # from the highest within the window
         ([*STEADY, -0.2, 0.2], "rose by 49 %"),
         ([*STEADY, 0.5, 0.0], "fell by 39 %"),
+        ([*[-0.5] * 20, 0.1, 0.0], "rose by 65 %"),
     ],
 )
 def test_a_rate_is_held_to_the_furthest_it_was_from_now_within_the_window(course, told):

@@ -522,6 +522,19 @@ def test_a_hold_and_a_restart_are_commanded_in_the_words_of_who_asked(bench_of: 
     assert bench.memory.batch.state is BatchState.RESTARTING
 
 
+def test_what_the_plant_took_back_is_not_fought_over(bench_of: Any) -> None:
+    bench = bench_of(Mode.ADVISORY, recipe=Recipe(hold={"precursor_feed": 0.0}))
+    bench.script.proposal = None
+    bench.standing(0.0019)
+    bench.scan()
+    assert bench.scan(bench.asks("hold")).batch.state is BatchState.HOLDING
+    bench.quality = Quality.BAD
+    assert bench.scan(after=HOUR).command is None
+    assert bench.decision.batch.state is not BatchState.HOLDING
+    bench.quality = Quality.GOOD
+    assert [bench.scan().command for _ in range(3)] == [None] * 3
+
+
 def test_a_command_that_is_dropped_ends_auto(bench_of: Any) -> None:
     bench = bench_of(Mode.AUTO)
     bench.scan()

@@ -45,6 +45,12 @@ def test_a_clock_that_steps_back_or_leaps_ahead_is_not_believed(time: datetime, 
     assert ticked(Clock(NOW), time, GAP) == (Clock(NOW, time, 0), f"the plant's clock went {told}", False)
 
 
+def test_a_jump_is_told_to_the_second() -> None:
+    fine = timedelta(microseconds=250_000)
+    _, why, _ = ticked(Clock(NOW + fine), NOW - HOUR + fine, GAP)
+    assert why == "the plant's clock went back from 2026-01-03 12:00:00+00:00 to 2026-01-03 11:00:00+00:00"
+
+
 @pytest.mark.parametrize("leap", [-3 * DAY, 30 * DAY])
 def test_a_clock_that_goes_on_from_elsewhere_is_believed_after_three_scans_and_everything_begins_anew(
     leap: timedelta,
@@ -83,7 +89,7 @@ def test_a_clock_that_comes_back_is_believed_at_once() -> None:
 def test_a_time_that_no_plant_has_is_never_believed(time: datetime) -> None:
     clock, why, anew = ticked(Clock(), time, GAP)
     assert clock == Clock(datetime(1970, 1, 1, tzinfo=UTC), time, 0)
-    assert why.startswith("the plant's clock went")
+    assert why.startswith(f"the plant's clock went {'back' if time.year == 1970 else 'ahead'} from 1970-01-01")
     for k in range(1, 6):
         later = time + k * SCAN if time.year > 2000 else time - timedelta(0)
         clock, why, anew = ticked(clock, later, GAP)

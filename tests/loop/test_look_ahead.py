@@ -374,6 +374,13 @@ def test_while_the_batch_does_not_run_nothing_is_proposed(
     assert not decision.open
 
 
+def test_a_hold_closes_what_was_open_though_the_loop_looks_no_more(bench_of: Any) -> None:
+    bench = bench_of(recipe=Recipe())
+    assert bench.scan().open
+    decision = bench.scan(bench.asks("mode", mode=Mode.OFF), bench.asks("hold"))
+    assert (decision.mode, decision.open) == (Mode.OFF, False)
+
+
 def test_while_the_batch_does_not_run_every_answer_is_refused_and_only_those(bench_of: Any) -> None:
     bench = bench_of(Mode.AUTO, recipe=Recipe())
     bench.script.proposal = None

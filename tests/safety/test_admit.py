@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.loop.envelope import Bound
-from controller.loop.records import Abstention, Command, Move, Verdict
+from controller.loop.envelope import Bound, beyond
+from controller.loop.records import Abstention, Command, Move, Narrowing, Verdict
 from controller.loop.safety import admit
 from twin.records import Band, Forecast
 from twin.signals import Quality
@@ -47,14 +47,14 @@ def test_a_sound_proposal_is_admitted_as_it_is(world: SimpleNamespace) -> None:
 def test_an_abstention_is_not_a_proposal(world: SimpleNamespace) -> None:
     verdict = judged(world, proposal=Abstention(world.now, "no gain"))
     assert not verdict.admitted
-    assert verdict.refusals == ("nothing is proposed: no gain",)
+    assert verdict == Verdict((), (), ("nothing is proposed: no gain",))
 
 
 def test_a_step_is_held_to_the_largest_one_from_the_setpoint_in_force(world: SimpleNamespace) -> None:
     verdict = moved(world, "precursor_feed", 0.0019)
     assert verdict.moves[0].value == pytest.approx(0.001)
-    assert verdict.narrowed[0].asked == 0.0019
-    assert verdict.narrowed[0].reason == "held to a step of 0.0005 L/h from 0.0005"
+    told = "held to a step of 0.0005 L/h from 0.0005"
+    assert verdict.narrowed == (Narrowing("precursor_feed", 0.0019, 0.001, told),)
 
 
 @pytest.mark.parametrize(("hours", "granted"), [(0.25, 0.00075), (0.5, 0.001), (3.0, 0.001)])
@@ -123,6 +123,13 @@ def test_feed_moves_only_in_its_phase(world: SimpleNamespace) -> None:
     assert refused.refusals == ("feed may be moved in production, and the batch is in growth",)
     unknown = judged(world, proposal=proposal, situation=replace(world.situation, phase=""))
     assert unknown.refusals == ("feed may be moved in production, and the batch is in no phase",)
+
+
+@pytest.mark.parametrize(("phases", "told"), [(("growth", "feed"), "growth, feed"), ((), "no phase")])
+def test_where_a_variable_may_be_moved_is_told(world: SimpleNamespace, phases: tuple[str, ...], told: str) -> None:
+    limits = tuple(replace(x, phases=phases) for x in world.envelope.limits)
+    verdict = judged(world, envelope=replace(world.envelope, limits=limits))
+    assert verdict.refusals == (f"precursor_feed may be moved in {told}, and the batch is in production",)
 
 
 @pytest.mark.parametrize("setpoints", [{}, {"precursor_feed": math.nan}])
@@ -211,6 +218,26 @@ def test_who_is_beyond_a_bound_anyway_may_take_the_plan_that_is_beyond_it_less(
     envelope = replace(world.envelope, bounds=world.envelope.bounds[:1])
     verdict = judged(world, envelope=envelope, baseline=forecast(baseline), proposed=forecast(proposed))
     assert bool(verdict.refusals) is refused
+
+
+def test_deeper_by_just_what_nobody_notices_is_not_deeper(world: SimpleNamespace) -> None:
+    times = tuple(world.now + timedelta(hours=h) for h in (0.0, 1.0, 2.0))
+    envelope = replace(world.envelope, bounds=(Bound("dissolved_oxygen", "%", 100.0, 200.0),))
+
+    def forecast(*oxygen: float) -> Forecast:
+        return replace(world.proposed, times=times, bands={"dissolved_oxygen": Band(*[oxygen] * 5)})
+
+    baseline = forecast(100.0, 90.0, 90.0)
+    assert judged(world, envelope=envelope, baseline=baseline, proposed=forecast(100.0, 100.0, 89.0)).admitted
+    assert not judged(world, envelope=envelope, baseline=baseline, proposed=forecast(100.0, 100.0, 88.9)).admitted
+
+
+def test_a_horizon_ends_to_the_second(world: SimpleNamespace) -> None:
+    bound = replace(world.envelope.bounds[0], horizon_h=2.0)
+    for seconds, near in ((7200.0, 2), (7201.0, 1)):
+        times = (world.now, world.now + timedelta(seconds=seconds))
+        forecast = replace(world.proposed, times=times, bands={"dissolved_oxygen": Band(*[(15.0, 125.0)] * 5)})
+        assert beyond(forecast, bound) == ([5.0, 0.0][:near], [0.0, 5.0][:near])
 
 
 @pytest.mark.parametrize(("horizon_h", "refused"), [(0.5, False), (2.0, False), (3.0, True), (math.inf, True)])

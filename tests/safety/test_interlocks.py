@@ -157,6 +157,12 @@ def test_an_allowance_that_is_used_up_refuses(world: SimpleNamespace) -> None:
     assert "stays at" not in str(judged(world, envelope=exactly, situation=situation).refusals)
 
 
+def test_an_allowance_that_lasts_just_to_the_end_leaves_one_value(world: SimpleNamespace) -> None:
+    limit = replace(world.envelope.limits[1], low=0.25, high=1.0, allowance=30.0)
+    situation = replace(world.situation, fed={"precursor_feed": 5.0})  # 25 L for 100 h
+    assert within_allowance(limit, world.snapshot, situation) == (replace(limit, high=0.25), "")
+
+
 @pytest.mark.parametrize("fed", [None, math.nan, math.inf])
 def test_an_allowance_without_a_book_refuses(world: SimpleNamespace, fed: float | None) -> None:
     envelope, situation = limited(world, 0.1, fed)
@@ -189,6 +195,16 @@ def test_a_variable_far_outside_its_range_is_not_made_to_jump_inside(world: Simp
         verdict = judged(world, proposal=proposal, situation=situation)
         assert (verdict.moves, verdict.refusals) == ((), (sentence,))
     assert judged(world, proposal=proposal, situation=replace(world.situation, setpoints={"feed": 0.032})).admitted
+
+
+def test_a_variable_that_may_not_jump_hides_no_other_objection(world: SimpleNamespace) -> None:
+    moves = (Move("feed", 0.04, "L/h", 0.0), Move("precursor_feed", 0.0005, "L/h", 0.0005))
+    situation = replace(world.situation, setpoints={"feed": 0.0, "precursor_feed": 0.0005})
+    verdict = judged(world, proposal=replace(world.proposal, moves=moves), situation=situation)
+    assert verdict.refusals == (
+        "feed is at 0 L/h, more than a step of 0.005 outside [0.035, 0.045]",
+        "precursor_feed stays at 0.0005 L/h: it is there already",
+    )
 
 
 def test_a_step_may_reach_the_edge_of_the_range_exactly(world: SimpleNamespace) -> None:
