@@ -279,3 +279,9 @@ def test_the_very_same_twice_an_answer_and_a_deleted_resource_refuse_no_file(tmp
     seen = read(path)
     assert [str(r) for r in seen.regimens] == ["5 mg every 24 h"] and seen.others == ()
     assert any("a resource that was deleted" in note for note in seen.notes)
+
+
+def test_a_drug_with_nothing_but_an_unknown_code_may_be_any_and_nothing_is_said_of_the_dose(tmp_path: Path) -> None:
+    coded = {"coding": [{"system": RXNORM, "code": "999999999"}]}
+    seen = _read(tmp_path, _order(), _statement("x", medicationCodeableConcept=coded))
+    assert "code 999999999 is not known here" in seen.withheld[0] and seen.withheld[0] in seen.unchecked

@@ -40,6 +40,7 @@ class Named:
     known: tuple[str, ...]
     words: str  # as the record says it, "" for nothing at all
     more: bool = False  # something else is, or may be, in it
+    nameless: bool = False  # nothing but a code that is not known, or not even that
 
     @property
     def text(self) -> str:
@@ -56,7 +57,7 @@ def named(concepts: Iterable[Mapping[str, Any]], displays: Iterable[str] = ()) -
     known = () if _DENIED.search(said.lower()) else tuple(dict.fromkeys([*found, *written]))
     more = not known or (len(known) < 2 and bool(_MORE.search(_PER.sub(" ", said.lower()))))
     codes = " ".join(f"code {c['code']}" for c in codings if c.get("code"))
-    return Named(known, said or codes, more)
+    return Named(known, said or codes, more, nameless=not known and not said)
 
 
 def _by_code(system: str | None, code: str | None) -> str | None:

@@ -94,7 +94,8 @@ class Drugs:
         if name.more:
             words = name.words or "a drug without a name"
             self.found.others.append(replace(told, name=words.lower()))
-            self.found.unknown.append((f"{where}: {words} is not known here, so what it does not go with", told))
+            said = f"{where}: {words} is not known here, so what it does not go with was not checked"
+            self.found.unknown.append((said, told, name.nameless))
 
     def _unused(self, where: str, name: Named) -> None:
         """A modifierExtension may say the contrary of all the rest: the drug may be taken, or not."""

@@ -35,7 +35,7 @@ def recording(name: str, found: Found, drug: str | None = None) -> Recording:
         start=grid.start if found.dated else None,
         notes=(*found.notes, *intake.notes),
         unchecked=(*found.unchecked, *unreadable, *_unknown(found, min(scored), max(scored))),
-        withheld=(*withheld, *unreadable, *intake.withheld),
+        withheld=(*withheld, *unreadable, *intake.withheld, *_unknown(found, min(scored), max(scored), nameless=True)),
         given=intake.given,
         missed=tuple(sorted(dose.at for dose in intake.doses if dose.mg == 0.0)),
         suicidality=tuple(sorted(found.suicidality)),
@@ -93,6 +93,8 @@ def _by_doses(found: Found, drugs: Sequence[str]) -> list[Comedication]:
     return told
 
 
-def _unknown(found: Found, first: datetime, last: datetime) -> list[str]:
-    """Drugs that are not known here and that may act while there are reports."""
-    return [f"{said} was not checked" for said, told in found.unknown if told.acts_between(first, last)]
+def _unknown(found: Found, first: datetime, last: datetime, nameless: bool = False) -> list[str]:
+    """Sentences on drugs that are not known here and may act while there are reports; or on those without a name."""
+    return [
+        said for said, told, without in found.unknown if told.acts_between(first, last) and (without or not nameless)
+    ]

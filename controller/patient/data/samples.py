@@ -83,7 +83,7 @@ class Found:
     nights: list[tuple[datetime, datetime]] = field(default_factory=list)  # stretches asleep
     regimens: list[tuple[Regimen, str]] = field(default_factory=list)  # stated or ordered, and who says so
     others: list[Comedication] = field(default_factory=list)  # every drug, the followed one among them
-    unknown: list[tuple[str, Comedication]] = field(default_factory=list)  # sentences on drugs that are not known here
+    unknown: list[tuple[str, Comedication, bool]] = field(default_factory=list)  # drugs not known here; without a name
     dispensed: list[tuple[str, str]] = field(default_factory=list)  # drugs, and sentences on them
     unchecked: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)  # drugs, and why an order of them is not understood
