@@ -25,7 +25,7 @@ from controller.edge.historian import archive, chain, scans
 from controller.edge.historian import cells as make
 from controller.edge.historian.archive import DAY_MS
 from controller.edge.historian.cells import Cells
-from controller.edge.historian.database import HistorianFault, faults_of, open_writer, transaction
+from controller.edge.historian.database import HistorianFault, faults_of, make_private, open_writer, transaction
 from controller.edge.historian.rollups import HOUR_MS
 from controller.edge.historian.scans import Layout
 
@@ -80,8 +80,9 @@ def _alone(path: Path) -> Iterator[None]:
     """Only one process archives a historian at a time."""
     folder = folder_of(path)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise HistorianFault(folder, f"cannot be written to ({error.strerror})", "check its permissions") from error
     try:
@@ -119,6 +120,7 @@ def _write_day(
     unfinished = file.with_suffix(".unfinished")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        make_private(unfinished)
         first_ms, count = _write(unfinished, layout, of, _slices(db, kept, layout, day))
         _durable(unfinished)
         unfinished.replace(file)

@@ -303,7 +303,7 @@ def _lock(path: Path) -> int:
     beside = path.with_name(path.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise HistorianFault(
             path, f"cannot be opened ({error.strerror})", "check its folder and permissions"
