@@ -9,6 +9,7 @@ import typer
 
 from controller.commands.choice import Chosen, Json, chosen
 from controller.support.printing import shown
+from controller.support.visible import visible
 
 app = typer.Typer(
     help="Who did what, when and why; and whether the record is as it was recorded.", no_args_is_help=True
@@ -36,7 +37,7 @@ def verify(
         print(json.dumps(report))
     else:
         for fault in faults[:TOLD]:
-            print(fault)
+            print(visible(fault))
         print(f"{len(faults)} rows are not as they were recorded" if faults else f"all {links} rows are as recorded")
         if head and not faults:
             print(f"{since} of them were recorded after the hash that was given")

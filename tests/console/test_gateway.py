@@ -18,12 +18,6 @@ from twin.records import Correction, Population
 from twin.signals import Quality
 
 
-@pytest.fixture
-def client(gateway):
-    with httpx.Client(base_url=f"{gateway.url}/api/v1", trust_env=False, timeout=100) as client:
-        yield client
-
-
 def accept(**changes):
     return {"kind": "accept", "by": "B. Ito", "suggestion": "S-0017"} | changes
 
