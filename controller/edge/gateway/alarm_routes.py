@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from controller.edge.gateway.dependencies import TheSource
-from controller.edge.gateway.intents import REPLIES, Asked, Name, OutcomeView, Remark, TheDocket, put
+from controller.edge.gateway.intents import REPLIES, Asked, Finite, Name, OutcomeView, Remark, TheDocket, put
 from controller.edge.gateway.views import Number, View
 from controller.loop.alarm_records import AlarmBook, AlarmRecord, AlarmState, Priority
 from controller.loop.alarms import Definition, figures
@@ -68,7 +68,7 @@ class AlarmIn(Asked):
     """Who does it and why; how many hours to shelve, where that is asked."""
 
     reason: Remark = ""
-    hours: Annotated[float | None, Field(gt=0, le=168, allow_inf_nan=False)] = None
+    hours: Annotated[Finite | None, Field(gt=0, le=168)] = None
 
 
 @router.get("/alarms", summary="What is alarming")

@@ -23,9 +23,9 @@ Visible = AfterValidator(only_visible)
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), Visible]
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500), Visible]
 Remark = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), Visible]
-
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]  # a number: no text, no true
 Moves = Annotated[
-    dict[Name, Annotated[float, Field(allow_inf_nan=False)]],
+    dict[Name, Finite],
     Field(min_length=1, max_length=20, description="setpoints by variable, in their own units"),
 ]
 
