@@ -7,6 +7,7 @@ what is told by a token in the Authorization header, which no other site's page 
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from controller.edge.users import UserRole
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 BODILESS = SAFE | {"DELETE"}
 BODY_MAX = 16_384  # bytes; an intent is a few hundred (design)
+BODY_WITHIN_S = 10.0  # wall seconds (design)
 OPEN = frozenset({"/api/v1/health", "/api/v1/session"})  # whoever asks may know that somebody is there, and sign in
 LOOKING = frozenset({"/api/v1/what-if"})  # posts that change nothing
 
@@ -50,8 +52,7 @@ class Guard:
         if objection is None and self._access is not None:
             objection = self._of_person(scope, headers, self._access)
         if objection is None and scope["method"] not in BODILESS:
-            body = await _body(receive)
-            objection, receive = _of_body(body, scope.get("state", {}).get("person")), _again(body)
+            objection, receive = await self._of_body(receive, scope.get("state", {}).get("person"))
         if objection is None:
             await self._app(scope, receive, send)
             return
@@ -96,6 +97,14 @@ class Guard:
             return 403, f"{person.name} is {person.role}; this needs the role engineer"
         return None
 
+    async def _of_body(self, receive: Receive, person: Caller | None) -> tuple[Objection | None, Receive]:
+        try:
+            async with asyncio.timeout(BODY_WITHIN_S):
+                body = await _body(receive)
+        except TimeoutError:
+            return (408, f"the body did not come within {BODY_WITHIN_S:g} s"), receive
+        return _objection_to(body, person), _again(body)
+
     def _is_ours(self, host: str) -> bool:
         try:
             name = (urlsplit(f"//{host}").hostname or "").lower()
@@ -104,7 +113,7 @@ class Guard:
             return False
 
 
-def _of_body(body: bytes, person: Caller | None) -> Objection | None:
+def _objection_to(body: bytes, person: Caller | None) -> Objection | None:
     """It is plain JSON, and nobody acts in another's name: whoever is named in it must be the one who signed in."""
     try:
         asked = malformed.read(body)
