@@ -33,6 +33,7 @@ from controller.commands.tags import tags
 from controller.commands.users import app as users
 from controller.support.child_process import die_with_parent
 from controller.support.user_error import UserError
+from controller.support.visible import in_log, in_record, visible_lines
 
 app = typer.Typer(
     help="Bioprocess control with a digital twin and a neuromorphic learner, over OPC UA.",
@@ -70,8 +71,11 @@ def main() -> None:
     """Run the command line; a fault that a person can mend is one sentence on standard error and exit code 2."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("asyncua").setLevel(logging.ERROR)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(in_record)
     structlog.configure(
         processors=[
+            in_log,
             structlog.processors.TimeStamper("%H:%M:%S"),
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
@@ -81,7 +85,7 @@ def main() -> None:
     try:
         app()
     except UserError as fault:
-        print(f"neurotwin: {fault}", file=sys.stderr)
+        print(f"neurotwin: {visible_lines(str(fault))}", file=sys.stderr)
         raise SystemExit(2) from None
 
 

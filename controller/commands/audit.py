@@ -9,6 +9,7 @@ import typer
 
 from controller.commands.choice import Chosen, Json, chosen
 from controller.support.printing import shown
+from controller.support.visible import visible
 
 app = typer.Typer(
     help="Who did what, when and why; and whether the record is as it was recorded.", no_args_is_help=True
@@ -19,7 +20,7 @@ TOLD = 20  # faults that are shown to a person
 @app.command()
 def verify(
     config: Chosen = None,
-    head: Annotated[str, typer.Option(help="The last hash as it was kept elsewhere, from an earlier verify.")] = "",
+    head: Annotated[str, typer.Option(help="A last hash as it was kept elsewhere, from an earlier verify.")] = "",
     as_json: Json = False,
 ) -> None:
     """Check every row against its hash chain; exit code 1 when any was altered, removed or put in."""
@@ -29,14 +30,17 @@ def verify(
     settings = load(chosen(config))
     with Historian.reader(settings.historian_path()) as history:
         links, last = history.chain_head()
-        faults = history.chain_faults(head or None)
-    report = {"historian": str(settings.historian_path()), "links": links, "head": last, "faults": faults}
+        faults, since = history.chain_faults(head or None), history.chain_since(head)
+    report = {"historian": str(settings.historian_path()), "links": links, "head": last, "since": since}
+    report["faults"] = faults
     if as_json:
         print(json.dumps(report))
     else:
         for fault in faults[:TOLD]:
-            print(fault)
+            print(visible(fault))
         print(f"{len(faults)} rows are not as they were recorded" if faults else f"all {links} rows are as recorded")
+        if head and not faults:
+            print(f"{since} of them were recorded after the hash that was given")
         print(f"the last hash is {last}; keep it elsewhere, for --head")
     if faults:
         raise SystemExit(1)

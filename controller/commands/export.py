@@ -11,6 +11,7 @@ import typer
 
 from controller.commands.choice import Chosen, Json, chosen
 from controller.support.printing import told
+from controller.support.slug import slug
 from controller.support.user_error import UserError
 
 
@@ -29,7 +30,7 @@ def export(
     if kind not in ("parquet", "csv"):
         raise UserError(f"--format {kind}: give parquet or csv")
     settings = load(chosen(config))
-    folder = out or Path(f"{batch}-export")
+    folder = out or Path(f"{slug(batch)}-export")
     with Historian.reader(settings.historian_path()) as history:
         found = exporting.tables(history, settings.plant.name, batch)
         about = exporting.about(history, settings, batch, datetime.now(UTC))

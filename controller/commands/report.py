@@ -9,6 +9,7 @@ import typer
 
 from controller.commands.choice import Chosen, chosen
 from controller.support.printing import progress
+from controller.support.slug import slug
 
 
 def report(
@@ -24,7 +25,7 @@ def report(
     from hmi import batch_report
 
     settings = load(chosen(config))
-    path = out or Path(f"{batch}.html")
+    path = out or Path(f"{slug(batch)}.html")
     with Historian.reader(settings.historian_path()) as history:
         found = content(history, settings, batch, progress)
     path.parent.mkdir(parents=True, exist_ok=True)

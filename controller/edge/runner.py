@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,6 +32,8 @@ from controller.loop.what_if import Considered
 from controller.neurocore.core import NeuroCore
 from controller.settings import Settings
 from twin.records import Step
+
+WHAT_IFS = 4  # that are under way or wait, one at a time; each takes some tenths of a second (design)
 
 
 @dataclass(slots=True)
@@ -64,6 +67,7 @@ class Runner:
         self.clock = ScanClock(settings.connection)
         self._link, self._actuator = link, Actuator(link)
         self._worker, self._requests, self._subscription = Worker(), Requests(), Subscription()
+        self._looking = Worker("what-if", WHAT_IFS)
         absences = Absences(historian, parts.plant.name, settings.connection.scan_s)
         self.outage = Outage(absences, self.announcer, self._worker)
         self._journal = EventJournal(historian, parts.plant.name, self._worker)
@@ -160,6 +164,7 @@ class Runner:
         await self._catching_up.close()
         await self._worker.do(self._turns.close)
         self._worker.close()
+        await asyncio.to_thread(self._looking.close)
 
     # -- what people ask ---------------------------------------------------------------------------------------
 
@@ -168,10 +173,14 @@ class Runner:
         return await self._requests.put(intent)
 
     async def what_if(self, steps: Sequence[Step]) -> Considered | str:
-        """What the twin and safety say of a plan by hand, or why not; the loop remembers nothing of it."""
+        """What the twin and safety say of a plan by hand, or why not; the loop remembers nothing of it.
+
+        It has a thread of its own, so that no turn waits for it: a what-if changes nothing, and reads what no turn
+        changes. Busy when too many wait already.
+        """
         if self.decision is None:
             return "there is no scan yet to look ahead from"
-        return await self._worker.do(what_if, self._turns.memory, self.decision, steps, self.parts)
+        return await self._looking.do(what_if, self._turns.memory, self.decision, steps, self.parts)
 
     def subscribe(self) -> AsyncIterator[datetime]:
         """The process time of each turn, as it is taken."""

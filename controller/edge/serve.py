@@ -14,6 +14,7 @@ import uvicorn
 from controller.assembly import Assembly
 from controller.edge.gateway import application, hang_up
 from controller.edge.gateway.access import Access
+from controller.edge.gateway.connections import Connection, allow_files
 from controller.edge.gateway.reporting import RunnerSource
 from controller.edge.gateway.source import Source
 from controller.edge.historian import Historian
@@ -94,10 +95,12 @@ async def serving(
     at = at or ServiceTable(host=host, port=port)
     app = application(source, _access(access), at.names)
     listening = _listening(at.host, at.port)
+    allow_files()
     config = uvicorn.Config(
         app,
         log_level="warning",
         lifespan="off",
+        http=Connection,
         timeout_graceful_shutdown=2,
         ssl_certfile=at.tls_certificate,
         ssl_keyfile=None if at.tls_key is None else str(at.tls_key),

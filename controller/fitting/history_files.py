@@ -132,7 +132,7 @@ def _numbers(path: Path, table: pd.DataFrame, column: str, name: str) -> np.ndar
             f"{path}: has no column {column!r} for {name}{instead(column, [str(c) for c in table.columns])}"
         )
     numbers = pd.to_numeric(table[column], errors="coerce")
-    wrong = table[column].notna() & numbers.isna()
+    wrong = table[column].notna() & ~np.isfinite(numbers)  # "inf" too: a division by zero in a spreadsheet
     if wrong.any():
         row = int(np.flatnonzero(wrong.to_numpy())[0])
         raise UserError(f"{path}: {table[column].iloc[row]!r} in column {column!r}, row {row + 2}, is not a number")

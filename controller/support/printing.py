@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from controller.support.visible import visible
+
 
 def shown(rows: list[dict[str, Any]], as_json: bool) -> None:
     """Print rows as a table of equal columns, or as JSON."""
@@ -14,7 +16,7 @@ def shown(rows: list[dict[str, Any]], as_json: bool) -> None:
         print(json.dumps({"rows": rows}))
         return
     columns = list(rows[0]) if rows else []
-    table = [columns, *([str(row[c]) for c in columns] for row in rows)]
+    table = [columns, *([visible(str(row[c])) for c in columns] for row in rows)]
     widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
     for line in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
@@ -26,7 +28,7 @@ def told(report: Mapping[str, Any]) -> str:
     for key, value in report.items():
         if isinstance(value, Mapping):
             value = ", ".join(f"{k} {v:.3f}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items())
-        lines.append(f"{key:28} {value}")
+        lines.append(f"{key:28} {visible(str(value))}")
     return "\n".join(lines)
 
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
 
@@ -475,3 +476,9 @@ def browser():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def client(gateway):
+    with httpx.Client(base_url=f"{gateway.url}/api/v1", trust_env=False, timeout=100) as client:
+        yield client

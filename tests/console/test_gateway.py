@@ -13,15 +13,10 @@ import pytest
 
 from controller.edge.gateway import app as gateway_module
 from controller.edge.gateway import intents as intents_module
+from controller.edge.worker import Busy
 from controller.loop.records import Abstention, Mode
 from twin.records import Correction, Population
 from twin.signals import Quality
-
-
-@pytest.fixture
-def client(gateway):
-    with httpx.Client(base_url=f"{gateway.url}/api/v1", trust_env=False, timeout=100) as client:
-        yield client
 
 
 def accept(**changes):
@@ -294,6 +289,16 @@ def test_a_what_if_that_cannot_be_looked_at_is_refused_in_words(client):
     told = client.post("/what-if", json={"steps": [{"inputs": {"air": 1.0}}]})
     assert (told.status_code, told.json()["detail"]) == (409, "no setpoint is changed; name at least one")
     assert client.post("/what-if", json={"steps": []}).status_code == 422
+
+
+def test_more_what_ifs_than_can_be_looked_at_are_told_to_come_back(bench, client, monkeypatch):
+    async def busy(steps):
+        raise Busy
+
+    monkeypatch.setattr(bench, "what_if", busy)
+    told = client.post("/what-if", json={"steps": [{"inputs": {"feed": 0.05}}]})
+    assert (told.status_code, told.headers["retry-after"]) == (429, "2")
+    assert "try again" in told.json()["detail"]
 
 
 def test_setpoints_by_hand_reach_the_loop_with_their_reason(bench, client):

@@ -87,6 +87,10 @@ def broken(table: pd.DataFrame, **cells: object) -> pd.DataFrame:
     [
         (TABLE.rename(columns={"hours": "Hours"}), "did you mean 'Hours'"),
         (broken(TABLE, viable_cells="lots"), "'lots' in column 'viable_cells', row 4, is not a number"),
+        (broken(TABLE, viable_cells="inf"), "in column 'viable_cells', row 4, is not a number"),
+        (broken(TABLE, product=float("inf")), "in column 'product', row 4, is not a number"),
+        (broken(TABLE, glucose_feed="-inf"), "in column 'glucose_feed', row 4, is not a number"),
+        (broken(TABLE, hours="inf"), "in column 'hours', row 4, is not a number"),
         (broken(TABLE, hours=None), "every row needs its time"),
         (broken(TABLE, hours=5.0), "must rise"),
         (TABLE.assign(hours=TABLE["hours"] - 3.0), "begins at -3 h"),

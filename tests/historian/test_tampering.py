@@ -17,12 +17,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from controller.checkpoint import checkpoint_of
 from controller.edge.audit import AuditEntry
 from controller.edge.historian import Cause, Historian, integrity, outbox, schema
 from controller.edge.historian.archiving import archive_days
 from controller.edge.historian.database import open_writer, transaction
+from controller.loop.memory import Memory
 from controller.loop.records import Decision
-from controller.sessions import STARTED, Session
+from controller.sessions import STARTED, Session, began
 from twin.signals import Assay, Quality, Reading
 
 Make = Callable[..., Decision]
@@ -50,7 +52,7 @@ def fill(path: Path, decision: Make) -> None:
             made = decision(minute)
             made = replace(made, snapshot=replace(made.snapshot, assays=(assay,)))
             entry = AuditEntry(made.time, "R1", "B1", "somebody", "mode", "shadow", "advisory", "a test")
-            historian.record(made, {"weights": [minute]}, [entry])
+            historian.record(made, {"weights": [minute]}, [entry], checkpoint_of(Memory(began())))
             historian.event(made.time, "R1", "B1", "loop", f"turn {minute}")
         stamps = [int(START.timestamp() * 1000) + 60_000 * minute for minute in MINUTES]
         historian.scans("R1", "B1", ["process.ph", "process.do"], stamps, values, quality)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from controller.edge.gateway.dependencies import TheSource
-from controller.edge.gateway.intents import REPLIES, Asked, OutcomeView, Remark, TheDocket, put
+from controller.edge.gateway.intents import REPLIES, Asked, Finite, Name, OutcomeView, Remark, TheDocket, put
 from controller.edge.gateway.views import Number, View
 from controller.loop.alarm_records import AlarmBook, AlarmRecord, AlarmState, Priority
 from controller.loop.alarms import Definition, figures
@@ -68,7 +68,7 @@ class AlarmIn(Asked):
     """Who does it and why; how many hours to shelve, where that is asked."""
 
     reason: Remark = ""
-    hours: Annotated[float | None, Field(gt=0, le=168, allow_inf_nan=False)] = None
+    hours: Annotated[Finite | None, Field(gt=0, le=168)] = None
 
 
 @router.get("/alarms", summary="What is alarming")
@@ -90,7 +90,7 @@ async def alarms(source: TheSource, every: Annotated[bool, Query(description="no
 
 @router.post("/alarms/{name}/{action}", summary="Answer an alarm", responses=REPLIES)
 async def answer(
-    name: str, action: Action, asked: AlarmIn, source: TheSource, docket: TheDocket, response: Response
+    name: Name, action: Action, asked: AlarmIn, source: TheSource, docket: TheDocket, response: Response
 ) -> OutcomeView:
     """Acknowledge, reset a latched one, shelve for some hours, unshelve, take out of service or put back."""
     about = {"alarm": name, "hours": asked.hours}

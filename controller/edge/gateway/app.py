@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 
-from controller.edge.gateway import alarm_routes, batch_routes, intents, sessions
+from controller.edge.gateway import alarm_routes, batch_routes, intents, malformed, sessions
 from controller.edge.gateway import what_if_routes as looking
 from controller.edge.gateway.access import Access
 from controller.edge.gateway.dependencies import TheSource
@@ -221,5 +222,6 @@ def application(source: Source, access: Access | None = None, names: Collection[
     for routes in (router, intents.router, looking.router, sessions.router, alarm_routes.router, batch_routes.router):
         app.include_router(routes)
     app.add_route("/docs", handbook, include_in_schema=False)
+    app.add_exception_handler(RequestValidationError, malformed.answer)
     app.add_middleware(Guard, access=access, names=names)
     return app

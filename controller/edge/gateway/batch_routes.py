@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, Field
 
 from controller.edge.gateway.dependencies import TheSource
-from controller.edge.gateway.intents import REPLIES, Asked, Name, OutcomeView, Remark, Sentence, TheDocket, put
+from controller.edge.gateway.intents import REPLIES, Asked, Finite, Name, OutcomeView, Remark, Sentence, TheDocket, put
 from controller.edge.gateway.views import Number, View
 from controller.loop.batch import MOVES, Recipe, phase_hours, volume_l
 from controller.loop.batch_records import BatchState, Sample
@@ -64,7 +64,7 @@ class MeasuredIn(View):
     """One result of a sample, in the unit of its variable."""
 
     variable: Name
-    value: Annotated[float, Field(allow_inf_nan=False)]
+    value: Finite
     unit: Name
 
 
@@ -72,7 +72,7 @@ class SampleIn(Asked):
     """A sample: when it was drawn, how much was taken, and what was measured of it so far."""
 
     drawn_at: AwareDatetime
-    volume_ml: Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)] = 0.0
+    volume_ml: Annotated[Finite, Field(ge=0, le=10_000)] = 0.0
     results: Annotated[list[MeasuredIn], Field(default_factory=list, max_length=20)]
     remark: Remark = ""
 
@@ -81,7 +81,7 @@ class AssayIn(Asked):
     """A result that comes later, of a sample whose volume is booked already."""
 
     variable: Name
-    value: Annotated[float, Field(allow_inf_nan=False)]
+    value: Finite
     unit: Name
     sampled_at: AwareDatetime
     remark: Remark = ""

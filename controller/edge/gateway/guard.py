@@ -7,8 +7,8 @@ what is told by a token in the Authorization header, which no other site's page 
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
-import json
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -16,11 +16,14 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from controller.edge.gateway import malformed
 from controller.edge.gateway.access import Access, Caller
 from controller.edge.users import UserRole
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+BODILESS = SAFE | {"DELETE"}
 BODY_MAX = 16_384  # bytes; an intent is a few hundred (design)
+BODY_WITHIN_S = 10.0  # wall seconds (design)
 OPEN = frozenset({"/api/v1/health", "/api/v1/session"})  # whoever asks may know that somebody is there, and sign in
 LOOKING = frozenset({"/api/v1/what-if"})  # posts that change nothing
 
@@ -47,7 +50,9 @@ class Guard:
         headers = Headers(scope=scope)
         objection = self._of_wire(scope["method"], headers)
         if objection is None and self._access is not None:
-            objection, receive = await self._of_person(scope, headers, receive, self._access)
+            objection = self._of_person(scope, headers, self._access)
+        if objection is None and scope["method"] not in BODILESS:
+            objection, receive = await self._of_body(receive, scope.get("state", {}).get("person"))
         if objection is None:
             await self._app(scope, receive, send)
             return
@@ -64,7 +69,7 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
             return 403, f"requests from pages of another origin are refused: {origin!r}"
-        if method == "DELETE":
+        if method in BODILESS:
             return None
         if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
             return 415, "the content type must be application/json"
@@ -73,27 +78,32 @@ class Guard:
             return 413, f"the body must have a stated length of at most {BODY_MAX} bytes"
         return None
 
-    async def _of_person(
-        self, scope: Scope, headers: Headers, receive: Receive, access: Access
-    ) -> tuple[Objection | None, Receive]:
+    def _of_person(self, scope: Scope, headers: Headers, access: Access) -> Objection | None:
         path, method = scope["path"], scope["method"]
         if path in OPEN and (path != "/api/v1/session" or method == "POST"):
-            return None, receive
+            return None
         scheme, _, token = headers.get("authorization", "").partition(" ")
         looks = method in SAFE
         person = access.who(token.strip(), acting=not looks) if scheme.lower() == "bearer" else None
         if person is None:
-            return (401, "sign in first: POST a name and a password to /api/v1/session"), receive
+            return 401, "sign in first: POST a name and a password to /api/v1/session"
         scope.setdefault("state", {})["person"] = person
         if looks or path in LOOKING or path == "/api/v1/session":
-            return None, receive
+            return None
         if not person.name or not person.may(UserRole.OPERATOR):
             whom = person.name or "a program with the gateway's token"
-            return (403, f"{whom} may look only; this needs the role operator or engineer"), receive
+            return 403, f"{whom} may look only; this needs the role operator or engineer"
         if path.endswith(ENGINEERING) and not person.may(UserRole.ENGINEER):
-            return (403, f"{person.name} is {person.role}; this needs the role engineer"), receive
-        body = await _body(receive)
-        return _own_name(body, person), _again(body)
+            return 403, f"{person.name} is {person.role}; this needs the role engineer"
+        return None
+
+    async def _of_body(self, receive: Receive, person: Caller | None) -> tuple[Objection | None, Receive]:
+        try:
+            async with asyncio.timeout(BODY_WITHIN_S):
+                body = await _body(receive)
+        except TimeoutError:
+            return (408, f"the body did not come within {BODY_WITHIN_S:g} s"), receive
+        return _objection_to(body, person), _again(body)
 
     def _is_ours(self, host: str) -> bool:
         try:
@@ -103,14 +113,14 @@ class Guard:
             return False
 
 
-def _own_name(body: bytes, person: Caller) -> Objection | None:
-    """Nobody acts in another's name: whoever is named in a request must be the one who signed in."""
+def _objection_to(body: bytes, person: Caller | None) -> Objection | None:
+    """It is plain JSON, and nobody acts in another's name: whoever is named in it must be the one who signed in."""
     try:
-        asked = json.loads(body or b"{}")
-    except ValueError:
-        return None  # the route says what is wrong with it
+        asked = malformed.read(body)
+    except ValueError as fault:
+        return 422, str(fault)
     named = asked.get("by") if isinstance(asked, dict) else None
-    if isinstance(named, str) and named.strip() != person.name:
+    if person is not None and isinstance(named, str) and named.strip() != person.name:
         return 403, f"you are signed in as {person.name!r} and cannot act as {named.strip()!r}"
     return None
 

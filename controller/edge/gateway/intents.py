@@ -8,23 +8,24 @@ from itertools import count
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from controller.edge.gateway.dependencies import TheSource
 from controller.edge.gateway.source import Source
 from controller.edge.gateway.views import View
 from controller.loop.records import Intent, Mode, Ruling
+from controller.support.visible import only_visible
 
 ANSWER_WITHIN_S = 4.0  # wall seconds a request waits for its ruling before it is told "queued" (design)
 INTENTS_KEPT = 200  # outcomes that can still be asked for (design)
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]*$")]
-Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
-Remark = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
-
-
+Visible = AfterValidator(only_visible)
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), Visible]
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500), Visible]
+Remark = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), Visible]
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]  # a number: no text, no true
 Moves = Annotated[
-    dict[Name, Annotated[float, Field(allow_inf_nan=False)]],
+    dict[Name, Finite],
     Field(min_length=1, max_length=20, description="setpoints by variable, in their own units"),
 ]
 

@@ -61,7 +61,10 @@ class Source(Protocol):
         """
 
     async def what_if(self, steps: Sequence[Step]) -> Considered | str:
-        """Both forecasts and the verdict on a plan by hand, or why it cannot be looked at; nothing is remembered."""
+        """Both forecasts and the verdict on a plan by hand, or why it cannot be looked at; nothing is remembered.
+
+        controller.edge.worker.Busy when too many are asked at a time.
+        """
 
     async def suggestions(self) -> Sequence[Past]:
         """What was suggested in this batch, newest first."""

@@ -24,6 +24,7 @@ from controller.edge.gateway.views import (
     View,
     forecast_view,
 )
+from controller.edge.worker import Busy
 from twin.correction import log_multipliers
 from twin.correction import surface as learned_surface
 from twin.records import Correction, Step
@@ -32,6 +33,7 @@ router = APIRouter(prefix="/api/v1")
 NO_SCAN: dict[int | str, dict[str, Any]] = {
     409: {"description": "There is nothing to look at yet, or the plan cannot be looked at"}
 }
+MANY: dict[int | str, dict[str, Any]] = {429: {"description": "Too many ask at a time"}}
 
 
 class StepIn(BaseModel):
@@ -75,14 +77,17 @@ class SurfaceView(View):
     bound: float
 
 
-@router.post("/what-if", summary="The forecast of a plan by hand", responses=NO_SCAN)
+@router.post("/what-if", summary="The forecast of a plan by hand", responses=NO_SCAN | MANY)
 async def what_if(asked: WhatIfIn, source: TheSource) -> WhatIfView:
     """Forecast a plan beside the present one. Nothing is proposed, remembered or written."""
     latest = source.latest()
     if latest is None:
         raise HTTPException(409, "there is no scan yet to look ahead from")
     steps = [Step(_aware(step.start, latest.time), step.inputs) for step in asked.steps]
-    found = await source.what_if(steps)
+    try:
+        found = await source.what_if(steps)
+    except Busy:
+        raise HTTPException(429, "others are asking what if; try again in a moment", {"Retry-After": "2"}) from None
     if isinstance(found, str):
         raise HTTPException(409, found)
     baseline, forecast = (forecast_view(f, asked.variables) for f in (found.baseline, found.forecast))

@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -25,9 +24,10 @@ from controller.edge.historian import archive, chain, scans
 from controller.edge.historian import cells as make
 from controller.edge.historian.archive import DAY_MS
 from controller.edge.historian.cells import Cells
-from controller.edge.historian.database import HistorianFault, faults_of, open_writer, transaction
+from controller.edge.historian.database import HistorianFault, faults_of, make_private, open_writer, transaction
 from controller.edge.historian.rollups import HOUR_MS
 from controller.edge.historian.scans import Layout
+from controller.support.slug import slug
 
 RAW_DAYS = 14.0  # process days that scans stay in the live file (design)
 SLICE_MS = 3 * HOUR_MS  # a row group: what is held in memory at a time, and what a narrow trend has to read
@@ -80,8 +80,9 @@ def _alone(path: Path) -> Iterator[None]:
     """Only one process archives a historian at a time."""
     folder = folder_of(path)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise HistorianFault(folder, f"cannot be written to ({error.strerror})", "check its permissions") from error
     try:
@@ -114,11 +115,12 @@ def _write_day(
     db: sqlite3.Connection, kept: archive.ArchiveReader, path: Path, layout: Layout, of: tuple[str, str], day: int
 ) -> tuple[int, int]:
     """One file; returns its scans and bytes."""
-    folder = folder_of(path) / _plain(of[0]) / _plain(of[1])
+    folder = folder_of(path) / slug(of[0]) / slug(of[1])
     file = folder / f"{np.datetime64(day, 'D')}-{layout.id}.parquet"
     unfinished = file.with_suffix(".unfinished")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        make_private(unfinished)
         first_ms, count = _write(unfinished, layout, of, _slices(db, kept, layout, day))
         _durable(unfinished)
         unfinished.replace(file)
@@ -189,11 +191,6 @@ def _prune(db: sqlite3.Connection, path: Path, raw_days: float) -> int:
                 db.execute("UPDATE layout SET pruned_ms = max(pruned_ms, ?) WHERE id = ?", (end, layout))
                 chain.append(db, "layout", layout)
     return gone
-
-
-def _plain(name: str) -> str:
-    """A name as a folder: nothing that a file system or a shell could take amiss."""
-    return re.sub(r"[^\w.-]", "_", name).strip(".") or "_"
 
 
 def _durable(place: Path) -> None:

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from controller.edge.historian.database import HistorianFault, faults_of, open_reader
+from controller.edge.historian.database import HistorianFault, faults_of, make_private, open_reader
 
 
 def backup(path: Path, folder: Path, telling: Callable[[str], None] = lambda _: None) -> Path:
@@ -25,6 +25,7 @@ def backup(path: Path, folder: Path, telling: Callable[[str], None] = lambda _: 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
+        make_private(unfinished)
         with faults_of(path), contextlib.closing(open_reader(path)) as db:
             telling(f"copying {path}")
             db.execute("PRAGMA query_only = OFF")  # the copy is a file that this connection writes
@@ -52,7 +53,7 @@ def _checked(file: Path) -> None:
 
 
 def _copied(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if target.exists():
         return
     try:

@@ -1,9 +1,9 @@
 """Hash chain over all that is recorded: a link for each row, in order of recording, with the hash of the one before.
 
-A row that is changed or taken away on purpose (a gap that closes, a scan that goes to the archive) gets a new link:
-the newest link of a row vouches for it. `integrity` finds what was altered, removed, put in or exchanged. Rows
-removed from the end, together with their links and the counters, are found by comparing with the last hash, which
-is to be kept elsewhere.
+A link carries the digest of what its row said, and its hash is over the hash before, the row's name and that digest:
+so every link can be checked for ever, whatever became of its row. A row that is changed or taken away on purpose (a
+gap that closes, a scan that goes to the archive) gets a new link: the newest link of a row vouches for it. `integrity`
+finds what was altered, removed, put in or exchanged; who makes the whole chain anew is found by a hash kept elsewhere.
 """
 
 from __future__ import annotations
@@ -14,17 +14,6 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from controller.support.hash_chain import FIRST, digest
-
-TABLES = """
-CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, plant TEXT NOT NULL, batch TEXT NOT NULL,
-    t_us INTEGER NOT NULL, at_s REAL NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, old TEXT NOT NULL,
-    new TEXT NOT NULL, reason TEXT NOT NULL);
-CREATE TABLE link (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, row TEXT NOT NULL, hash TEXT NOT NULL);
-CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
-CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
-CREATE TRIGGER link_stays BEFORE UPDATE ON link BEGIN SELECT RAISE(ABORT, 'the chain is append-only'); END;
-CREATE TRIGGER link_is_kept BEFORE DELETE ON link BEGIN SELECT RAISE(ABORT, 'the chain is append-only'); END
-"""
 
 
 class LinkedTable(NamedTuple):
@@ -91,23 +80,7 @@ KINDS = {
     "core_state": LinkedTable("SELECT t_us, body FROM core_state WHERE plant = ?", "SELECT plant FROM core_state"),
     "checkpoint": LinkedTable("SELECT body FROM checkpoint WHERE id = ?", _NUMBERED.format("checkpoint")),
 }
-FIRST_KINDS = ("decision", "event", "assay", "session", "audit")  # that the first version of the chain knew
-LATER_KINDS = ("checkpoint",)  # whose tables came after the second
-
-
-def begin(db: sqlite3.Connection) -> None:
-    """Make the tables, and link what is there already: from here on it cannot be changed unseen."""
-    for statement in TABLES.split(";\n"):
-        db.execute(statement)
-    for kind in FIRST_KINDS:
-        _link_all(db, kind)
-
-
-def extend(db: sqlite3.Connection) -> None:
-    """Link the rows of the kinds that the first version of the chain left out."""
-    for kind in KINDS:
-        if kind not in (*FIRST_KINDS, *LATER_KINDS):
-            _link_all(db, kind)
+ONCE = ("audit", "checkpoint", "decision", "event", "forecast", "session")  # kinds that no second link may change
 
 
 def append(db: sqlite3.Connection, kind: str, key: int | str) -> None:
@@ -117,13 +90,17 @@ def append(db: sqlite3.Connection, kind: str, key: int | str) -> None:
 
 def append_all(db: sqlite3.Connection, kind: str, rows: Iterable[tuple[str, Content | None]]) -> None:
     """Link rows of a kind, key and content each, in this order; no content: it was taken away on purpose."""
-    last = db.execute("SELECT hash FROM link ORDER BY id DESC LIMIT 1").fetchone()
-    previous = last[0] if last else FIRST
+    append_digests(db, kind, ((key, digest_of(content)) for key, content in rows))
+
+
+def append_digests(db: sqlite3.Connection, kind: str, rows: Iterable[tuple[str, str]]) -> None:
+    """Link rows of a kind, key and digest each, in this order."""
+    _, previous = end(db)
     links = []
-    for key, content in rows:
-        previous = hashed(previous, kind, key, content)
-        links.append((kind, key, previous))
-    db.executemany("INSERT INTO link (kind, row, hash) VALUES (?, ?, ?)", links)
+    for key, vouched in rows:
+        previous = hashed(previous, kind, key, vouched)
+        links.append((kind, key, vouched, previous))
+    db.executemany("INSERT INTO link (kind, row, digest, hash) VALUES (?, ?, ?, ?)", links)
 
 
 def content_of(db: sqlite3.Connection, kind: str, key: str) -> Content | None:
@@ -133,25 +110,28 @@ def content_of(db: sqlite3.Connection, kind: str, key: str) -> Content | None:
     return tuple(value for row in rows for value in row) if rows else None
 
 
-def head(db: sqlite3.Connection) -> tuple[int, str]:
-    """How many links there are, and the hash of the last: keep it elsewhere, and a shortened chain is found too."""
-    count, last = db.execute("SELECT count(*), max(id) FROM link").fetchone()
-    row = db.execute("SELECT hash FROM link WHERE id = ?", (last,)).fetchone()
-    return int(count), str(row[0]) if row else FIRST
+def end(db: sqlite3.Connection) -> tuple[int, str]:
+    """The number of the last link and its hash: keep it elsewhere, and a chain made anew or shortened is found too."""
+    last = db.execute("SELECT id, hash FROM link ORDER BY id DESC LIMIT 1").fetchone()
+    return (int(last[0]), str(last[1])) if last else (0, FIRST)
 
 
-def hashed(previous: str, kind: str, key: str, content: Content | None) -> str:
+def hashed(previous: str, kind: str, key: str, vouched: str) -> str:
     """The hash of a link."""
-    values = None if content is None else [_exact(value) for value in content]
-    return digest({"previous": previous, "kind": kind, "row": key, "content": values})
+    return digest({"previous": previous, "kind": kind, "row": key, "digest": vouched})
+
+
+def digest_of(content: Content | None) -> str:
+    """The digest of a row's content; "" when there is no such row."""
+    return "" if content is None else digest({"content": exact(content)})
+
+
+def exact(content: Content) -> list[Any]:
+    """The content as plain JSON that no two contents share."""
+    return [_exact(value) for value in content]
 
 
 def _exact(value: Any) -> Any:
     if isinstance(value, bytes):
         return hashlib.sha256(value).hexdigest()
     return value.hex() if isinstance(value, float) else value
-
-
-def _link_all(db: sqlite3.Connection, kind: str) -> None:
-    keys = db.execute(KINDS[kind].keys).fetchall()
-    append_all(db, kind, ((key, content_of(db, kind, key)) for (key,) in keys))

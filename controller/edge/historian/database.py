@@ -7,9 +7,10 @@ file's consistency. FULL would hold against that too, at the cost of a disk flus
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from controller.edge.historian import schema
@@ -54,11 +55,18 @@ def faults_of(path: Path) -> Iterator[None]:
         raise HistorianFault(path, f"{problem} ({error})", mend) from error
 
 
+def make_private(file: Path) -> None:
+    """Make an empty file that only its owner may read, where there is none: batches, people and patients are in it."""
+    with suppress(OSError):  # it exists, or whoever opens it says what is wrong
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def open_writer(path: Path) -> sqlite3.Connection:
     """A connection that may write; it makes the file and its tables when there are none.
 
     A file of an older version is brought up to date when it is opened. No other writer may hold it then.
     """
+    make_private(path)  # its write-ahead log gets the same permissions
     with faults_of(path):
         connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:

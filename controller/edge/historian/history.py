@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from controller.checkpoint import Checkpoint
 from controller.edge.audit import AuditEntry
-from controller.edge.historian import archive, archiving, chain, integrity, outbox, scans, trends
+from controller.edge.historian import anchors, archive, archiving, chain, integrity, outbox, scans, trends
 from controller.edge.historian.database import DAMAGE_MEND, HistorianFault
 from controller.edge.historian.ledger import GAPS, Gap, gap_of
 from controller.edge.historian.read_file import ReadFile
@@ -128,12 +128,21 @@ class History(ReadFile):
     def chain_head(self) -> tuple[int, str]:
         """How many rows the hash chain vouches for, and its last hash."""
         with self.snapshot() as db:
-            return chain.head(db)
+            return chain.end(db)
+
+    def chain_since(self, head: str) -> int:
+        """How many rows were linked after the link of this hash; 0 too when there is none, which is a fault."""
+        query = "SELECT count(*) FROM link WHERE id > (SELECT id FROM link WHERE hash = ?)"
+        return int(self.one(query, head)[0])
 
     def chain_faults(self, head: str | None = None) -> list[str]:
-        """What is not as it was recorded, a sentence for each row; with `head`, whether rows are missing at the end."""
+        """What is not as it was recorded, a sentence for each row; `head` is a last hash as it was kept elsewhere.
+
+        The anchors beside the file are looked at as well.
+        """
+        kept = [*anchors.kept(self.path), *([] if head is None else [head])]  # read before, so that none is newer
         with self.snapshot() as db:
-            return list(integrity.faults(db, self.path, head))
+            return list(integrity.faults(db, self.path, kept))
 
     def _decoded(self, decoder: Callable[[bytes], T], body: bytes) -> T:
         try:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from itertools import chain as one_after_another
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from controller.edge.historian import archive, archiving, chain, marks, rollups, scans, schema
+from controller.edge.historian import archive, archiving, chain, first_chain, marks, rollups, scans, schema
 from controller.edge.historian import cells as make
 from controller.edge.historian.archive import DAY_MS
 from controller.edge.historian.rollups import HOUR_MS, MINUTE_MS
@@ -24,10 +25,24 @@ from controller.support.hash_chain import FIRST
 
 NEVER_SHORTENED = ("audit", "decision", "event", "link", "session")  # their counters are those of their last rows
 FAR_MS = 2**60
+ALTERED = "was altered, or its link or the one before it was"
 
 
-def faults(db: sqlite3.Connection, path: Path, expected: str | None = None) -> Iterator[str]:
-    """What is wrong, a sentence for each row at fault; nothing when all is as it was recorded."""
+class Link(NamedTuple):
+    """A link of the chain: what its row is called, the digest of what it said, and the hash over it and all before."""
+
+    id: int
+    kind: str
+    row: str
+    digest: str
+    hash: str
+
+
+def faults(db: sqlite3.Connection, path: Path, expected: Collection[str] = ()) -> Iterator[str]:
+    """What is wrong, a sentence for each row at fault; nothing when all is as it was recorded.
+
+    `expected` are hashes of the chain as they were kept elsewhere: all that was recorded up to them is vouched for.
+    """
     sound = True
     for fault in _records(db, path, expected):
         sound = False
@@ -38,7 +53,7 @@ def faults(db: sqlite3.Connection, path: Path, expected: str | None = None) -> I
                 yield from _open_minutes(db, kept, layout)
 
 
-def _records(db: sqlite3.Connection, path: Path, expected: str | None) -> Iterator[str]:
+def _records(db: sqlite3.Connection, path: Path, expected: Collection[str]) -> Iterator[str]:
     if db.execute("SELECT version FROM schema_version").fetchall() != [(schema.VERSION,)]:
         yield "schema_version was altered, or a row of it was removed or put in"
     yield from _linked(db, expected)
@@ -50,27 +65,56 @@ def _records(db: sqlite3.Connection, path: Path, expected: str | None) -> Iterat
     yield from archiving.damaged(path, db)
 
 
-def _linked(db: sqlite3.Connection, expected: str | None) -> Iterator[str]:
-    """Every link holds, and the newest of a row fits what the row says."""
+def _linked(db: sqlite3.Connection, expected: Collection[str]) -> Iterator[str]:
+    """Every link holds, the newest of a row fits what the row says, and the chain has the hashes that were kept."""
+    kept = set(expected) - {FIRST}
+    told_of = _teller(db)
+    previous, number = FIRST, 0
+    for link in map(Link._make, db.execute("SELECT id, kind, row, digest, hash FROM link ORDER BY id")):
+        number += 1
+        if link.id != number:
+            yield f"link {number} was removed from the chain"
+            number = link.id
+        if fault := told_of(link, previous):
+            yield fault
+        previous = link.hash
+        kept.discard(previous)
+    for missing in sorted(kept):
+        yield (
+            f"no link has the hash {missing[:12]} that was kept (the last is {previous[:12]}): the chain was made anew,"
+            " or rows are missing at the end"
+        )
+
+
+def _teller(db: sqlite3.Connection) -> Callable[[Link, str], str]:
+    """What is wrong with a link after the hash before it, or with its row; "" when nothing is."""
     repeated = "SELECT kind || ' ' || row, max(id) FROM link GROUP BY kind, row HAVING count(*) > 1"
     newest = dict(db.execute(repeated).fetchall())
-    away = _archived(db)
-    previous, number = FIRST, 0
-    for identity, kind, key, told in db.execute("SELECT id, kind, row, hash FROM link ORDER BY id"):
-        number += 1
-        if identity != number:
-            yield f"link {number} was removed from the chain"
-            number = identity
-        if newest.get(f"{kind} {key}", identity) == identity:
-            content = chain.content_of(db, kind, key) if kind in chain.KINDS else None
-            if chain.hashed(previous, kind, key, content) != told:
-                if content is not None:
-                    yield f"{kind} {key} was altered, or its link or the one before it was"
-                elif not (kind == "scan" and away(key, identity)):
-                    yield f"{kind} {key} was removed, or its link was altered"
-        previous = told
-    if expected is not None and previous != expected:
-        yield f"the last hash is {previous[:12]}, not {expected[:12]} as it was kept: rows are missing at the end"
+    away, closed = _archived(db), first_chain.closed(db)
+
+    def fault(link: Link, previous: str) -> str:
+        name = f"{link.kind} {link.row}"
+        latest = newest.get(name, link.id) == link.id
+        if link.kind in chain.ONCE and name in newest:
+            return f"{name} was altered: it is linked twice"
+        if link.id == closed:
+            return "" if _closes(db, link, previous) else f"link {closed}, or one before it, was altered"
+        content = chain.content_of(db, link.kind, link.row) if latest and link.kind in chain.KINDS else None
+        gone = content is None and link.kind == "scan" and away(link.row, link.id)
+        if link.id < closed:
+            holds = not latest or gone or first_chain.hashed(previous, link.kind, link.row, content) == link.hash
+        else:
+            holds = chain.hashed(previous, link.kind, link.row, link.digest) == link.hash
+        if holds and (not latest or gone or chain.digest_of(content) == link.digest):
+            return ""
+        return f"{name} was removed, or its link was altered" if latest and content is None else f"{name} {ALTERED}"
+
+    return fault
+
+
+def _closes(db: sqlite3.Connection, link: Link, previous: str) -> bool:
+    held = chain.hashed(previous, link.kind, link.row, link.digest) == link.hash
+    return held and first_chain.summed(db, link.id - 1) == link.digest
 
 
 def _archived(db: sqlite3.Connection) -> Callable[[str, int], bool]:

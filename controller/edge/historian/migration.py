@@ -6,7 +6,7 @@ import sqlite3
 from collections import defaultdict
 from itertools import groupby
 
-from controller.edge.historian import archive, chain, marks, scans
+from controller.edge.historian import archive, first_chain, marks, scans
 from controller.edge.historian.rollups import HOUR_MS, MINUTES, RollUps, close_hours
 from controller.edge.historian.scans import Layout
 
@@ -39,7 +39,7 @@ def _convert(db: sqlite3.Connection, plant: str, batch: str) -> None:
 
 def link_the_rest(db: sqlite3.Connection) -> None:
     """Link what the chain left out so far, and mark what waits for InfluxDB."""
-    chain.extend(db)
+    first_chain.extend(db)
     marks.mark_all(db)
 
 

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from controller.edge.historian import chain
+from controller.edge.historian import first_chain
 from controller.edge.historian.ledger import LEDGER
 from controller.edge.historian.migration import link_the_rest, minutes_by_series, samples_to_scans
 
@@ -64,9 +64,10 @@ STEPS = (
     Migration("a row for each scan, roll-ups and the archive", samples_to_scans),
     Migration("what the loop began with, for replay", SESSIONS),
     Migration("minutes of closed hours series by series", minutes_by_series),
-    Migration("the audit trail, and a hash chain over all that was recorded", chain.begin),
+    Migration("the audit trail, and a hash chain over all that was recorded", first_chain.begin),
     Migration("samples, roll-ups, gaps and forecasts in the chain, and marks on rows for InfluxDB", link_the_rest),
     Migration("what a turn hands to the next, so that one decision can be taken again alone", CHECKPOINTS),
+    Migration("the digest of what a row said in its link, so that every link can be checked", first_chain.close),
 )
 VERSION = len(STEPS)
 

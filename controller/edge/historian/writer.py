@@ -22,7 +22,7 @@ from time import time_ns
 
 from controller.checkpoint import Checkpoint
 from controller.edge.audit import AuditEntry
-from controller.edge.historian import archive, backfill, chain, ledger, lineprotocol, linked, outbox, scans
+from controller.edge.historian import anchors, archive, backfill, chain, ledger, lineprotocol, linked, outbox, scans
 from controller.edge.historian.cells import Floats, Integers
 from controller.edge.historian.database import HistorianFault, faults_of, open_writer, transaction
 from controller.edge.historian.history import History
@@ -63,6 +63,7 @@ class Historian(History):
         self._layouts: dict[tuple[str, str, tuple[str, ...]], Layout] = {}
         self._rolls = RollUps()
         self._forecasts: list[tuple[Forecast, int]] = []
+        self._anchored: anchors.Occasion | None = None
 
     @staticmethod
     def reader(path: Path | str) -> History:
@@ -92,6 +93,8 @@ class Historian(History):
         plant, batch, t_us = decision.plant, decision.situation.batch, to_us(decision.time)
         state = None if core_state is None else shrink(encode(core_state))
         point = None if checkpoint is None else shrink(encode(checkpoint))
+        occasion = anchors.occasion(decision)
+        due = occasion != self._anchored
         with self._recording() as db:
             forecasts = [self._forecast(db, forecast) for forecast in (decision.baseline, decision.proposed)]
             number = db.execute(
@@ -107,9 +110,14 @@ class Historian(History):
             _assays(db, plant, batch, decision.snapshot.assays)
             if state is not None:
                 _core_state(db, plant, t_us, state)
+            links, head = chain.end(db)
             if self._queued:
-                rows += lineprotocol.line("historian", plant, batch, outbox.health(db), 1000 * t_us)
+                anchor: lineprotocol.Fields = {"chain_links": links, "chain_head": head} if due else {}
+                rows += lineprotocol.line("historian", plant, batch, {**outbox.health(db), **anchor}, 1000 * t_us)
             self._queue(db, rows, t_us)
+        if due:
+            self._anchor(links, head, batch)
+            self._anchored = occasion
 
     def audit(self, entries: Sequence[AuditEntry]) -> None:
         """Enter into the audit trail what happened between two turns."""
@@ -212,6 +220,11 @@ class Historian(History):
                 self._forecasts.clear()
                 raise
 
+    def _anchor(self, links: int, head: str, batch: str) -> None:
+        with self._write_lock, faults_of(self.path):
+            self._writing.execute("PRAGMA wal_checkpoint(PASSIVE)")  # so that no power cut loses what is vouched for
+        anchors.keep(self.path, links, head, batch)
+
     def _queue(self, db: sqlite3.Connection, rows: list[str], t_us: int) -> None:
         if rows:
             outbox.put(db, rows, t_us)
@@ -290,7 +303,7 @@ def _lock(path: Path) -> int:
     beside = path.with_name(path.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise HistorianFault(
             path, f"cannot be opened ({error.strerror})", "check its folder and permissions"
