@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import struct
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from asyncua.client.ua_client import UaClient
 
 from controller.edge.opcua import PlantLink, PlantLost, Scan
 from controller.loop.records import Move
@@ -18,6 +20,7 @@ from controller.settings import Settings
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 UNTIL = NOW + timedelta(seconds=1800)
+FEED = Move("feed", 0.041, "L/h", 0.042)
 
 
 async def back(link: PlantLink, within_s: float) -> Scan:
@@ -118,6 +121,73 @@ def test_a_plant_that_hangs_is_noticed_by_each_call_and_without_any(plant: Any, 
     asyncio.run(run())
 
 
+STUMBLES = (AssertionError(), ValueError("36 is not a valid NodeIdType"), struct.error("bad char in struct format"))
+
+
+@pytest.mark.parametrize("stumble", STUMBLES, ids=lambda fault: type(fault).__name__)
+def test_whatever_a_servers_bytes_make_the_client_stumble_over_is_a_lost_link_that_comes_back(
+    stumble: Exception, plant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stumbling(*_: Any, **__: Any) -> Any:
+        raise stumble
+
+    async def run() -> None:
+        link = PlantLink(plant.settings)
+        await link.connect(10.0)
+        for method, ask in (
+            ("asyncua.client.ua_client.UaClient.read", link.read),
+            ("asyncua.client.client.Client.write_values", lambda: link.write([FEED], UNTIL)),
+            ("asyncua.client.client.Client.connect", link.read),
+            ("asyncua.client.client.Client.disconnect", link.read),
+        ):
+            await back(link, 150.0)
+            with monkeypatch.context() as broken:
+                if "connect" in method:
+                    await asyncio.to_thread(plant.stop)
+                    await lost(link, 100.0)
+                    await asyncio.to_thread(plant.start)
+                broken.setattr(method, stumbling)
+                if not method.endswith(".disconnect"):
+                    sentence = await lost_by(ask)
+                    assert "is not reachable" in sentence and type(stumble).__name__ in sentence
+        await back(link, 150.0)
+        await link.close()
+
+    asyncio.run(run())
+
+
+async def lost_by(ask: Callable[[], Awaitable[object]], within_s: float = 60.0) -> str:
+    """Ask until a link was tried and lost of it; a refused connection is not what is looked for."""
+    began = time.monotonic()
+    while time.monotonic() - began < within_s:
+        try:
+            await ask()
+        except PlantLost as fault:
+            if "refused" not in str(fault):
+                return str(fault)
+        await asyncio.sleep(0.05)
+    raise AssertionError("the link was not lost")
+
+
+def test_a_server_that_answers_for_fewer_tags_than_were_asked_is_lost(
+    plant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = UaClient.read
+
+    async def short(self: UaClient, asked: Any) -> Any:
+        return (await whole(self, asked))[:-1]
+
+    async def run() -> None:
+        link = PlantLink(plant.settings)
+        await link.connect(10.0)
+        monkeypatch.setattr(UaClient, "read", short)
+        with pytest.raises(PlantLost, match="cannot be read .ValueError"):
+            await link.read()
+        await link.close()
+
+    asyncio.run(run())
+
+
 def test_a_closed_link_says_so(plant: Any) -> None:
     async def run() -> None:
         link = PlantLink(plant.settings)
@@ -183,7 +253,7 @@ def test_a_setpoint_beyond_the_plants_own_range_is_refused_there_too(
         await link.connect(20.0, check=False)  # the check would find the limits too wide
         scan = await link.read()
         (outcome,) = await link.write([Move("feed", 0.5, "L/h", 0.0)], scan.snapshot.time + timedelta(seconds=600))
-        assert (outcome.ok, outcome.reason) == (False, "the plant refused it: BadOutOfRange")
+        assert (outcome.ok, outcome.reason) == (False, "the plant refused FIC201.SP: BadOutOfRange")
         assert (await link.read()).setpoints["feed"] == scan.local["feed"]
         await link.close()
 

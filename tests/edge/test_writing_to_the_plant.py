@@ -87,14 +87,14 @@ def test_a_plant_that_is_advisory_only_is_never_written_to(plant: Any) -> None:
 def test_a_refusal_of_the_plant_is_reported_and_no_lease_is_left(plant: Any) -> None:
     plant.refused["FIC201.SP"] = ua.StatusCodes.BadOutOfRange
     (outcome,) = written(plant, feed(0.044))
-    assert (outcome.ok, outcome.reason) == (False, "the plant refused it: BadOutOfRange")
+    assert (outcome.ok, outcome.reason) == (False, "the plant refused FIC201.SP: BadOutOfRange")
     assert plant.held("FIC201.VALID_UNTIL") < NOW
 
 
 def test_a_refused_expiry_fails_the_whole_move(plant: Any) -> None:
     plant.refused["FIC201.VALID_UNTIL"] = ua.StatusCodes.BadUserAccessDenied
     (outcome,) = written(plant, feed(0.044))
-    assert (outcome.ok, outcome.reason) == (False, "the plant refused it: BadUserAccessDenied")
+    assert (outcome.ok, outcome.reason) == (False, "the plant refused FIC201.VALID_UNTIL: BadUserAccessDenied")
 
 
 def test_a_value_that_reads_back_differently_is_reported_and_loses_its_lease(plant: Any) -> None:

@@ -110,8 +110,7 @@ class PlantLink:
         if seen is not None:
             seen.results = 0  # before the request: what comes while it is under way is looked at again
         self._read_at = time.monotonic()
-        raws = await self._whole(session)
-        held = dict(zip(self._scanned, raws, strict=True))
+        held = await self._wire.ask(session, self._whole(session))
         scan = self._scanner.scan(held)
         self._authority.seen(held, scan)
         if not self.resynchronised and self._wire.is_live(session):
@@ -150,8 +149,9 @@ class PlantLink:
                 question = remembered(session.client, node, variable, start, end)
                 try:  # a server that is slow with its history is not lost for that
                     found[variable.name] = await asyncio.wait_for(question, HISTORY_PATIENCE * patience_s)
-                except OSError as fault:
-                    raise PlantLost(f"no history of {variable.name!r}: {fault or 'no answer in time'}") from None
+                except Exception as fault:
+                    why = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
+                    raise PlantLost(f"no history of {variable.name!r}: {why}") from None
         return {name: readings for name, readings in found.items() if readings}
 
     async def advance(self, seconds: float) -> datetime | None:
@@ -164,10 +164,10 @@ class PlantLink:
             seconds -= stride
         return reached
 
-    async def _whole(self, session: ClientSession) -> list[Raw]:
+    async def _whole(self, session: ClientSession) -> dict[str, Raw]:
         if session.whole is None:
             raise PlantLost("the plant's tags were not looked up")
-        return [raw(v) for v in await self._wire.ask(session, session.whole.values())]
+        return dict(zip(self._scanned, map(raw, await session.whole.values()), strict=True))
 
     # -- writing -----------------------------------------------------------------------------------------------
 
