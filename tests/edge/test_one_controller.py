@@ -12,7 +12,7 @@ from typing import Any
 
 from controller.edge.actuator import Actuator
 from controller.edge.opcua import PlantLink
-from controller.edge.opcua.rivals import Heartbeat
+from controller.edge.opcua.rivals import UNREADABLE, Heartbeat
 from controller.loop.records import Command, Mode, Move
 from controller.settings import Settings
 
@@ -44,6 +44,40 @@ def test_alone_a_controller_is_never_disturbed() -> None:
     only.anew()
     plant.value = 3  # restarted from an older state
     plant.scan(only)
+    assert only.rival == ""
+
+
+def test_our_own_beat_is_our_own_however_late_a_gateway_shows_it() -> None:
+    for late in range(12):  # scans
+        shown, only, now = [41] * (late + 1), Heartbeat(3600.0), NOW
+        for _ in range(80):
+            now += SCAN
+            only.seen(shown[-1 - late], now)
+            assert only.overtaken(shown[-1 - late]) == only.rival == ""
+            shown.append(only.next())
+            only.beaten(shown[-1])
+        assert len(set(shown[late:])) == 81  # each beat is a change, or the plant would count it as none
+        shown.append(shown[-1] + 7)  # and a foreign one is still found
+        only.seen(shown[-1], now + SCAN)
+        assert "another controller" in only.rival
+
+
+def test_who_was_away_is_no_longer_the_first() -> None:
+    plant, first, second = Plant(), Heartbeat(3600.0), Heartbeat(3600.0)
+    for _ in range(4):
+        plant.scan(first)
+    for _ in range(4):
+        plant.scan(second)
+    first.anew()
+    for _ in range(3):
+        plant.scan(second, first)
+    assert first.gives_way and not second.gives_way
+
+
+def test_a_heartbeat_that_cannot_be_read_is_not_blamed_on_anybody() -> None:
+    plant, only = Plant(), Heartbeat(3600.0)
+    plant.scan(only)
+    assert only.overtaken(None) == UNREADABLE
     assert only.rival == ""
 
 

@@ -185,7 +185,7 @@ class Connection:
         return f"tag {tag.node!r} must be {expected:g} s, and it is {found:g} s: mend lease_s in [supervisor]"
 
     async def ask(self, session: ClientSession, question: Awaitable[T]) -> T:
-        """Await the server's answer for as long as is allowed, no longer; whatever else comes of it, the plant is lost."""
+        """Await the server's answer for as long as is allowed; whatever else comes of it, the plant is lost."""
         try:
             return await asyncio.wait_for(question, self._at.timeout_s)
         except Exception as fault:
