@@ -9,13 +9,17 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from asyncua.client.client import Client
 from asyncua.client.ua_client import UaClient
 
+from controller.edge.actuator import Actuator, carried_out
 from controller.edge.opcua import PlantLink, PlantLost, Scan
-from controller.loop.records import Move
+from controller.edge.situation import situation_of
+from controller.loop.records import Command, Intent, Mode, Move, Ruling, Unsettled
 from controller.settings import Settings
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
@@ -234,7 +238,7 @@ def test_the_simulated_plant_is_driven_scan_by_scan_and_follows_a_lease(
         scan = await link.read()
         await link.write([move], scan.snapshot.time + timedelta(seconds=600))
         assert (await link.read()).setpoints["precursor_feed"] == 0.001
-        (released,) = await link.release(["precursor_feed"])
+        (released,) = await link.release([move])
         assert released.ok
         assert (await link.read()).setpoints["precursor_feed"] == local
         await link.close()
@@ -300,3 +304,52 @@ def test_a_stopped_plant_process_is_lost_and_found_when_it_goes_on(simulator: An
         await link.close()
 
     asyncio.run(run())
+
+
+def test_a_loss_between_write_and_read_back_is_unknown_until_a_look_after_reconnection_settles_it(
+    plant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run(landed: bool) -> list[tuple[str, str]]:
+        link = PlantLink(plant.settings)
+        actuator = Actuator(link)
+        await link.connect(10.0)
+        await link.read()
+        put = Client.write_values
+
+        async def cut(self: Client, nodes: Any, values: Any, **how: Any) -> Any:
+            tag = str(nodes[0].nodeid.Identifier)
+            if tag.startswith("SUPERVISOR") or (landed and tag == "FIC201.SP"):
+                return await put(self, nodes, values, **how)
+            if landed:
+                await put(self, nodes, values, **how)
+            raise ConnectionError("the line was cut")
+
+        command = Command("S1", (FEED,), NOW, UNTIL, "auto")
+        with monkeypatch.context() as broken:
+            broken.setattr(Client, "write_values", cut)
+            done = await actuator.act(decided(command))
+        told = done.events
+        assert (done.written, done.refused, done.unknown, done.faults) == (0, 0, 1, ())
+        asked = Ruling(Intent("propose", "ada", NOW), True, "it is being written")
+        assert isinstance(carried_out(asked, done), Unsettled)
+        scan = await back(link, 150.0)
+        assert link.settling == ("feed",)
+        assert "feed" not in situation_of(scan, plant.settings, unsettled=link.settling).setpoints
+        while not (done := await actuator.settle()).events:
+            await asyncio.sleep(0.1)
+        await link.close()
+        assert len(done.faults) == (0 if landed else 1)
+        return told + done.events
+
+    (_, unknown), (kind, text) = asyncio.run(run(landed=True))
+    assert "the line was cut" in unknown and unknown.endswith("0.041 may be in force until 12:30")
+    assert (kind, text) == ("written", "S1 by auto: feed = 0.041 L/h, read back")
+    plant.reset()
+    (_, _), (kind, text) = asyncio.run(run(landed=False))
+    assert kind == "refused" and "0.041 was written" in text
+    assert plant.held("FIC201.VALID_UNTIL") < NOW
+
+
+def decided(command: Command | None, mode: Mode = Mode.AUTO) -> Any:
+    """As much of a Decision as the actuator looks at."""
+    return SimpleNamespace(command=command, mode=mode)

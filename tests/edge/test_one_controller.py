@@ -162,11 +162,13 @@ def test_of_two_that_start_at_once_the_plant_takes_the_writes_of_one(
             assert [link.rival for link in links] == ["", ""]  # neither can know of the other one
             until, local = scans[0].snapshot.time + timedelta(hours=1), scans[0].local["precursor_feed"]
             moves = [[Move("precursor_feed", local + k * 1e-5, "L/h", local)] for k in (1, 2)]
+            beaten = await asyncio.gather(*(link.beat() for link in links))
             outcomes = await asyncio.gather(*(links[k].write(moves[k], until) for k in (0, 1)))
             (won,) = [k for k in (0, 1) if outcomes[k][0].ok]
             (lost,) = outcomes[1 - won]
-            assert "another controller was quicker to claim this plant" in lost.reason
-            assert [await link.beat() for link in links] == [k == won for k in (0, 1)]
+            assert "another controller is at work at this plant, which it claimed" in lost.reason
+            assert beaten == [k == won for k in (0, 1)]
+            assert links[1 - won].supervision == ""  # nothing is amiss there but the other one
             await links[won].advance(60.0)
             scan = await links[1 - won].read()
             assert scan.setpoints["precursor_feed"] == moves[won][0].value
@@ -175,6 +177,7 @@ def test_of_two_that_start_at_once_the_plant_takes_the_writes_of_one(
             await links[1 - won].advance(4200.0)  # longer than the lease, by which the heartbeat counts as silent
             scan = await links[1 - won].read()
             assert links[1 - won].rival == ""
+            assert await links[1 - won].beat()
             (written,) = await links[1 - won].write(moves[1 - won], scan.snapshot.time + SCAN)
             assert written.ok
         finally:

@@ -24,6 +24,7 @@ from twin.signals import Assay
 
 ALARMING = {
     "refused": "alarm",
+    "unknown": "warning",
     "lost": "alarm",
     "difference": "warning",
     "loop": "warning",

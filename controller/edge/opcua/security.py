@@ -110,7 +110,7 @@ def login_fault(fault: UaError, at: ConnectionTable) -> str:
         StatusCodes.BadIdentityTokenRejected,
     ):
         return ""
-    refusal = f"the plant at {at.endpoint} does not let us in ({ua.StatusCode(code).name})"
+    refusal = f"the plant at {at.endpoint} does not let us in ({type(fault).__name__})"
     if at.user is not None:
         return f"{refusal}: mend user {at.user!r} or password_file in [connection]"
     if at.user_certificate is not None:
