@@ -111,8 +111,11 @@ class Runner:
 
     async def _one(self, scan: Scan) -> None:
         """One scan: take the turn, which journals it, act on it, tell whoever asked or listens."""
+        unsettled = self._link.settling  # as of the scan, which came before
+        if self.decision is not None:
+            await self._enter(self.decision, await self._actuator.settle())
         requests = self._requests.take()
-        situation = self._situation(scan, tuple(request.intent for request in requests))
+        situation = self._situation(scan, tuple(request.intent for request in requests), unsettled)
         decision = await self._worker.do(self._turns.take, scan, situation)
         self._catching_up.seen(scan.batch, scan.snapshot.time)
         before = self.decision
@@ -123,12 +126,18 @@ class Runner:
         answer(requests, decision, await self._act(decision))
         self._subscription.tell(decision.time)
 
-    def _situation(self, scan: Scan, intents: tuple[Intent, ...]) -> Situation:
+    def _situation(self, scan: Scan, intents: tuple[Intent, ...], unsettled: tuple[str, ...]) -> Situation:
         """With what only the edge knows: faults that forbid writing, and conditions for the alarms, each a sentence."""
         unread = "" if self._link.resynchronised else "the link has only just come back"
-        faults = (*self._actuator.faults, *(told for told in (unread, self._link.rival) if told))
-        found = {"loop.readback": "; ".join(self._actuator.faults), "loop.link": self.outage.take()}
-        return situation_of(scan, self.settings, intents, faults, {name: told for name, told in found.items() if told})
+        supervision = self._link.supervision
+        faults = (*self._actuator.faults, *(told for told in (unread, self._link.rival, supervision) if told))
+        found = {
+            "loop.readback": "; ".join(self._actuator.faults),
+            "loop.link": self.outage.take(),
+            "loop.supervision": supervision,
+        }
+        heard = {name: told for name, told in found.items() if told}
+        return situation_of(scan, self.settings, intents, faults, heard, unsettled)
 
     def _seen(self, scan: Scan, decision: Decision) -> None:
         self.scan, self.decision = scan, decision
@@ -141,13 +150,18 @@ class Runner:
 
     async def _act(self, decision: Decision) -> Done:
         """Do what the Decision says; it is already in the historian."""
-        done = await self._actuator.act(decision)
+        done = await self._actuator.act(decision, self.clock.due_at())
+        await self._enter(decision, done)
+        return done
+
+    async def _enter(self, decision: Decision, done: Done) -> None:
+        """Count, journal and audit what became of a Decision at the plant."""
         self.counts.commands_written += done.written
         self.counts.commands_refused += done.refused
         for kind, text in done.events:
             await self._journal.event(kind, text)
-        await self._worker.do(self._turns.audit, decision, done.events)
-        return done
+        if done.events:
+            await self._worker.do(self._turns.audit, decision, done.events)
 
     # -- before and after --------------------------------------------------------------------------------------
 

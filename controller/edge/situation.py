@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -20,14 +20,18 @@ def situation_of(
     intents: tuple[Intent, ...] = (),
     faults: tuple[str, ...] = (),
     conditions: Mapping[str, str] = NONE,
+    unsettled: Collection[str] = (),
 ) -> Situation:
-    """The Situation of this scan; a batch whose start is not known is taken to begin now."""
+    """The Situation of this scan; a batch whose start is not known is taken to begin now.
+
+    Of the `unsettled` variables the scan may show still what was in force before the last write: that is not known.
+    """
     start = scan.batch_start or scan.snapshot.time
     return Situation(
         batch=scan.batch,
         phase=scan.phase,
         batch_end=start + timedelta(hours=settings.batch.length_h),
-        setpoints=scan.setpoints,
+        setpoints={name: value for name, value in scan.setpoints.items() if name not in unsettled},
         intents=intents,
         faults=(*faults, *scan.faults),
         local=scan.local,

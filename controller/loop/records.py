@@ -164,6 +164,11 @@ class Ruling:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsettled(Ruling):
+    """Granted and sent to the plant; whether it is in force there is not known yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What is known of the plant at one instant besides its readings, and what people asked since the last turn."""
 

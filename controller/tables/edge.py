@@ -30,6 +30,7 @@ class ConnectionTable:
     endpoint: Text
     namespace: Text  # URI; the index is looked up anew at every connection
     timeout_s: Positive = 5.0
+    settle_s: Positive = 2.0  # wall seconds that a gateway may take to show what was written
     scan_s: Positive = 300.0  # process seconds between turns
     poll_s: Positive = 0.2  # wall seconds between looks at a plant that runs by itself
     lockstep: Flag = False  # advance the plant scan by scan, when it offers `advance_node`

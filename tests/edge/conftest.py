@@ -74,8 +74,25 @@ class _Tampered(AttributeService):
                 continue
             if tag in self.plant.changed:
                 item.Value = ua.DataValue(ua.Variant(self.plant.changed[tag], ua.VariantType.Double))
+            if self.plant.late_s:
+                asyncio.get_running_loop().call_later(self.plant.late_s, self._land, item, user)
+                codes.append(ua.StatusCode())
+                continue
             codes += await super().write(ua.WriteParameters(NodesToWrite=[item]), user)
+            await self._follow(tag, item.Value, user)
         return codes
+
+    def _land(self, item: ua.WriteValue, user: Any) -> None:
+        """What a gateway took reaches the device, and shows in its cache."""
+        task = asyncio.ensure_future(super().write(ua.WriteParameters(NodesToWrite=[item]), user))
+        tag = str(item.NodeId.Identifier)
+        task.add_done_callback(lambda _: asyncio.ensure_future(self._follow(tag, item.Value, user)))
+
+    async def _follow(self, tag: str, value: ua.DataValue, user: Any) -> None:
+        """The process follows a setpoint, if it follows at all."""
+        active = tag.removesuffix(".SP") + ".SP_ACTIVE"
+        if tag.endswith(".SP") and self.plant.follows and active in self.plant.known():
+            await self.plant.put(active, value.Value.Value)
 
 
 class SmallPlant:
@@ -87,6 +104,8 @@ class SmallPlant:
         self.refused: dict[str, int] = {}
         self.changed: dict[str, float] = {}
         self.writes: list[str] = []
+        self.late_s = 0.0  # how much later a written value shows
+        self.follows = True  # is a setpoint that was taken in force at once?
         self.largest_read = 0
         self._spoiled = False
         self._nodes: dict[str, Node] = {}
@@ -152,6 +171,7 @@ class SmallPlant:
     def reset(self) -> None:
         """Everything as it was at first; a server that was stopped or laid out differently is started anew."""
         self.refused, self.changed, self.writes = {}, {}, []
+        self.late_s, self.follows = 0.0, True
         if self._layout != (0, ()) or self._spoiled:
             self.stop()
         if self._layout is None:
@@ -220,6 +240,10 @@ class SmallPlant:
                 await self._property(tag.node, "0:EngineeringUnits", unit)
             if tag.key in WRITTEN:
                 await self._nodes[tag.node].set_writable()
+
+    async def put(self, tag: str, value: Any) -> None:
+        """Show a good value, from within the server."""
+        await self._show(tag, value, 0, NOW)
 
     async def _show(self, tag: str, value: Any, status: int, time: datetime | None) -> None:
         shown = ua.DataValue(ua.Variant(value, self._types[tag]), ua.StatusCode(status), SourceTimestamp=time)

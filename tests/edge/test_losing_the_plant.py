@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import struct
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from asyncua.client.client import Client
+from asyncua.client.ua_client import UaClient
 
+from controller.edge.actuator import Actuator, carried_out
 from controller.edge.opcua import PlantLink, PlantLost, Scan
-from controller.loop.records import Move
+from controller.edge.situation import situation_of
+from controller.loop.records import Command, Intent, Mode, Move, Ruling, Unsettled
 from controller.settings import Settings
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 UNTIL = NOW + timedelta(seconds=1800)
+FEED = Move("feed", 0.041, "L/h", 0.042)
 
 
 async def back(link: PlantLink, within_s: float) -> Scan:
@@ -118,6 +125,73 @@ def test_a_plant_that_hangs_is_noticed_by_each_call_and_without_any(plant: Any, 
     asyncio.run(run())
 
 
+STUMBLES = (AssertionError(), ValueError("36 is not a valid NodeIdType"), struct.error("bad char in struct format"))
+
+
+@pytest.mark.parametrize("stumble", STUMBLES, ids=lambda fault: type(fault).__name__)
+def test_whatever_a_servers_bytes_make_the_client_stumble_over_is_a_lost_link_that_comes_back(
+    stumble: Exception, plant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stumbling(*_: Any, **__: Any) -> Any:
+        raise stumble
+
+    async def run() -> None:
+        link = PlantLink(plant.settings)
+        await link.connect(10.0)
+        for method, ask in (
+            ("asyncua.client.ua_client.UaClient.read", link.read),
+            ("asyncua.client.client.Client.write_values", lambda: link.write([FEED], UNTIL)),
+            ("asyncua.client.client.Client.connect", link.read),
+            ("asyncua.client.client.Client.disconnect", link.read),
+        ):
+            await back(link, 150.0)
+            with monkeypatch.context() as broken:
+                if "connect" in method:
+                    await asyncio.to_thread(plant.stop)
+                    await lost(link, 100.0)
+                    await asyncio.to_thread(plant.start)
+                broken.setattr(method, stumbling)
+                if not method.endswith(".disconnect"):
+                    sentence = await lost_by(ask)
+                    assert "is not reachable" in sentence and type(stumble).__name__ in sentence
+        await back(link, 150.0)
+        await link.close()
+
+    asyncio.run(run())
+
+
+async def lost_by(ask: Callable[[], Awaitable[object]], within_s: float = 60.0) -> str:
+    """Ask until a link was tried and lost of it; a refused connection is not what is looked for."""
+    began = time.monotonic()
+    while time.monotonic() - began < within_s:
+        try:
+            await ask()
+        except PlantLost as fault:
+            if "refused" not in str(fault):
+                return str(fault)
+        await asyncio.sleep(0.05)
+    raise AssertionError("the link was not lost")
+
+
+def test_a_server_that_answers_for_fewer_tags_than_were_asked_is_lost(
+    plant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = UaClient.read
+
+    async def short(self: UaClient, asked: Any) -> Any:
+        return (await whole(self, asked))[:-1]
+
+    async def run() -> None:
+        link = PlantLink(plant.settings)
+        await link.connect(10.0)
+        monkeypatch.setattr(UaClient, "read", short)
+        with pytest.raises(PlantLost, match=r"cannot be read \(ValueError"):
+            await link.read()
+        await link.close()
+
+    asyncio.run(run())
+
+
 def test_a_closed_link_says_so(plant: Any) -> None:
     async def run() -> None:
         link = PlantLink(plant.settings)
@@ -164,7 +238,7 @@ def test_the_simulated_plant_is_driven_scan_by_scan_and_follows_a_lease(
         scan = await link.read()
         await link.write([move], scan.snapshot.time + timedelta(seconds=600))
         assert (await link.read()).setpoints["precursor_feed"] == 0.001
-        (released,) = await link.release(["precursor_feed"])
+        (released,) = await link.release([move])
         assert released.ok
         assert (await link.read()).setpoints["precursor_feed"] == local
         await link.close()
@@ -183,7 +257,7 @@ def test_a_setpoint_beyond_the_plants_own_range_is_refused_there_too(
         await link.connect(20.0, check=False)  # the check would find the limits too wide
         scan = await link.read()
         (outcome,) = await link.write([Move("feed", 0.5, "L/h", 0.0)], scan.snapshot.time + timedelta(seconds=600))
-        assert (outcome.ok, outcome.reason) == (False, "the plant refused it: BadOutOfRange")
+        assert (outcome.ok, outcome.reason) == (False, "the plant refused FIC201.SP: BadOutOfRange")
         assert (await link.read()).setpoints["feed"] == scan.local["feed"]
         await link.close()
 
@@ -230,3 +304,52 @@ def test_a_stopped_plant_process_is_lost_and_found_when_it_goes_on(simulator: An
         await link.close()
 
     asyncio.run(run())
+
+
+def test_a_loss_between_write_and_read_back_is_unknown_until_a_look_after_reconnection_settles_it(
+    plant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run(landed: bool) -> list[tuple[str, str]]:
+        link = PlantLink(plant.settings)
+        actuator = Actuator(link)
+        await link.connect(10.0)
+        await link.read()
+        put = Client.write_values
+
+        async def cut(self: Client, nodes: Any, values: Any, **how: Any) -> Any:
+            tag = str(nodes[0].nodeid.Identifier)
+            if tag.startswith("SUPERVISOR") or (landed and tag == "FIC201.SP"):
+                return await put(self, nodes, values, **how)
+            if landed:
+                await put(self, nodes, values, **how)
+            raise ConnectionError("the line was cut")
+
+        command = Command("S1", (FEED,), NOW, UNTIL, "auto")
+        with monkeypatch.context() as broken:
+            broken.setattr(Client, "write_values", cut)
+            done = await actuator.act(decided(command))
+        told = done.events
+        assert (done.written, done.refused, done.unknown, done.faults) == (0, 0, 1, ())
+        asked = Ruling(Intent("propose", "ada", NOW), True, "it is being written")
+        assert isinstance(carried_out(asked, done), Unsettled)
+        scan = await back(link, 150.0)
+        assert link.settling == ("feed",)
+        assert "feed" not in situation_of(scan, plant.settings, unsettled=link.settling).setpoints
+        while not (done := await actuator.settle()).events:
+            await asyncio.sleep(0.1)
+        await link.close()
+        assert len(done.faults) == (0 if landed else 1)
+        return told + done.events
+
+    (_, unknown), (kind, text) = asyncio.run(run(landed=True))
+    assert "the line was cut" in unknown and unknown.endswith("0.041 may be in force until 12:30")
+    assert (kind, text) == ("written", "S1 by auto: feed = 0.041 L/h, read back")
+    plant.reset()
+    (_, _), (kind, text) = asyncio.run(run(landed=False))
+    assert kind == "refused" and "0.041 was written" in text
+    assert plant.held("FIC201.VALID_UNTIL") < NOW
+
+
+def decided(command: Command | None, mode: Mode = Mode.AUTO) -> Any:
+    """As much of a Decision as the actuator looks at."""
+    return SimpleNamespace(command=command, mode=mode)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from controller.edge.actuator import Done
+from controller.edge.gateway.reporting import RunnerSource
+from controller.edge.opcua import Scan
 from controller.edge.requests import Requests, answer
-from controller.loop.records import Decision, Intent, Mode, Ruling
+from controller.loop.records import Command, Decision, Intent, Mode, Move, Ruling
 
 NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 MODE = Intent("mode", "ada", NOW, mode=Mode.ADVISORY)
@@ -64,6 +68,16 @@ def test_what_the_plant_refused_is_not_granted(turned: Decision) -> None:
 
     ruling = asyncio.run(run())
     assert not ruling.granted and "feed: refused" in ruling.reason
+
+
+@pytest.mark.parametrize(("active", "owner"), [(0.04100000113248825, "supervisor"), (0.0411, "recipe")])
+def test_a_setpoint_that_a_32_bit_plant_holds_is_still_ours(
+    turned: Decision, active: float, owner: str, world: SimpleNamespace
+) -> None:
+    scan = Scan(world.snapshot, "B-001", NOW, "production", {"feed": active}, {"feed": 0.042})
+    command = Command("S-1", (Move("feed", 0.041, "L/h", 0.042),), NOW, NOW, "ada")
+    source = RunnerSource(cast(Any, SimpleNamespace(scan=scan)), *cast(Any, (None, None, None)))
+    assert source._setpoints(replace(turned, command=command))["feed"]["owner"] == owner
 
 
 def test_who_waits_is_let_go_when_no_turn_will_be_taken_any_more() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 import pytest
 from asyncua import ua
 
-from controller.edge.opcua import PlantLink, WriteOutcome
+from controller.edge.opcua import Outcome, PlantLink, WriteOutcome
 from controller.loop.records import Move
 from controller.settings import Settings
 
@@ -55,8 +56,8 @@ def in_force(plant: Any, value: float, until: datetime = UNTIL) -> None:
 
 def test_setpoints_and_their_expiry_are_written_and_read_back(plant: Any) -> None:
     assert written(plant, feed(0.040), feed(0.001, "precursor_feed")) == [
-        WriteOutcome("feed", 0.040, 0.040, True),
-        WriteOutcome("precursor_feed", 0.001, 0.001, True),
+        WriteOutcome("feed", 0.040, 0.040, Outcome.WRITTEN),
+        WriteOutcome("precursor_feed", 0.001, 0.001, Outcome.WRITTEN),
     ]
     assert (plant.held("FIC201.SP"), plant.held("FIC201.VALID_UNTIL")) == (0.040, UNTIL)
     assert (plant.held("FIC202.SP"), plant.held("FIC202.VALID_UNTIL")) == (0.001, UNTIL)
@@ -87,20 +88,110 @@ def test_a_plant_that_is_advisory_only_is_never_written_to(plant: Any) -> None:
 def test_a_refusal_of_the_plant_is_reported_and_no_lease_is_left(plant: Any) -> None:
     plant.refused["FIC201.SP"] = ua.StatusCodes.BadOutOfRange
     (outcome,) = written(plant, feed(0.044))
-    assert (outcome.ok, outcome.reason) == (False, "the plant refused it: BadOutOfRange")
+    assert (outcome.ok, outcome.reason) == (False, "the plant refused FIC201.SP: BadOutOfRange")
     assert plant.held("FIC201.VALID_UNTIL") < NOW
 
 
 def test_a_refused_expiry_fails_the_whole_move(plant: Any) -> None:
+    in_force(plant, 0.040)
     plant.refused["FIC201.VALID_UNTIL"] = ua.StatusCodes.BadUserAccessDenied
+
+    async def work(link: PlantLink) -> WriteOutcome:
+        (outcome,) = await link.write([feed(0.044)], LATER)
+        assert link.supervision == "the plant refused FIC201.VALID_UNTIL: BadUserAccessDenied"
+        return outcome
+
+    outcome = linked(plant.settings, work)
+    assert (outcome.ok, outcome.reason) == (False, "the plant refused FIC201.VALID_UNTIL: BadUserAccessDenied")
+    assert (plant.held("FIC201.SP"), plant.held("FIC201.SP_ACTIVE")) == (0.040, 0.040)  # what was taken is undone
+    assert plant.held("FIC201.VALID_UNTIL") == UNTIL
+
+
+def test_what_can_neither_be_written_whole_nor_undone_is_unknown_and_not_refused(plant: Any) -> None:
+    in_force(plant, 0.040)
+
+    async def work(link: PlantLink) -> None:
+        plant.refused["FIC201.VALID_UNTIL"] = ua.StatusCodes.BadUserAccessDenied
+        plant.show("FIC201.SP", 0.0, ua.StatusCodes.BadNotReadable)  # what stood there before is not known
+        (outcome,) = await link.write([feed(0.044)], LATER)
+        assert outcome.outcome is Outcome.UNKNOWN
+        assert "it could not be undone" in outcome.reason
+        assert outcome.reason.endswith("0.044 may be in force until 12:35")
+        assert link.settling == ()
+
+    linked(plant.settings, work)
+
+
+def test_a_refused_setpoint_never_gets_a_new_lease_not_even_for_a_moment(plant: Any) -> None:
+    in_force(plant, 0.040)
+    plant.refused["FIC201.SP"] = ua.StatusCodes.BadOutOfRange
     (outcome,) = written(plant, feed(0.044))
-    assert (outcome.ok, outcome.reason) == (False, "the plant refused it: BadUserAccessDenied")
+    assert not outcome.ok
+    assert plant.writes.count("FIC201.VALID_UNTIL") == 1  # which ended it
+    assert plant.held("FIC201.VALID_UNTIL") < NOW
+
+
+@pytest.mark.parametrize("late_s", [0.001, 0.1, 0.6])
+def test_a_gateway_that_shows_a_value_late_is_waited_for(late_s: float, plant: Any) -> None:
+    plant.late_s = late_s
+    (outcome,) = written(plant, feed(0.040))
+    assert outcome == WriteOutcome("feed", 0.040, 0.040, Outcome.WRITTEN)
+    assert plant.held("FIC201.VALID_UNTIL") == UNTIL
+
+
+def test_a_gateway_is_waited_for_no_longer_than_settle_s_and_what_comes_later_has_no_lease(plant: Any) -> None:
+    plant.late_s = 1.2
+    settings = replace(plant.settings, connection=replace(plant.settings.connection, settle_s=0.3))
+
+    async def work(link: PlantLink) -> None:
+        (outcome,) = await link.write([feed(0.040)], UNTIL)
+        assert outcome.outcome is Outcome.REFUSED
+        await asyncio.sleep(2.0)
+
+    linked(settings, work)
+    assert plant.held("FIC201.VALID_UNTIL") < NOW
+
+
+def test_a_turn_that_is_due_is_not_kept_waiting_and_a_later_look_settles_what_was_unknown(plant: Any) -> None:
+    plant.late_s = 1.0
+
+    async def work(link: PlantLink) -> None:
+        plant.show("AIC102.PV", 60.0, time=NOW + timedelta(seconds=300))
+        while link.take_events() or await link.poll(NOW) is None:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)  # until the plant has told of the new time
+        began = time.monotonic()
+        (outcome,) = await link.write([feed(0.040)], UNTIL, due=NOW + timedelta(seconds=300))
+        assert time.monotonic() - began < 0.9
+        assert outcome.outcome is Outcome.UNKNOWN
+        assert outcome.reason.endswith("0.04 may be in force until 12:30")
+        assert link.settling == ("feed",)
+        await asyncio.sleep(1.2)
+        (settled,) = await link.settle()
+        assert settled.ok
+        assert link.settling == ()
+
+    linked(plant.settings, work)
+
+
+def test_written_is_said_only_where_the_plant_follows(plant: Any) -> None:
+    plant.follows = False
+    settings = replace(plant.settings, connection=replace(plant.settings.connection, settle_s=0.2))
+    (outcome,) = linked(settings, lambda link: link.write([feed(0.040)], UNTIL))
+    assert outcome.outcome is Outcome.REFUSED
+    assert outcome.reason == "0.04 was read back, and the plant follows 0.042"
+    assert plant.held("FIC201.VALID_UNTIL") < NOW
+    blind = tuple(replace(v, active=None) if v.name == "feed" else v for v in settings.variables)
+    (other,) = linked(replace(settings, variable=blind), lambda link: link.write([feed(0.040)], UNTIL))
+    assert other.reason == "0.04 was read back, and the plant says that it does not follow us"
 
 
 def test_a_value_that_reads_back_differently_is_reported_and_loses_its_lease(plant: Any) -> None:
     plant.changed["FIC201.SP"] = 0.0435
     (outcome,) = written(plant, feed(0.044))
-    assert outcome == WriteOutcome("feed", 0.044, 0.0435, False, "0.044 was written, and 0.0435 was read back")
+    assert outcome == WriteOutcome(
+        "feed", 0.044, 0.0435, Outcome.REFUSED, "0.044 was written, and 0.0435 was read back"
+    )
     assert plant.held("FIC201.VALID_UNTIL") < NOW
 
 
@@ -139,7 +230,7 @@ def test_the_heartbeat_leaps_from_what_the_plant_holds_then_goes_on_and_wraps(
 def test_a_setpoint_in_force_is_renewed_even_by_a_controller_that_was_restarted(plant: Any) -> None:
     in_force(plant, 0.040)
     (outcome,) = linked(plant.settings, lambda link: link.renew(LATER, ["feed"]))
-    assert outcome == WriteOutcome("feed", 0.040, 0.040, True)
+    assert outcome == WriteOutcome("feed", 0.040, 0.040, Outcome.WRITTEN)
     assert plant.held("FIC201.VALID_UNTIL") == LATER
     assert "FIC201.SP" not in plant.writes
 
@@ -166,7 +257,7 @@ def test_what_lapsed_or_was_changed_is_never_revived(plant: Any) -> None:
 
 def test_a_release_ends_the_lease_before_now(plant: Any) -> None:
     in_force(plant, 0.040)
-    (outcome,) = linked(plant.settings, lambda link: link.release(["feed"]))
+    (outcome,) = linked(plant.settings, lambda link: link.release([feed(0.040)]))
     assert outcome.ok
     assert plant.held("FIC201.VALID_UNTIL") < NOW
 
@@ -174,11 +265,12 @@ def test_a_release_ends_the_lease_before_now(plant: Any) -> None:
 def test_a_plant_without_expiry_is_written_and_can_only_be_released_by_silence(plant: Any) -> None:
     bare = tuple(replace(v, valid_until=None, active=None) if v.name == "feed" else v for v in plant.settings.variables)
     settings = replace(plant.settings, variable=bare)
+    plant.show("SUPERVISOR.IN_CONTROL", True)
 
     async def work(link: PlantLink) -> tuple[WriteOutcome, WriteOutcome, WriteOutcome]:
         (one,) = await link.write([feed(0.040)], UNTIL)
         (two,) = await link.renew(LATER, ["feed"])
-        (three,) = await link.release(["feed"])
+        (three,) = await link.release([feed(0.040)])
         return one, two, three
 
     one, two, three = linked(settings, work)

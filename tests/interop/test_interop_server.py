@@ -100,7 +100,7 @@ def test_a_setpoint_beyond_the_foreign_servers_range_is_refused_there(secured: A
         await link.read()
         before = (await link.read()).setpoints["feed"]
         (outcome,) = await link.write([Move("feed", 0.9, "L/h", 0.0)], datetime.now(UTC) + timedelta(hours=1))
-        assert (outcome.ok, outcome.reason) == (False, "the plant refused it: BadOutOfRange")
+        assert (outcome.ok, outcome.reason) == (False, "the plant refused FIC201.SP: BadOutOfRange")
         assert (await link.read()).setpoints["feed"] == before
         await link.close()
 

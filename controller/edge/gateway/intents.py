@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from controller.edge.gateway.dependencies import TheSource
 from controller.edge.gateway.source import Source
 from controller.edge.gateway.views import View
-from controller.loop.records import Intent, Mode, Ruling
+from controller.loop.records import Intent, Mode, Ruling, Unsettled
 from controller.support.visible import only_visible
 
 ANSWER_WITHIN_S = 4.0  # wall seconds a request waits for its ruling before it is told "queued" (design)
@@ -85,7 +85,7 @@ class OutcomeView(View):
     """What became of an intent: queued until a turn has judged it."""
 
     id: str
-    status: Literal["granted", "refused", "queued"]
+    status: Literal["granted", "refused", "queued", "unknown"]
     reason: str
 
 
@@ -114,6 +114,8 @@ class Docket:
         if task.cancelled():
             return OutcomeView(id=key, status="refused", reason="the controller stopped before it was judged")
         ruling = task.result()
+        if isinstance(ruling, Unsettled):
+            return OutcomeView(id=key, status="unknown", reason=ruling.reason)
         return OutcomeView(id=key, status="granted" if ruling.granted else "refused", reason=ruling.reason)
 
 
@@ -131,7 +133,11 @@ router = APIRouter(prefix="/api/v1")
 
 
 REPLIES: dict[int | str, dict[str, Any]] = {
-    202: {"model": OutcomeView, "description": "Queued: no turn was taken yet; ask for it by its id"},
+    202: {
+        "model": OutcomeView,
+        "description": "Queued: no turn was taken yet; ask for it by its id. "
+        "Or unknown: it was sent to the plant, and may be in force; the events tell what became of it",
+    },
     409: {"model": OutcomeView, "description": "Refused, with the reason"},
 }
 
@@ -140,7 +146,7 @@ REPLIES: dict[int | str, dict[str, Any]] = {
 async def ask(intent: IntentIn, source: TheSource, docket: TheDocket, response: Response) -> OutcomeView:
     """Accept, modify or reject the open suggestion, propose setpoints, or change the mode: judged at the next reading.
 
-    What is to be written is answered when it has been: written and read back, or refused by the plant and why.
+    What is to be written is answered when it has been: in force at the plant, refused there and why, or not known yet.
     """
     about: dict[str, Any] = {
         "suggestion": "" if isinstance(intent, ModeIn | ProposeIn) else intent.suggestion,
@@ -157,7 +163,7 @@ async def put(
     decision = source.latest()
     at = datetime.now(UTC) if decision is None else decision.time
     outcome = await docket.ask(source, Intent(kind=kind, by=by, at=at, reason=reason, **about), ANSWER_WITHIN_S)
-    response.status_code = {"granted": 200, "queued": 202, "refused": 409}[outcome.status]
+    response.status_code = {"granted": 200, "queued": 202, "unknown": 202, "refused": 409}[outcome.status]
     return outcome
 
 

@@ -11,6 +11,7 @@ from controller.edge.advice import Followed, Past, followed
 from controller.edge.gateway.source import Bucket
 from controller.edge.gateway.system import parts_of
 from controller.edge.historian.history import History
+from controller.edge.opcua.guard import same
 from controller.edge.reports import Reports
 from controller.edge.runner import Runner
 from controller.loop.alarms import AlarmRules, Definition
@@ -24,6 +25,7 @@ from twin.signals import Assay
 
 ALARMING = {
     "refused": "alarm",
+    "unknown": "warning",
     "lost": "alarm",
     "difference": "warning",
     "loop": "warning",
@@ -107,7 +109,7 @@ class RunnerSource:
         remote = {m.variable: m.value for m in command.moves} if command else {}
         shown = {}
         for name, active in scan.setpoints.items():
-            ours = name in remote and abs(remote[name] - active) <= 1e-9
+            ours = name in remote and same(remote[name], active)
             shown[name] = {
                 "local": scan.local.get(name),
                 "remote": remote.get(name),

@@ -24,6 +24,7 @@ class Authority:
         self._wire, self._beat_node = wire, settings.supervisor.heartbeat
         self._heartbeat = Heartbeat(settings.supervisor.lease_s)
         self._claim = Claim(settings)
+        self.refusal = ""  # what the plant said to the last claim or beat that it refused, without another controller
 
     @property
     def rival(self) -> str:
@@ -47,17 +48,26 @@ class Authority:
         """Why this controller must not write now, or ""."""
         if not self._wire.resynchronised:
             return UNREAD
-        return self.rival or await self._unclaimed(session) or await self._overtaken(session)
+        known = self.rival or self.not_yet or self.refusal
+        return known or await self._unclaimed(session) or await self._overtaken(session)
 
     async def beat(self, session: ClientSession) -> bool:
-        """Tell the plant that the controller lives; False when the plant was not read yet, or does not take it."""
-        if not self._wire.resynchronised or self._heartbeat.gives_way or await self._unclaimed(session):
+        """Tell the plant that the controller lives; False when the plant was not looked at yet, or does not take it."""
+        if not self._wire.resynchronised or self._heartbeat.gives_way or self.not_yet:
+            return False
+        self.refusal = ""
+        if await self._unclaimed(session):
             return False
         value = self._heartbeat.next()
         refused = await write_tags(self._wire, session, {self._beat_node: value})
-        if not refused[self._beat_node]:
+        self.refusal = refused[self._beat_node]
+        if not self.refusal:
             self._heartbeat.beaten(value)
-        return not refused[self._beat_node]
+        return not self.refusal
+
+    def rest(self) -> None:
+        """Nothing is to be written: what was refused stands in the way of nothing."""
+        self.refusal = ""
 
     async def give_up(self) -> None:
         """Give the claim back, if the plant can still be told."""
@@ -72,8 +82,12 @@ class Authority:
             return ""
         if self._claim.rival:
             return self._claim.rival
-        refused = await write_tags(self._wire, session, {self._claim.node: self._claim.name})
-        return self._claim.answered(session, refused[self._claim.node])
+        node = self._claim.node
+        refused = (await write_tags(self._wire, session, {node: self._claim.name}))[node]
+        held = (await read_tags(self._wire, session, [node]))[node].value if refused else None
+        told = self._claim.answered(session, refused, held)
+        self.refusal = "" if self._claim.rival else refused
+        return told
 
     async def _overtaken(self, session: ClientSession) -> str:
         """Of a plant without claims: a heartbeat that changed since the scan is another controller's, found in time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,13 @@ from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.common.node import Node
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.uaerrors import UaError
+from asyncua.ua.uaerrors import UaStatusCodeError
 
 from controller.edge.opcua.batches import limits_of, portions
 from controller.edge.opcua.lookup import gather
 from controller.edge.opcua.raw import Raw
-from controller.edge.opcua.security import secure
-from controller.edge.opcua.tags import Facts, PlantLost, Tag
+from controller.edge.opcua.security import LoginRefused, login_fault, secure
+from controller.edge.opcua.tags import Facts, PlantLost, PlantMismatch, Tag
 from controller.tables import ConnectionTable
 
 MOST = 20_000  # nodes; a plant server with more wants a narrower view than this (design)
@@ -43,14 +44,22 @@ async def browse(at: ConnectionTable) -> list[BrowsedTag]:
     try:
         await asyncio.wait_for(secure(client, at), at.timeout_s)
         await asyncio.wait_for(client.connect(), at.timeout_s)
-    except (OSError, UaError) as fault:
-        raise PlantLost(f"the plant at {at.endpoint} is not reachable: {fault or type(fault).__name__}") from fault
+    except (PlantLost, PlantMismatch):
+        raise
+    except UaStatusCodeError as fault:
+        if refused := login_fault(fault, at):
+            raise LoginRefused(refused) from fault
+        raise PlantLost(f"the plant at {at.endpoint} is not reachable: {fault}") from fault
+    except Exception as fault:
+        raise PlantLost(f"the plant at {at.endpoint} is not reachable: {type(fault).__name__}: {fault}") from fault
     try:
         return await _variables(client, at.namespace)
-    except (OSError, UaError) as fault:
-        raise PlantLost(f"the plant at {at.endpoint} was lost while it was browsed: {fault}") from fault
+    except Exception as fault:
+        told = f"{type(fault).__name__}: {fault}"
+        raise PlantLost(f"the plant at {at.endpoint} was lost while it was browsed: {told}") from fault
     finally:
-        await client.disconnect()
+        with contextlib.suppress(Exception):
+            await client.disconnect()
 
 
 async def _variables(client: Client, namespace: str) -> list[BrowsedTag]:

@@ -37,10 +37,13 @@ class Claim:
         """Is it ours in this session?"""
         return self._session is session
 
-    def answered(self, session: object, refused: str) -> str:
-        """What the plant said to our claim; the reason why nothing may be written, or ""."""
+    def answered(self, session: object, refused: str, held: object) -> str:
+        """What the plant said to our claim, and whom it names now; why nothing may be written, or ""."""
         self._session = None if refused else session
-        return f"another controller was quicker to claim this plant: {refused}" if refused else ""
+        if refused and isinstance(held, str) and held not in ("", self.name):
+            self._other = held
+            return f"another controller was quicker to claim this plant, {held!r}: {refused}"
+        return refused
 
 
 def identity(settings: Settings) -> str:

@@ -19,12 +19,12 @@ from typing import TypeVar
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.common.node import Node
-from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+from asyncua.ua.uaerrors import UaStatusCodeError
 
 from controller.edge.opcua.batches import BatchedRead, Limits, limits_of
 from controller.edge.opcua.lookup import gather, node_id
 from controller.edge.opcua.raw import Raw, number_in
-from controller.edge.opcua.security import advice, secure
+from controller.edge.opcua.security import UNKNOWN_THERE, LoginRefused, advice, login_fault, secure
 from controller.edge.opcua.tags import Facts, PlantLost, PlantMismatch, Tag, fault_of
 from controller.edge.opcua.watching import MonitoredItems, watch
 from controller.settings import Settings
@@ -33,9 +33,9 @@ from twin.signals import Role
 logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # what it logs of a lost link is reported as a LinkEvent
 
 T = TypeVar("T")
-LOST = (OSError, UaError)  # ConnectionError and TimeoutError are OSErrors
 FIRST_DELAY_S = 0.25
 FAREWELL_S = 1.0  # how long a lost client may take to say goodbye
+LOGIN_DELAY_S = 60.0  # between logins that the plant refuses, for repeated ones lock an account (design)
 SESSION_MS = 60_000  # a server forgets a session that we lost after this, so that lost ones do not pile up
 
 
@@ -104,9 +104,11 @@ class Connection:
                 await _discard(stale.client)
             try:
                 self._session = await self._open()
-            except LOST as fault:
+            except PlantMismatch:
+                raise
+            except Exception as fault:  # asyncua lets out whatever a server's bytes made it stumble over
                 self._lost = self._reason(fault)
-                self._back_off()
+                self._back_off(LOGIN_DELAY_S if isinstance(fault.__cause__, LoginRefused) else 0.0)
                 raise PlantLost(self._complaint()) from fault
             self.resynchronised, self._lost, self.delay_s = False, "", 0.0
             self.note("restored" if self._met else "connected", f"connected to {self._at.endpoint}")
@@ -119,7 +121,7 @@ class Connection:
         client.session_timeout = SESSION_MS
         try:
             await asyncio.wait_for(secure(client, self._at), self._at.timeout_s)
-            await asyncio.wait_for(client.connect(), self._at.timeout_s)
+            await self._log_in(client)
             session = await asyncio.wait_for(self._look_up(client), self._at.timeout_s)
             faults = [r.fault for r in session.reports if r.fault]
             if self._met and faults:
@@ -127,7 +129,7 @@ class Connection:
         except PlantMismatch as fault:
             await _discard(client)
             if self._met:
-                raise ConnectionError(f"it is back, but {fault}") from None
+                raise ConnectionError(f"it is back, but {fault}") from fault
             raise
         except BaseException:
             await _discard(client)
@@ -138,6 +140,17 @@ class Connection:
 
         client.connection_lost_callback = lost
         return session
+
+    async def _log_in(self, client: Client) -> None:
+        """Open the session; PlantMismatch when the plant knows no such user, for to try again would not help."""
+        try:
+            await asyncio.wait_for(client.connect(), self._at.timeout_s)
+        except UaStatusCodeError as fault:
+            if refused := login_fault(fault, self._at):
+                raise LoginRefused(refused) from fault
+            raise
+        except AssertionError as fault:  # asyncua's word for a fault in place of a secure channel
+            raise ConnectionError(f"AssertionError: it opens no secure channel to us; {UNKNOWN_THERE}") from fault
 
     async def _look_up(self, client: Client) -> ClientSession:
         """Resolve every tag by namespace URI, and learn what the server says of it."""
@@ -172,10 +185,10 @@ class Connection:
         return f"tag {tag.node!r} must be {expected:g} s, and it is {found:g} s: mend lease_s in [supervisor]"
 
     async def ask(self, session: ClientSession, question: Awaitable[T]) -> T:
-        """Await the server's answer for as long as is allowed, no longer."""
+        """Await the server's answer for as long as is allowed; whatever else comes of it, the plant is lost."""
         try:
             return await asyncio.wait_for(question, self._at.timeout_s)
-        except LOST as fault:
+        except Exception as fault:
             self._mark_lost(session, fault)
             raise PlantLost(self._complaint()) from fault
 
@@ -206,8 +219,8 @@ class Connection:
         self._lost, self.resynchronised = self._reason(fault), False
         self.note("lost", self._complaint())
 
-    def _back_off(self) -> None:
-        self.delay_s = min(max(2 * self.delay_s, FIRST_DELAY_S), self._at.reconnect_max_delay_s)
+    def _back_off(self, least_s: float) -> None:
+        self.delay_s = max(min(max(2 * self.delay_s, FIRST_DELAY_S), self._at.reconnect_max_delay_s), least_s)
         self._next_try = time.monotonic() + self.delay_s
 
     def _complaint(self) -> str:
@@ -221,13 +234,15 @@ class Connection:
         if isinstance(fault, UaStatusCodeError):
             name, hint = ua.StatusCode(fault.code).name, advice(fault)
             return f"{name}; {hint}" if hint else name
-        return str(fault) or type(fault).__name__
+        if isinstance(fault, (OSError, PlantLost)):
+            return str(fault) or type(fault).__name__
+        return f"what it answered cannot be read ({type(fault).__name__}{f': {fault}' if str(fault) else ''})"
 
 
 async def _discard(client: Client) -> None:
     """Let go of a client, politely if it can still speak; what it says about it does not matter any more."""
     protocol = client.uaclient.protocol
-    with contextlib.suppress(*LOST):
+    with contextlib.suppress(Exception):
         await asyncio.wait_for(client.disconnect(), FAREWELL_S)
     client.disconnect_socket()
     # asyncua 2.1 leaves the socket open when its watchdog had given the client up: close it ourselves

@@ -10,12 +10,21 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from controller.loop.records import Move
 from controller.settings import Settings
 from controller.tables import VariableTable
 
 TICK = timedelta(milliseconds=1)  # servers may round a time to this
+
+
+class Outcome(StrEnum):
+    """What became of a write. REFUSED: what was asked is not in force, or was undone. UNKNOWN: it may be."""
+
+    WRITTEN = "written"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +34,29 @@ class WriteOutcome:
     variable: str
     asked: float
     read_back: float | None
-    ok: bool
+    outcome: Outcome
     reason: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Is it in force?"""
+        return self.outcome is Outcome.WRITTEN
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A setpoint that was sent, with what is needed to settle whether it is in force, and to undo it."""
+
+    value: float
+    valid_until: datetime | None  # None: the plant has no tag for it
+    before: float | None  # the setpoint that it replaced
+    sent: float  # by the monotonic clock
+
+    @property
+    def told(self) -> str:
+        """Until when it may be in force."""
+        until = f"until {self.valid_until:%H:%M}" if self.valid_until else "as long as the heartbeat beats"
+        return f"{self.value:g} may be in force {until}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +66,7 @@ class Held:
     setpoint: float | None
     valid_until: datetime | None
     in_force: float | None
+    in_control: bool | None = None  # asked for where the plant has no tag of what is in force
 
 
 def objections(moves: Sequence[Move], settings: Settings) -> list[str]:
@@ -76,13 +107,19 @@ def not_renewable(held: Held, written: float | None, now: datetime | None, lease
 
 
 def difference(held: Held, asked: float, valid_until: datetime | None) -> str:
-    """How what the plant holds differs from what was asked, or ""."""
+    """How what the plant holds and follows differs from what was asked, or ""."""
     if held.setpoint is None:
         return f"{asked:g} was written, and it could not be read back"
     if not same(held.setpoint, asked):
         return f"{asked:g} was written, and {held.setpoint:g} was read back"
     if valid_until is not None and (held.valid_until is None or abs(held.valid_until - valid_until) > TICK):
         return f"its lease was written to end at {valid_until}, and {held.valid_until} was read back"
+    if held.in_force is None:
+        return f"{asked:g} was read back, and what the plant follows could not be"
+    if not same(held.in_force, asked):
+        return f"{asked:g} was read back, and the plant follows {held.in_force:g}"
+    if held.in_control is False:
+        return f"{asked:g} was read back, and the plant says that it does not follow us"
     return ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from asyncua import ua
@@ -55,6 +55,16 @@ class PlantLink:
     def not_yet(self) -> str:
         """Why a command has to wait for a scan, or ""."""
         return self._authority.not_yet
+
+    @property
+    def supervision(self) -> str:
+        """What the plant refused of the means to supervise us, or "": claim, heartbeat, lease or expiry."""
+        return "; ".join(told for told in (self._authority.refusal, self._setpoints.refusal) if told)
+
+    @property
+    def settling(self) -> tuple[str, ...]:
+        """The variables of which a scan may show still what was in force before our last write."""
+        return self._setpoints.settling
 
     @property
     def assays_seen(self) -> dict[str, datetime]:
@@ -110,8 +120,7 @@ class PlantLink:
         if seen is not None:
             seen.results = 0  # before the request: what comes while it is under way is looked at again
         self._read_at = time.monotonic()
-        raws = await self._whole(session)
-        held = dict(zip(self._scanned, raws, strict=True))
+        held = await self._wire.ask(session, self._whole(session))
         scan = self._scanner.scan(held)
         self._authority.seen(held, scan)
         if not self.resynchronised and self._wire.is_live(session):
@@ -150,8 +159,9 @@ class PlantLink:
                 question = remembered(session.client, node, variable, start, end)
                 try:  # a server that is slow with its history is not lost for that
                     found[variable.name] = await asyncio.wait_for(question, HISTORY_PATIENCE * patience_s)
-                except OSError as fault:
-                    raise PlantLost(f"no history of {variable.name!r}: {fault or 'no answer in time'}") from None
+                except Exception as fault:
+                    why = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
+                    raise PlantLost(f"no history of {variable.name!r}: {why}") from None
         return {name: readings for name, readings in found.items() if readings}
 
     async def advance(self, seconds: float) -> datetime | None:
@@ -164,28 +174,53 @@ class PlantLink:
             seconds -= stride
         return reached
 
-    async def _whole(self, session: ClientSession) -> list[Raw]:
+    async def _whole(self, session: ClientSession) -> dict[str, Raw]:
         if session.whole is None:
             raise PlantLost("the plant's tags were not looked up")
-        return [raw(v) for v in await self._wire.ask(session, session.whole.values())]
+        return dict(zip(self._scanned, map(raw, await session.whole.values()), strict=True))
 
     # -- writing -----------------------------------------------------------------------------------------------
 
-    async def write(self, moves: Sequence[Move], valid_until: datetime) -> list[WriteOutcome]:
-        """Write setpoints with their expiry, and read back; what does not hold loses its lease at once."""
-        return await self._setpoints.write(await self._wire.ready(), moves, valid_until)
+    async def write(
+        self, moves: Sequence[Move], valid_until: datetime, due: datetime | None = None
+    ) -> list[WriteOutcome]:
+        """Write setpoints with their expiry, and look until they are in force; what is not loses its lease.
 
-    async def renew(self, valid_until: datetime, variables: Sequence[str]) -> list[WriteOutcome]:
+        After `settle_s`, or when process time reaches `due`, what is not known yet is left to `settle`.
+        """
+        session = await self._wire.ready()
+        return await self._setpoints.write(session, moves, valid_until, _hurry(session, due))
+
+    async def renew(
+        self, valid_until: datetime, variables: Sequence[str], due: datetime | None = None
+    ) -> list[WriteOutcome]:
         """Extend the lease of setpoints that are in force; one that lapsed or was changed is never revived."""
-        return await self._setpoints.renew(await self._wire.ready(), variables, valid_until)
+        session = await self._wire.ready()
+        return await self._setpoints.renew(session, variables, valid_until, _hurry(session, due))
 
-    async def release(self, variables: Sequence[str]) -> list[WriteOutcome]:
-        """End the lease of these setpoints, so that the plant follows its own recipe at once."""
-        return await self._setpoints.release(await self._wire.ready(), variables)
+    async def settle(self) -> list[WriteOutcome]:
+        """One more look at the writes whose outcome is not known; nothing is asked where there is none."""
+        return await self._setpoints.settle(await self._wire.ready())
+
+    async def release(self, moves: Sequence[Move]) -> list[WriteOutcome]:
+        """End the lease of these setpoints where they are still ours: the plant follows its own recipe at once."""
+        return await self._setpoints.release(await self._wire.ready(), moves)
 
     async def beat(self) -> bool:
         """Tell the plant that the controller lives; False when the plant was not read yet, or does not take it."""
         return await self._authority.beat(await self._wire.ready())
+
+    def rest(self, beating: bool) -> None:
+        """Nothing of ours is in force: what the plant refused before is forgotten, but for a heart that still beats."""
+        self._setpoints.rest()
+        if not beating:
+            self._authority.rest()
+
+
+def _hurry(session: ClientSession, due: datetime | None) -> Callable[[], bool]:
+    """Has the plant told of a process time at which the next turn is due?"""
+    seen = session.watch
+    return lambda: seen is not None and due is not None and seen.latest is not None and seen.latest >= due
 
 
 async def _advance(session: ClientSession, seconds: float) -> datetime | None:

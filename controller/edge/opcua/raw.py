@@ -26,3 +26,9 @@ def number_in(raw: Raw | None) -> float | None:
     if isinstance(raw.value, bool) or not isinstance(raw.value, (int, float)) or not math.isfinite(raw.value):
         return None
     return float(raw.value)
+
+
+def flag_in(raw: Raw | None) -> bool | None:
+    """What a tag of true or false says with good status, if it does."""
+    good = raw is not None and raw.status is Quality.GOOD and isinstance(raw.value, bool)
+    return bool(raw.value) if raw is not None and good else None

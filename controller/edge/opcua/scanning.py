@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from controller.edge.opcua.batch_facts import BatchFacts
-from controller.edge.opcua.raw import Raw, number_in
+from controller.edge.opcua.raw import Raw, flag_in, number_in
 from controller.edge.opcua.tags import PlantLost
 from controller.settings import Settings
 from twin.signals import Assay, Quality, Reading, Role, Snapshot, Variable
@@ -62,7 +62,7 @@ class Scanner:
             phase=known.phase,
             setpoints=self._in_force(raws),
             local=known.local,
-            in_control=_flag(in_control),
+            in_control=flag_in(in_control),
             lapses=known.lapses,
             stalled_s=time.monotonic() - self._moved_on,
             doubts=known.doubts,
@@ -153,8 +153,3 @@ def aged(reading: Reading, now: datetime, max_age_s: float) -> Reading:
     if age_s <= max_age_s:
         return reading
     return replace(reading, quality=Quality.UNCERTAIN, reason=f"stale: {age_s:.0f} s old, {max_age_s:g} s allowed")
-
-
-def _flag(raw: Raw | None) -> bool | None:
-    good = raw is not None and raw.status is Quality.GOOD and isinstance(raw.value, bool)
-    return bool(raw.value) if raw is not None and good else None

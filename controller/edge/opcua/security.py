@@ -24,10 +24,15 @@ POLICIES: dict[str, type[security_policies.SecurityPolicy]] = {
     "Aes256Sha256RsaPss": security_policies.SecurityPolicyAes256Sha256RsaPss,
 }
 ANONYMOUS_URI = "urn:neurotwin:controller"
+UNKNOWN_THERE = "the server does not trust our certificate: trust own/controller.der of the certificates folder there"
 
 
 class Untrusted(PlantMismatch):
     """The server shows a certificate that nobody here trusts; the text says how to trust it."""
+
+
+class LoginRefused(PlantMismatch):
+    """The server lets this user not in; the text says what to mend."""
 
 
 async def secure(client: Client, at: ConnectionTable) -> None:
@@ -96,11 +101,26 @@ def _offers(endpoints: list[ua.EndpointDescription]) -> str:
     return ", ".join(sorted(found)) or "nothing"
 
 
+def login_fault(fault: UaError, at: ConnectionTable) -> str:
+    """What to mend when the plant does not let this user in, or "" when that is not what is wrong."""
+    code = getattr(fault, "code", 0)
+    if code not in (
+        StatusCodes.BadUserAccessDenied,
+        StatusCodes.BadIdentityTokenInvalid,
+        StatusCodes.BadIdentityTokenRejected,
+    ):
+        return ""
+    refusal = f"the plant at {at.endpoint} does not let us in ({type(fault).__name__})"
+    if at.user is not None:
+        return f"{refusal}: mend user {at.user!r} or password_file in [connection]"
+    if at.user_certificate is not None:
+        return f"{refusal}: mend user_certificate in [connection], or trust it at the server"
+    return f"{refusal}: it wants a login; give user and password_file in [connection]"
+
+
 def advice(fault: UaError) -> str:
     """What a person can do about a refusal by the server, or ""."""
     code = getattr(fault, "code", 0)
     if code in (StatusCodes.BadSecurityChecksFailed, StatusCodes.BadCertificateUntrusted):
-        return "the server does not trust our certificate: trust own/controller.der of the certificates folder there"
-    if code in (StatusCodes.BadIdentityTokenInvalid, StatusCodes.BadIdentityTokenRejected):
-        return "the server does not accept this login: mend user, password_file or user_certificate in [connection]"
+        return UNKNOWN_THERE
     return ""
