@@ -166,10 +166,11 @@ class Link:
         except (httpx.HTTPError, ValueError):
             return None
 
-    async def sign_in(self, name: str, password: str) -> tuple[str, str, str]:
-        """Token and role of this person, or "", "" and the reason why not."""
+    async def sign_in(self, name: str, password: str, address: str) -> tuple[str, str, str]:
+        """Token and role of this person, whose browser is at that address, or "", "" and the reason why not."""
+        asked, headers = {"name": name, "password": password}, {"X-Browser-Address": address}
         try:
-            response = await self._client.post("/session", json={"name": name, "password": password})
+            response = await self._client.post("/session", json=asked, headers=headers)
             told = response.json()
         except (httpx.HTTPError, ValueError):
             return "", "", "The controller is not reachable."

@@ -67,7 +67,13 @@ def create_pages(links: Sequence[Link], people: People) -> None:
     async def sign_in(next: str = "/") -> None:
         browser = _browser()
         await ui.context.client.connected()
-        _sign_in(people, browser, next if next.startswith("/") and not next.startswith("//") else "/")
+        _sign_in(people, browser, _inside(next))
+
+    @app.get("/signed-in")
+    async def signed_in(ticket: str, next: str = "/") -> Response:
+        if renewed := await people.claim(ticket, _browser()):
+            app.storage.browser["id"] = renewed
+        return RedirectResponse(_inside(next), 303)
 
     @app.get("/reactor/{name}/report")
     async def report(name: str) -> Response:
@@ -80,6 +86,11 @@ def create_pages(links: Sequence[Link], people: People) -> None:
     @ui.page("/reactor/{name}/{display}", title="NeuroTwin")
     async def display(name: str, display: str, show: str = "") -> None:
         await _reactor(links, people, name, display, show)
+
+
+def _inside(path: str) -> str:
+    """The path, if it leads to a page of this console."""
+    return urlsplit(path).path if path.startswith("/") and path[1:2] not in ("/", "\\") else "/"
 
 
 def _browser() -> str:
@@ -154,16 +165,18 @@ def _unknown(name: str, known: Sequence[str]) -> None:
 
 def _sign_in(people: People, browser: str, after: str) -> None:
     """A name and a password; what is wrong is said without telling which of the two."""
+    address = ui.context.client.ip or ""
 
     async def send() -> None:
         go.disable()
-        objection = await people.sign_in(browser, (name.value or "").strip(), password.value or "")
+        asked = browser, (name.value or "").strip(), password.value or "", address
+        ticket, objection = await people.sign_in(*asked)
         password.value = ""
         go.enable()
         if objection:
             say(told, f"✕ {objection[:1].upper()}{objection[1:]}")
         else:
-            ui.navigate.to(urlsplit(after).path or "/")
+            ui.navigate.to(f"/signed-in?ticket={ticket}&next={quote(after)}")
 
     with box("notice", "main"), box("dialog"):
         Text("h1", "Sign in to NeuroTwin")

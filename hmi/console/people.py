@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
 
 from hmi.console.link import Link
 
 LOCAL = "Local operator"
 RANK = {"viewer": 0, "operator": 1, "engineer": 2}
 KEPT = 500  # browsers that are remembered; the oldest go first (design)
+CLAIMED_WITHIN_S = 60.0  # wall seconds (design)
 
 
 @dataclass(slots=True)
@@ -41,6 +45,7 @@ class People:
     def __init__(self, links: Sequence[Link]) -> None:
         self._links = links
         self._known: dict[str, ConsoleUser] = {}
+        self._tickets: dict[str, tuple[str, ConsoleUser, float]] = {}  # for which browser and whom, since when
 
     def at(self, browser: str) -> ConsoleUser | None:
         """Who sits there; None when somebody has to sign in first."""
@@ -48,22 +53,36 @@ class People:
             return ConsoleUser()
         return self._known.get(browser)
 
-    async def sign_in(self, browser: str, name: str, password: str) -> str:
-        """Sign in wherever this person is known; the reason why not, or ""."""
+    async def sign_in(self, browser: str, name: str, password: str, address: str) -> tuple[str, str]:
+        """Sign in wherever this person is known: a ticket to be claimed at once, or "" and the reason why not."""
         person, reason = ConsoleUser(name), ""
         for link in self._links:
             if link.open:
                 continue
-            token, role, reason_here = await link.sign_in(name, password)
+            token, role, reason_here = await link.sign_in(name, password, address)
             if token:
                 person.tokens[link.url], person.roles[link.url] = token, role
             reason = reason or reason_here
         if not person.tokens:
-            return reason or "The controller is not reachable."
-        self._known[browser] = person
-        while len(self._known) > KEPT:
-            self._known.pop(next(iter(self._known)))
-        return ""
+            return "", reason or "The controller is not reachable."
+        ticket = secrets.token_urlsafe(32)
+        self._tickets[ticket] = browser, person, monotonic()
+        _bound(self._tickets)
+        return ticket, ""
+
+    async def claim(self, ticket: str, browser: str) -> str:
+        """A new id for the browser that signed in, or "" for any other.
+
+        The id from before is worth nothing then: whoever else knew it, or had planted it, is not signed in with it.
+        """
+        asked, person, at = self._tickets.pop(ticket, ("", ConsoleUser(), 0.0))
+        if asked != browser or monotonic() - at > CLAIMED_WITHIN_S:
+            return ""
+        await self.sign_out(browser)
+        renewed = secrets.token_urlsafe(32)
+        self._known[renewed] = person
+        _bound(self._known)
+        return renewed
 
     async def sign_out(self, browser: str) -> None:
         """End this browser's sessions."""
@@ -83,3 +102,8 @@ class People:
                 await self.sign_out(browser)
                 return False
         return True
+
+
+def _bound(kept: dict[str, Any]) -> None:
+    while len(kept) > KEPT:
+        kept.pop(next(iter(kept)))

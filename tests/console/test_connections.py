@@ -68,8 +68,9 @@ def test_a_thousand_silent_connections_keep_nobody_out(port: int, said: bytes, m
     monkeypatch.setattr(connections, "SILENT_S", 300.0)  # so that it is the number that is bounded
     monkeypatch.setattr(connections, "MOST", 20)
     assert healthy(port)
-    with silent(port, 200, said):
+    with socket.create_connection(("127.0.0.1", port), 20) as first, silent(port, 200, said):
         assert healthy(port)
+        assert hung_up(first)
 
 
 def test_who_says_nothing_is_hung_up_on(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

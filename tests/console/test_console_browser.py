@@ -327,3 +327,21 @@ def test_a_wrong_gateway_address_is_one_sentence_and_exit_code_2():
     )
     assert told.returncode == 2
     assert told.stderr == ("console: gateway 'plant:8420' is no web address; write it as 'http://127.0.0.1:8420'\n")
+
+
+def test_a_page_can_send_nothing_to_anybody_else(context, console_url):
+    page = context.new_page()
+    told = page.goto(f"{console_url}/")
+    assert "frame-ancestors 'none'" in told.headers["content-security-policy"]
+    stopped = page.evaluate(
+        """() => new Promise(done => {
+            const stopped = [];
+            addEventListener("securitypolicyviolation", event => {
+                if (stopped.push(event.effectiveDirective) === 2) done(stopped.sort());
+            });
+            new Image().src = "http://127.0.0.1:9/secret";
+            fetch("http://127.0.0.1:9/secret").catch(() => {});
+        })"""
+    )
+    assert stopped == ["connect-src", "img-src"]
+    page.close()

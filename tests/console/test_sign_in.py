@@ -8,6 +8,7 @@ import stat
 import httpx
 import pytest
 
+from controller.edge.gateway import access as access_module
 from controller.edge.gateway import application
 from controller.edge.gateway.access import Access, Refused
 from controller.edge.users import UserRole, Users
@@ -104,17 +105,67 @@ def test_guessing_is_slowed_down_and_a_wrong_name_tells_no_more_than_a_wrong_pas
     assert unknown.json() == wrong[0].json()
 
 
+def guesses(access, name, tries, address):
+    async def all_of_them():
+        told = []
+        for _ in range(tries):
+            with pytest.raises(Refused) as refused:
+                await access.sign_in(name, "guess", address)
+            told.append(refused.value.again_s)
+        return told
+
+    return asyncio.run(all_of_them())
+
+
+def test_nobody_locks_a_person_out_from_another_address(access, people, monkeypatch):
+    monkeypatch.setattr(access_module, "SLOWED_S", 0.01)
+    waits = [guesses(access, "omar", 6, f"attacker {n}") for n in range(5)]
+    assert all(wait == [0.0] * 5 + [60.0] for wait in waits)
+    guesses(access, "nobody", 5, "attacker 9")
+    _, person = asyncio.run(access.sign_in("omar", people[1]["omar"], "the control room"))
+    assert person.name == "omar"
+
+
+def test_guessing_one_name_from_many_addresses_is_slowed_down(access, monkeypatch):
+    slept = []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    monkeypatch.setattr(access_module.asyncio, "sleep", sleep)
+    for n in range(30):
+        guesses(access, "omar", 1, f"attacker {n}")
+    assert slept == [access_module.SLOWED_S] * 10
+
+
+def test_names_tried_at_random_from_one_address_are_refused_there_alone(access, people):
+    access._limiter.hit(access_module.TRIES_OF_ALL, "address", "attacker", cost=60)
+    assert guesses(access, "omar", 1, "attacker") == [60.0]
+    assert asyncio.run(access.sign_in("omar", people[1]["omar"], "here"))[1].name == "omar"
+
+
+def test_the_console_says_where_its_browsers_sit_and_nobody_else_can(ask, people):
+    def tries(token, count, address):
+        asked = {"name": "omar", "password": "guess"}
+        headers = {"X-Browser-Address": address}
+        return [ask("POST", "/session", token, json=asked, headers=headers).status_code for _ in range(count)]
+
+    assert tries(PROGRAM, 6, "10.0.0.1") == [401] * 5 + [429]
+    assert tries(PROGRAM, 1, "10.0.0.2") == [401]  # through the same console
+    assert [code for n in range(6) for code in tries("", 1, f"10.0.1.{n}")] == [401] * 5 + [429]
+
+
 def test_a_session_ends_after_an_hour_without_action_and_after_a_shift(people):
     now = [0.0]
     access = Access(people[0], PROGRAM, session_s=100.0, idle_s=30.0, clock=lambda: now[0])
-    token, _ = asyncio.run(access.sign_in("omar", people[1]["omar"]))
+    token, _ = asyncio.run(access.sign_in("omar", people[1]["omar"], "here"))
     now[0] = 20.0
     assert access.who(token) is not None
     now[0] = 45.0
     assert access.who(token, acting=False) is not None  # heard 25 s ago; looking keeps nothing awake
     now[0] = 51.0
     assert access.who(token) is None
-    token, _ = asyncio.run(access.sign_in("omar", people[1]["omar"]))
+    token, _ = asyncio.run(access.sign_in("omar", people[1]["omar"], "here"))
     for step in range(1, 11):
         now[0] = 51.0 + 9.9 * step
         assert access.who(token) is not None
@@ -126,12 +177,12 @@ def test_a_user_who_is_removed_is_out_at_once(tmp_path):
     users = Users(tmp_path / "users.json")
     password = users.add("ada", UserRole.ENGINEER)
     access = Access(Users(users.path), PROGRAM)
-    token, person = asyncio.run(access.sign_in("ada", password))
+    token, person = asyncio.run(access.sign_in("ada", password, "here"))
     assert person.role is UserRole.ENGINEER
     users.remove("ada")
     assert access.who(token) is None
     with pytest.raises(Refused):
-        asyncio.run(access.sign_in("ada", password))
+        asyncio.run(access.sign_in("ada", password, "here"))
 
 
 def test_the_file_of_users_is_private_and_holds_no_password(people):

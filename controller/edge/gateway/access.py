@@ -16,8 +16,11 @@ from limits.strategies import MovingWindowRateLimiter
 
 from controller.edge.users import RANK, UserRole, Users
 
-TRIES_OF_ONE = RateLimitItemPerMinute(5)  # sign-ins a minute under one name (design)
-TRIES_OF_ALL = RateLimitItemPerMinute(60)  # and by everybody together (design)
+TRIES_OF_ONE = RateLimitItemPerMinute(5)  # sign-ins a minute from one address under one name (design)
+TRIES_OF_ALL = RateLimitItemPerMinute(60)  # and from one address under any (design)
+TRIES_IN_STEP = RateLimitItemPerMinute(20)  # under one name from anywhere, until each has to wait (design)
+SLOWED_S = 2.0  # seconds such a sign-in waits: somebody guesses from many addresses (design)
+AT_ONCE = 2  # passwords that are checked at a time: each takes a processor and 64 MB on purpose (design)
 SESSIONS_KEPT = 1000  # the oldest go first (design)
 
 
@@ -61,12 +64,20 @@ class Access:
     clock: Callable[[], float] = time.monotonic
     _sessions: dict[str, SignedIn] = field(default_factory=dict)
     _limiter: MovingWindowRateLimiter = field(default_factory=lambda: MovingWindowRateLimiter(MemoryStorage()))
+    _checking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
-    async def sign_in(self, name: str, password: str) -> tuple[str, Caller]:
-        """A token for this person, or Refused. The password is checked in a thread: it takes its time on purpose."""
-        if not self._limiter.hit(TRIES_OF_ONE, "name", name) or not self._limiter.hit(TRIES_OF_ALL, "all"):
+    async def sign_in(self, name: str, password: str, address: str) -> tuple[str, Caller]:
+        """A token for this person, or Refused. The password is checked in a thread: it takes its time on purpose.
+
+        Only who tries too often from the same address is turned away: nobody can lock a person out from elsewhere.
+        """
+        hit = self._limiter.hit
+        if not hit(TRIES_OF_ONE, "name", address, name) or not hit(TRIES_OF_ALL, "address", address):
             raise Refused("too many attempts; wait a minute and try again", 60.0)
-        user = await asyncio.to_thread(self.users.verify, name, password)
+        if not hit(TRIES_IN_STEP, "anywhere", name):
+            await asyncio.sleep(SLOWED_S)
+        async with self._checking:
+            user = await asyncio.to_thread(self.users.verify, name, password)
         if user is None:
             raise Refused("name or password is wrong")
         person, now = Caller(user.name, user.role), self.clock()
@@ -76,13 +87,17 @@ class Access:
             self._sessions.pop(next(iter(self._sessions)))
         return token, person
 
+    def is_program(self, token: str) -> bool:
+        """Whether this is the token of programs that only look, such as the console."""
+        return hmac.compare_digest(token.encode(), self.token.encode())
+
     def sign_out(self, token: str) -> None:
         """End the session of this token, if there is one."""
         self._sessions.pop(_digest(token), None)
 
     def who(self, token: str, acting: bool = True) -> Caller | None:
         """Who holds this token; None when nobody does any more. Only what a person does keeps a session awake."""
-        if hmac.compare_digest(token.encode(), self.token.encode()):
+        if self.is_program(token):
             return Caller("", UserRole.VIEWER)
         key, now = _digest(token), self.clock()
         session = self._sessions.get(key)

@@ -12,6 +12,8 @@ from controller.edge.gateway.dependencies import ThePerson
 from controller.edge.gateway.views import View
 from controller.edge.users import UserRole
 
+BROWSER = "x-browser-address"  # the header in which the console says where a person sits
+ADDRESS_MAX = 64  # characters
 router = APIRouter(prefix="/api/v1")
 
 
@@ -44,13 +46,24 @@ async def sign_in(asked: SignInIn, request: Request, response: Response) -> Sess
     if access is None:
         raise HTTPException(409, "this gateway has no users: everybody who reaches it may act")
     try:
-        token, person = await access.sign_in(asked.name, asked.password.get_secret_value())
+        token, person = await access.sign_in(asked.name, asked.password.get_secret_value(), _address(request, access))
     except Refused as refused:
         if refused.again_s:
             raise HTTPException(429, str(refused), {"Retry-After": f"{refused.again_s:.0f}"}) from None
         raise HTTPException(401, str(refused), {"WWW-Authenticate": "Bearer"}) from None
     response.headers["Cache-Control"] = "no-store"
     return SessionView(kind="user", name=person.name, role=person.role, token=token)
+
+
+def _address(request: Request, access: Access) -> str:
+    """Where somebody sits who signs in: the console, which proves itself by its token, says it for its browsers."""
+    here = request.client.host if request.client else ""
+    told = request.headers.get(BROWSER, "")
+    return told[:ADDRESS_MAX] if told and access.is_program(_token(request)) else here
+
+
+def _token(request: Request) -> str:
+    return request.headers.get("authorization", "").partition(" ")[2].strip()
 
 
 @router.get("/session", summary="Who am I")
@@ -66,4 +79,4 @@ async def sign_out(request: Request) -> None:
     """End the session of this token."""
     access: Access | None = request.app.state.access
     if access is not None:
-        access.sign_out(request.headers.get("authorization", "").partition(" ")[2].strip())
+        access.sign_out(_token(request))
