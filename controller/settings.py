@@ -58,10 +58,10 @@ class Settings:
     plant: PlantTable
     connection: ConnectionTable
     variable: Annotated[tuple[VariableTable, ...], Field(min_length=1)]
-    supervisor: SupervisorTable
     historian: HistorianTable
     limits: dict[Name, LimitTable]
     batch: BatchTable
+    supervisor: SupervisorTable = Field(default_factory=SupervisorTable)
     envelope: dict[Name, EnvelopeTable] = Field(default_factory=dict)
     recipe: dict[Name, Number] = Field(default_factory=dict)
     loop: LoopTable = Field(default_factory=LoopTable)

@@ -56,6 +56,7 @@ async def _watched(of: Settings, link: PlantLink, seed: int) -> Outcome:
     scan = await link.read()
     until = scan.snapshot.time + timedelta(hours=6)
     move = _move(of, scan)
+    await link.beat()
     await link.write([move], until)
     began, noticed, why = scan.snapshot.time, None, ""
     for _ in range(60):

@@ -78,7 +78,8 @@ async def _writes(settings: Settings, calls: int) -> dict[str, float]:
     link = PlantLink(settings)
     try:
         await link.connect(30.0)
-        await link.read()
+        for _ in range(2):  # a heartbeat without a claim is watched for a scan
+            await link.read()
         names = [v.name for v in settings.manipulated()]
         numbers = iter(range(1_000_000))
 

@@ -25,8 +25,12 @@ def check(
         return
     settings = load(config)
     from controller.edge import check as checking
+    from controller.edge.opcua.supervision import READ_ONLY
 
     rows = asyncio.run(checking.rows_connected(settings)) if connect else checking.rows(settings)
     shown(rows, as_json)
+    denied = next((READ_ONLY.format(row["remark"]) for row in rows if row["remark"]), "")
+    for told in checking.remarks(settings, denied):
+        typer.echo(told, err=True)
     if any(row["verdict"] != "ok" for row in rows):
         raise SystemExit(2)

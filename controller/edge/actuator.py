@@ -133,6 +133,8 @@ class Actuator:
             told = "; ".join(kept)
             if self._news("release", told) and kept:
                 done.events.append(("refused", f"it could not be given back: {told}"))
+            if self._unsettled is not None and not kept:
+                done.events.append(("refused", f"{self._unsettled.id}: it was given back before it was seen in force"))
             if not kept or not (self._link.not_yet or self._link.supervision):
                 self._ours = ()
         self._in_force = self._unsettled = None

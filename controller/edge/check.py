@@ -8,6 +8,7 @@ from typing import Any
 from controller.edge.opcua.connection import TagReport
 from controller.edge.opcua.link import PlantLink
 from controller.edge.opcua.scanning import judge
+from controller.edge.opcua.supervision import HEARTLESS, against_auto, unsupervised
 from controller.edge.opcua.tags import KINDS, Tag, TagKind, tags_of
 from controller.settings import Settings
 from twin.signals import Plant
@@ -29,10 +30,17 @@ async def rows_connected(settings: Settings, deadline_s: float = CONNECT_WITHIN_
     finally:
         await link.close()
     plant = settings.plant_record()
-    return [_row(r.tag, *_seen(r, plant), r.fault or "ok") for r in reports]
+    return [_row(r.tag, *_seen(r, plant), r.fault or "ok", r.restriction) for r in reports]
 
 
-def _row(tag: Tag, value: str, quality: str, verdict: str) -> dict[str, Any]:
+def remarks(settings: Settings, forbidden: str = "") -> list[str]:
+    """What is not possible at this plant, though it can be read, a sentence each."""
+    forbidden = forbidden or (HEARTLESS if settings.supervisor.heartbeat is None else "")
+    auto = against_auto(settings, forbidden)
+    return [*(told for told in unsupervised(settings) if told not in auto), *([auto] if auto else [])]
+
+
+def _row(tag: Tag, value: str, quality: str, verdict: str, remark: str = "") -> dict[str, Any]:
     name = tag.owner if tag.key == "node" else f"{tag.owner}.{tag.key}"
     return {
         "tag": name,
@@ -41,6 +49,7 @@ def _row(tag: Tag, value: str, quality: str, verdict: str) -> dict[str, Any]:
         "value": value,
         "quality": quality,
         "verdict": verdict,
+        "remark": remark,
     }
 
 

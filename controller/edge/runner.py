@@ -16,6 +16,7 @@ from controller.edge.gap_ledger import Absences
 from controller.edge.historian import Historian
 from controller.edge.kept_core import KeptCore
 from controller.edge.opcua import PlantLink, Scan
+from controller.edge.opcua.supervision import against_auto, unsupervised
 from controller.edge.outage import Outage
 from controller.edge.outage_backfill import CatchingUp
 from controller.edge.polling import Poller
@@ -135,6 +136,8 @@ class Runner:
             "loop.readback": "; ".join(self._actuator.faults),
             "loop.link": self.outage.take(),
             "loop.supervision": supervision,
+            "loop.unsupervised": "; ".join(unsupervised(self.settings)),
+            "loop.no_auto": against_auto(self.settings, self._link.forbidden),
         }
         heard = {name: told for name, told in found.items() if told}
         return situation_of(scan, self.settings, intents, faults, heard, unsettled)

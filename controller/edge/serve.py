@@ -12,6 +12,7 @@ import structlog
 import uvicorn
 
 from controller.assembly import Assembly
+from controller.edge.check import remarks
 from controller.edge.gateway import application, hang_up
 from controller.edge.gateway.access import Access
 from controller.edge.gateway.connections import Connection, allow_files
@@ -74,6 +75,8 @@ async def _connected(settings: Settings, wait_s: float, opened: contextlib.Async
     link = PlantLink(settings)
     opened.push_async_callback(link.close)
     await link.connect(deadline_s=wait_s)
+    for told in remarks(settings, link.forbidden):
+        log.warning(told)
     return link
 
 

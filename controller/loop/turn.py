@@ -109,6 +109,8 @@ def _authority(memory: Memory, now: Perceived, parts: Parts) -> _Authority:
     ladder, objections = watch(memory.ladder, now.estimate, now.insight, obstacles, parts.gates)
     if differs := now.situation.conditions.get("loop.readback", ""):
         ladder = demoted(ladder, differs)  # at once: what was written is not what is there
+    if alone := now.situation.conditions.get("loop.no_auto", ""):
+        ladder, objections = demoted(ladder, alone), (*objections, alone)
     notes = (ladder.reason,) if ladder.mode is not memory.ladder.mode else ()
     ladder, rulings = _climbed(ladder, now.situation, obstacles, objections, parts.plant)
     return _Authority(ladder, obstacles, objections, (*rulings, *now.entries), notes)

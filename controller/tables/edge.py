@@ -81,14 +81,15 @@ class ConnectionTable:
 
 @dataclass(frozen=True, config=STRICT)
 class SupervisorTable:
-    """[supervisor]: the heartbeat by which the plant knows that the controller lives."""
+    """[supervisor]: the heartbeat by which the plant knows the controller lives; without one nothing is written."""
 
-    heartbeat: Text
+    heartbeat: Text | None = None
     owner: Text | None = None  # where a controller claims the plant, if the plant grants that to one session at a time
     lease_s: Positive = 3600.0  # how long the plant waits for a beat; compared with `lease_node`
     lease_node: Text | None = None
     in_control: Text | None = None
     lapses: Text | None = None
+    unsupervised: Flag = False  # AUTO also where the plant does not go back to its own recipe by itself
 
 
 @dataclass(frozen=True, config=STRICT)

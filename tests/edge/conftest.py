@@ -65,6 +65,7 @@ class _Tampered(AttributeService):
 
     async def write(self, params: ua.WriteParameters, user: Any = None) -> list[ua.StatusCode]:
         codes = []
+        self.plant.largest_write = max(self.plant.largest_write, len(params.NodesToWrite))
         for item in params.NodesToWrite:
             tag = str(item.NodeId.Identifier)
             if item.AttributeId == AttributeIds.Value and tag in self.plant.known():
@@ -106,7 +107,7 @@ class SmallPlant:
         self.writes: list[str] = []
         self.late_s = 0.0  # how much later a written value shows
         self.follows = True  # is a setpoint that was taken in force at once?
-        self.largest_read = 0
+        self.largest_read = self.largest_write = 0
         self._spoiled = False
         self._nodes: dict[str, Node] = {}
         self._layout: tuple[int, tuple[str, ...]] | None = None

@@ -350,6 +350,29 @@ def test_a_loss_between_write_and_read_back_is_unknown_until_a_look_after_reconn
     assert plant.held("FIC201.VALID_UNTIL") < NOW
 
 
+def test_what_was_unknown_and_is_given_back_is_said_to_be_so(plant: Any) -> None:
+    plant.late_s = 1.0
+
+    async def run() -> None:
+        link = PlantLink(replace(plant.settings, connection=replace(plant.settings.connection, settle_s=60.0)))
+        actuator = Actuator(link)
+        await link.connect(10.0)
+        await link.read()
+        await link.beat()
+        write = asyncio.create_task(actuator.act(decided(Command("S1", (FEED,), NOW, UNTIL, "auto"))))
+        await asyncio.sleep(0.4)
+        plant.freeze(3.5)  # longer than the timeout: the outcome is lost
+        assert (await write).unknown == 1
+        await back(link, 150.0)
+        done = await actuator.act(decided(None))
+        assert done.events == [("refused", "S1: it was given back before it was seen in force")]
+        await asyncio.sleep(1.5)
+        assert plant.held("FIC201.VALID_UNTIL") < NOW
+        await link.close()
+
+    asyncio.run(run())
+
+
 def decided(command: Command | None, mode: Mode = Mode.AUTO) -> Any:
     """As much of a Decision as the actuator looks at."""
     return SimpleNamespace(command=command, mode=mode)

@@ -165,11 +165,6 @@ WRONG: dict[str, tuple[Callable[[Any], None], str]] = {
         lambda p: p.state_range("FIC201.SP", 0.0, 0.04),
         "tag 'FIC201.SP' must range over 0.035 to 0.045 L/h, and it ranges over 0 to 0.04: mend [limits.feed]",
     ),
-    "rights": (
-        lambda p: p.protect("SUPERVISOR.HEARTBEAT"),
-        "tag 'SUPERVISOR.HEARTBEAT' must be writable, and the server does not let us: "
-        "mend heartbeat in [supervisor], or our rights there",
-    ),
     "lease": (
         lambda p: p.show("SUPERVISOR.LEASE_S", 600.0),
         "tag 'SUPERVISOR.LEASE_S' must be 3600 s, and it is 600 s: mend lease_s in [supervisor]",

@@ -280,3 +280,21 @@ def test_a_plant_without_expiry_is_written_and_can_only_be_released_by_silence(p
         False,
         "it has no valid_until tag: its lease ends only when the heartbeat stops",
     )
+
+
+def test_writing_keeps_to_the_servers_operation_limits(plant: Any) -> None:
+    plant.limit("MaxNodesPerRead", 2)
+    plant.limit("MaxNodesPerWrite", 1)
+
+    async def work(link: PlantLink) -> list[WriteOutcome]:
+        plant.largest_read = plant.largest_write = 0
+        return await link.write([feed(0.040), feed(0.001, "precursor_feed")], UNTIL)
+
+    assert all(outcome.ok for outcome in linked(plant.settings, work))
+    assert (plant.largest_read, plant.largest_write) == (2, 1)
+
+
+def test_a_release_claims_the_plant_before_it_writes(plant: Any) -> None:
+    in_force(plant, 0.040)
+    linked(plant.settings, lambda link: link.release([feed(0.040)]))
+    assert plant.writes[:2] == ["SUPERVISOR.OWNER", "FIC201.VALID_UNTIL"]

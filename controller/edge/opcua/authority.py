@@ -11,6 +11,7 @@ from controller.edge.opcua.exchange import read_tags, write_tags
 from controller.edge.opcua.raw import Raw
 from controller.edge.opcua.rivals import Heartbeat
 from controller.edge.opcua.scanning import Scan
+from controller.edge.opcua.supervision import HEARTLESS
 from controller.edge.opcua.tags import PlantLost
 from controller.settings import Settings
 
@@ -27,6 +28,11 @@ class Authority:
         self.refusal = ""  # what the plant said to the last claim or beat that it refused, without another controller
 
     @property
+    def forbidden(self) -> str:
+        """Why nothing can be written to this plant at all, or ""."""
+        return HEARTLESS if self._beat_node is None else self._wire.restriction
+
+    @property
     def rival(self) -> str:
         """Why nothing may be written because another controller serves this plant too, or ""."""
         return self._claim.rival or self._heartbeat.rival
@@ -34,13 +40,14 @@ class Authority:
     @property
     def not_yet(self) -> str:
         """Why a command has to wait for a scan, or "": a plant that grants no claim is watched for that long first."""
-        return "" if self._claim.node is not None else self._heartbeat.unwatched
+        return "" if self._claim.node is not None or self.forbidden else self._heartbeat.unwatched
 
     def seen(self, held: Mapping[str, Raw], scan: Scan) -> None:
         """Whose the heartbeat and the claim are at a scan."""
         if not self._wire.resynchronised:
             self._heartbeat.anew()
-        self._heartbeat.seen(held[self._beat_node].value, scan.snapshot.time)
+        if self._beat_node is not None:
+            self._heartbeat.seen(held[self._beat_node].value, scan.snapshot.time)
         if self._claim.node is not None:
             self._claim.seen(held[self._claim.node].value)
 
@@ -48,12 +55,14 @@ class Authority:
         """Why this controller must not write now, or ""."""
         if not self._wire.resynchronised:
             return UNREAD
-        known = self.rival or self.not_yet or self.refusal
+        known = self.forbidden or self.rival or self.not_yet or self.refusal
         return known or await self._unclaimed(session) or await self._overtaken(session)
 
     async def beat(self, session: ClientSession) -> bool:
         """Tell the plant that the controller lives; False when the plant was not looked at yet, or does not take it."""
         if not self._wire.resynchronised or self._heartbeat.gives_way or self.not_yet:
+            return False
+        if self._beat_node is None or self.forbidden:
             return False
         self.refusal = ""
         if await self._unclaimed(session):
@@ -91,7 +100,7 @@ class Authority:
 
     async def _overtaken(self, session: ClientSession) -> str:
         """Of a plant without claims: a heartbeat that changed since the scan is another controller's, found in time."""
-        if self._claim.node is not None:
+        if self._claim.node is not None or self._beat_node is None:
             return ""
         held = await read_tags(self._wire, session, [self._beat_node])
         return self._heartbeat.overtaken(held[self._beat_node].value)

@@ -25,7 +25,8 @@ from controller.edge.opcua.batches import BatchedRead, Limits, limits_of
 from controller.edge.opcua.lookup import gather, node_id
 from controller.edge.opcua.raw import Raw, number_in
 from controller.edge.opcua.security import UNKNOWN_THERE, LoginRefused, advice, login_fault, secure
-from controller.edge.opcua.tags import Facts, PlantLost, PlantMismatch, Tag, fault_of
+from controller.edge.opcua.supervision import READ_ONLY
+from controller.edge.opcua.tags import Facts, PlantLost, PlantMismatch, Tag, fault_of, restriction_of
 from controller.edge.opcua.watching import MonitoredItems, watch
 from controller.settings import Settings
 from twin.signals import Role
@@ -56,6 +57,7 @@ class TagReport:
     facts: Facts
     raw: Raw
     fault: str
+    restriction: str = ""  # why it cannot be written, where it should be
 
 
 @dataclass(slots=True)
@@ -163,7 +165,8 @@ class Connection:
         session.whole = BatchedRead(client, scanned, session.limits.read)
         found = []
         for tag, fact, held in zip(self._tags, facts, raws, strict=True):
-            found.append(TagReport(tag, fact, held, fault_of(tag, fact) or self._lease_fault(tag, held)))
+            fault = fault_of(tag, fact) or self._lease_fault(tag, held)
+            found.append(TagReport(tag, fact, held, fault, restriction_of(tag, fact)))
             parent = await nodes[tag.node].get_parent() if tag.key == "advance_node" and fact.exists else None
             if parent is not None:
                 session.advance = (parent, nodes[tag.node].nodeid)
@@ -191,6 +194,13 @@ class Connection:
         except Exception as fault:
             self._mark_lost(session, fault)
             raise PlantLost(self._complaint()) from fault
+
+    @property
+    def restriction(self) -> str:
+        """Why nothing can be written with our rights at the server, or ""."""
+        denied = [r.restriction for r in self._session.reports if r.restriction] if self._session else []
+        more = f" ({len(denied) - 1} more)" if denied[1:] else ""
+        return READ_ONLY.format(f"{denied[0]}{more}") if denied else ""
 
     @property
     def current(self) -> ClientSession | None:

@@ -57,6 +57,11 @@ class PlantLink:
         return self._authority.not_yet
 
     @property
+    def forbidden(self) -> str:
+        """Why nothing can be written to this plant at all, or ""."""
+        return self._authority.forbidden
+
+    @property
     def supervision(self) -> str:
         """What the plant refused of the means to supervise us, or "": claim, heartbeat, lease or expiry."""
         return "; ".join(told for told in (self._authority.refusal, self._setpoints.refusal) if told)

@@ -102,13 +102,16 @@ def fault_of(tag: Tag, facts: Facts) -> str:
     if kind not in facts.kinds:
         found = " or ".join(facts.kinds) or "something else"
         return f"tag {tag.node!r} must hold {kind}, and it holds {found}: mend {tag.where}"
-    if tag.key in WRITTEN and not facts.writable:
-        return (
-            f"tag {tag.node!r} must be writable, and the server does not let us: mend {tag.where}, or our rights there"
-        )
     if kind is TagKind.NUMBER and tag.unit:
         return _unit_fault(tag, facts) or _range_fault(tag, facts)
     return ""
+
+
+def restriction_of(tag: Tag, facts: Facts) -> str:
+    """Why this tag cannot be written, where it should be, or ""; it can be read all the same."""
+    if tag.key not in WRITTEN or facts.writable or not facts.exists:
+        return ""
+    return f"tag {tag.node!r} must be writable, and the server does not let us: mend {tag.where}, or our rights there"
 
 
 def _unit_fault(tag: Tag, facts: Facts) -> str:

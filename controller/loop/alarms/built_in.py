@@ -29,4 +29,14 @@ BUILT_IN = (
         within=timedelta(minutes=30),
         off_delay=timedelta(seconds=300),
     ),
+    Definition(
+        name="supervision_refused",
+        text="The plant refuses to be supervised",
+        signal="loop.supervision",
+        kind=Kind.CONDITION,
+        priority=Priority.HIGH,
+        consequence="Nothing is written; what is in force lapses, and the plant goes back to its own recipe.",
+        response="Mend our rights at the tag that the sentence names; look at the setpoints at the reactor.",
+        within=timedelta(minutes=15),
+    ),
 )
