@@ -116,7 +116,7 @@ class SmallPlant:
         self._thread.start()
 
     def do(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(90)  # a busy machine starts a server slowly
 
     def start(self, foreign_namespaces: int = 0, without: tuple[str, ...] = ()) -> None:
         self._nodes, self._spoiled = {}, False
