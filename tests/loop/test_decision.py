@@ -522,17 +522,18 @@ def test_a_hold_and_a_restart_are_commanded_in_the_words_of_who_asked(bench_of: 
     assert bench.memory.batch.state is BatchState.RESTARTING
 
 
-def test_what_the_plant_took_back_is_not_fought_over(bench_of: Any) -> None:
+def test_a_hold_that_lapsed_while_nothing_was_known_is_wanted_still(bench_of: Any) -> None:
     bench = bench_of(Mode.ADVISORY, recipe=Recipe(hold={"precursor_feed": 0.0}))
     bench.script.proposal = None
     bench.standing(0.0019)
     bench.scan()
     assert bench.scan(bench.asks("hold")).batch.state is BatchState.HOLDING
     bench.quality = Quality.BAD
-    assert bench.scan(after=HOUR).command is None
-    assert bench.decision.batch.state is not BatchState.HOLDING
+    assert bench.scan(after=HOUR).batch.state is BatchState.HOLDING
     bench.quality = Quality.GOOD
-    assert [bench.scan().command for _ in range(3)] == [None] * 3
+    while bench.scan().batch.state is BatchState.HOLDING:
+        assert bench.decision.command.purpose == "hold"
+    assert (bench.decision.batch.state, bench.feed) == (BatchState.HELD, 0.0)
 
 
 def test_a_command_that_is_dropped_ends_auto(bench_of: Any) -> None:
