@@ -177,28 +177,6 @@ def test_a_wrong_password_lets_nobody_in_and_says_no_more(browser, plant):
     context.close()
 
 
-def test_the_cookie_from_before_signing_in_is_worth_nothing_after(browser, plant):
-    context = browser.new_context()
-    context.set_default_timeout(40000)
-    page = context.new_page()
-    page.goto(f"{plant.url}/sign-in")
-    page.get_by_label("Name").fill("vera")
-    planted = context.cookies()
-    page.get_by_label("Password").fill(plant.passwords["vera"])
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{plant.url}/")
-    assert context.cookies() != planted
-    page.goto(f"{plant.url}/reactor/R1")
-    page.locator("nav .here").wait_for()
-    other = browser.new_context()
-    other.add_cookies(planted)
-    page = other.new_page()
-    page.goto(f"{plant.url}/reactor/R1")
-    page.wait_for_url("**/sign-in**")
-    other.close()
-    context.close()
-
-
 def test_an_alarm_is_seen_on_every_display_acknowledged_in_one_click_and_shelved(omar, plant):
     omar.goto(plant.url)
     says(omar, ".reactor-card", "1 alarm, 1 not acknowledged: ▼ MEDIUM Broth warm")
