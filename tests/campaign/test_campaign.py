@@ -47,14 +47,14 @@ def test_the_loop_takes_over_a_simulated_batch_and_estimates_it(plant: Any) -> N
 
 
 def test_a_batch_comes_out_the_same_every_time() -> None:
-    runs = [campaigns.run(campaigns.Task("penicillin", "recipe", 7)) for _ in range(2)]
+    runs = [campaigns.run(campaigns.Task(PROCESS, "recipe", 7)) for _ in range(2)]
     assert runs[0].amount == runs[1].amount
     assert runs[0].amount > 20.0
     assert len(runs[0].product) == 230
 
 
 def test_broken_bounds_are_told_with_their_numbers() -> None:
-    told = [campaigns.run(campaigns.Task("penicillin", "recipe", seed)) for seed in (0, 1, 2, 3)]
+    told = [campaigns.run(campaigns.Task(PROCESS, "recipe", seed)) for seed in (0, 1, 2, 3)]
     short = [o for o in told if o.violations]
     assert short  # the plain recipe runs out of precursor in many batches
     assert all("precursor fell to" in o.violations[0] for o in short)
@@ -107,9 +107,9 @@ def test_pairs_are_compared_on_the_same_seeds() -> None:
 
 def test_unknown_strategies_and_taught_seeds_are_refused_in_a_sentence() -> None:
     with pytest.raises(UserError, match="no strategy is called 'magic'"):
-        campaigns.campaign(strategies=("magic",))
+        campaigns.campaign(PROCESS, strategies=("magic",))
     with pytest.raises(UserError, match="taught on"):
-        campaigns.campaign(seeds=(450,), strategies=("neuro",))
+        campaigns.campaign(PROCESS, seeds=(450,), strategies=("neuro",))
 
 
 def test_the_command_prints_one_object_and_draws_the_picture(tmp_path: Path) -> None:
@@ -128,6 +128,6 @@ def test_the_command_prints_one_object_and_draws_the_picture(tmp_path: Path) -> 
 
 @pytest.mark.benchmark
 def test_the_closed_loop_makes_more_than_the_recipe_on_batches_to_develop_on() -> None:
-    found, _ = campaigns.campaign(seeds=range(4), strategies=("recipe", "twin"), history=())
+    found, _ = campaigns.campaign(PROCESS, seeds=range(4), strategies=("recipe", "twin"), history=())
     assert found["paired"]["twin-recipe"]["mean_percent"] > 14.0
     assert found["strategies"]["twin"]["violations"] == 0
