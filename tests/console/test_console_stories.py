@@ -48,7 +48,7 @@ class Plant:
         content["gateway"], content["console"] = {"port": free_port()}, {"port": free_port()}
         content["access"] = {"users": "users.json"}
         content["neurocore"]["backend"] = "reference"
-        content["alarm"] = [WARM, OXYGEN]
+        content["alarm"], content["alarms"] = [WARM, OXYGEN], {}  # and not those that lie in a file beside it
         content["loop"]["suggestion_valid_s"] = 10800.0  # 36 s by the wall: so long no rejected one returns
         self.endpoint = content["connection"]["endpoint"]
         self.config = folder / "penicillin.toml"
@@ -96,7 +96,7 @@ class Plant:
 
     def await_port(self, port):
         until = time.monotonic() + READY_S
-        while time.monotonic() < until:
+        while time.monotonic() < until and all(process.poll() is None for process in self.processes.values()):
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 return
