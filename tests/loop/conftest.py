@@ -45,7 +45,7 @@ class Script:
 
     def learn(self, learned: object, snapshot: Snapshot, estimate: Any) -> tuple[Any, object]:
         assert estimate.time == snapshot.time
-        return self.world.insight, learned
+        return self.world.insight, (*(learned or ()), snapshot.time)  # type: ignore[misc]
 
     def hold(self, estimate: Any, situation: Any) -> Plan:
         return Plan((Step(estimate.time, dict(situation.setpoints)),), self.world.end)
@@ -55,9 +55,11 @@ class Script:
         assert baseline.plan == self.hold(estimate, situation)
         self.looks += 1
         if self.proposal is None:
-            return Proposal(Abstention(estimate.time, "nothing better"))
-        made = estimate.time
-        return Proposal(replace(self.proposal, id=f"S{self.looks}", made_at=made, expires_at=made + 4 * HOUR))
+            return Proposal(Abstention(estimate.time, "nothing better"), remembered=remembered)
+        made, remembered = estimate.time, (*(remembered or ()), estimate.time)  # type: ignore[misc]
+        return Proposal(
+            replace(self.proposal, id=f"S{self.looks}", made_at=made, expires_at=made + 4 * HOUR), remembered=remembered
+        )
 
 
 class Bench:

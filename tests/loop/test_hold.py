@@ -193,3 +193,47 @@ def test_an_allowance_that_is_used_up_keeps_a_restart_where_it_is(plant_of: Any)
         decision = plant.scan(*(plant.asks(kind) for kind in kinds))
     assert plant.feed == pytest.approx(HOLD)
     assert any("allowance" in note for note in decision.notes)
+
+
+def test_without_a_rest_of_its_own_a_hold_keeps_what_was_in_force(plant_of: Any) -> None:
+    plant = plant_of(recipe=Recipe(hold={}))
+    plant.standing(0.0012)
+    plant.scan()
+    last = held(plant, "hold")[-1]
+    assert last.batch.state is S.HELD
+    assert plant.feed == pytest.approx(0.0012)
+
+
+def test_only_who_asked_to_hold_and_may_hears_what_keeps_it(plant_of: Any) -> None:
+    plant = plant_of(safe="", recipe=Recipe(hold={"precursor_feed": 0.0008, "feed": 0.04}))
+    plant.quality = Quality.BAD
+    decision = plant.scan(plant.asks("hold"), plant.asks("start"))
+    told = {r.intent.kind: r.reason for r in decision.rulings}
+    cause = "dissolved_oxygen is bad: not a number"
+    assert told["hold"] == (
+        f"the batch is holding; it cannot act: feed is 0.042 L/h, and the hold wants 0.04: {cause}; set feed to 0.04 L/h"
+        f" at the reactor; precursor_feed is 0.0005 L/h, and the hold wants 0.0008: {cause}; set precursor_feed to"
+        " 0.0008 L/h at the reactor"
+    )
+    assert "cannot act" not in told["start"]
+
+
+def test_who_asked_to_hold_hears_what_is_on_the_way(plant_of: Any) -> None:
+    plant = plant_of(recipe=Recipe(hold={"precursor_feed": 0.0002, "feed": 0.036}))
+    plant.standing(0.0019)
+    (ruling,) = plant.scan(plant.asks("hold")).rulings
+    assert ruling.reason.endswith(
+        "; on the way: feed is 0.042 L/h, and the hold wants 0.036; precursor_feed is 0.0019 L/h, and the hold wants"
+        " 0.0002"
+    )
+
+
+def test_a_hold_that_is_not_in_force_any_more_names_each_setpoint(plant_of: Any) -> None:
+    plant = plant_of(recipe=Recipe(hold={"precursor_feed": 0.0002, "feed": 0.036}))
+    held(plant, "hold")
+    plant.setpoints = dict(plant.local)
+    (note,) = (n for n in plant.scan().notes if n.startswith("the hold is not"))
+    assert note == (
+        "the hold is not in force any more: feed is 0.042 L/h, and the hold wants 0.036; precursor_feed is 0.0005 L/h,"
+        " and the hold wants 0.0002"
+    )

@@ -222,3 +222,27 @@ def test_a_suggestion_that_safety_refused_is_told_as_refused(bench_of: Any) -> N
     assert decision.verdict is not None and not decision.verdict.admitted
     log.follow(decision)
     assert [past.status for past in log.past()] == ["refused"]
+
+
+def test_what_core_and_loop_hand_back_is_handed_to_them_at_the_next_turn(bench_of: Any) -> None:
+    bench = bench_of(Mode.ADVISORY)
+    scans = [bench.scan(after=HOUR).time for _ in range(3)]
+    assert bench.memory.learned == tuple(scans)
+    assert bench.memory.remembered == tuple(scans)
+    between = bench.scan()
+    assert bench.memory.learned == (*scans, between.time)
+    assert bench.memory.remembered == tuple(scans)  # nothing was looked at, and nothing is forgotten
+
+
+def test_a_clock_that_jumps_begins_the_belief_anew_and_keeps_what_the_core_learned(bench_of: Any) -> None:
+    bench = bench_of(Mode.ADVISORY)
+    first = bench.scan()
+    bench.scan()
+    bench.time -= 30 * HOUR  # the plant begins another batch on an earlier clock
+    for _ in range(6):
+        last = bench.scan()
+        if bench.memory.track.past == ():
+            break
+    assert last.time < first.time
+    assert any("goes on from" in note for note in last.notes)
+    assert bench.memory.learned[:2] == (first.time, first.time + SCAN)
