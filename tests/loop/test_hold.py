@@ -211,8 +211,8 @@ def test_only_who_asked_to_hold_and_may_hears_what_keeps_it(plant_of: Any) -> No
     told = {r.intent.kind: r.reason for r in decision.rulings}
     cause = "dissolved_oxygen is bad: not a number"
     assert told["hold"] == (
-        f"the batch is holding; it cannot act: feed is 0.042 L/h, and the hold wants 0.04: {cause}; set feed to 0.04 L/h"
-        f" at the reactor; precursor_feed is 0.0005 L/h, and the hold wants 0.0008: {cause}; set precursor_feed to"
+        f"the batch is holding; it cannot act: feed is 0.042 L/h, and the hold wants 0.04: {cause}; set feed to 0.04"
+        f" L/h at the reactor; precursor_feed is 0.0005 L/h, and the hold wants 0.0008: {cause}; set precursor_feed to"
         " 0.0008 L/h at the reactor"
     )
     assert "cannot act" not in told["start"]
