@@ -284,3 +284,24 @@ def test_scan_by_scan_a_hold_comes_to_its_target_and_stays_there(terms: Terms) -
     assert found == sorted(found, reverse=True)
     assert found[-1] == pytest.approx(0.0002)
     assert found[5] > 0.0005
+
+
+def test_a_hold_stands_to_the_end_of_its_lease_and_not_beyond(terms: Terms, standing: Command) -> None:
+    held = replace(standing, purpose="hold")
+    elsewhere = at(terms, precursor_feed=0.0003)  # a suggestion would be dropped for that
+    assert still_standing(held, elsewhere) == (held, ())
+    ended = replace(held, valid_until=terms.snapshot.time)
+    assert still_standing(ended, elsewhere)[0] is None
+
+
+def test_without_a_command_there_is_nothing_to_hand_back_whatever_stands_against_it(terms: Terms) -> None:
+    blind = replace(terms, obstacles=("the probe is bad",))
+    assert standing_command.ramp(None, "handback", {"precursor_feed": 0.0}, "ada", blind) == (None, True, ())
+
+
+def test_what_the_gate_keeps_is_not_waited_for_unless_it_was_commanded(terms: Terms, standing: Command) -> None:
+    spent = tuple(replace(limit, allowance=0.01) for limit in terms.envelope.limits)
+    fed = replace(terms.situation, setpoints={"precursor_feed": 0.0015}, fed={"precursor_feed": 0.02})
+    terms = replace(terms, envelope=replace(terms.envelope, limits=spent), situation=fed)
+    assert standing_command.ramp(None, "restart", {"precursor_feed": 0.0005}, "ada", terms).arrived is True
+    assert standing_command.ramp(standing, "restart", {"precursor_feed": 0.0005}, "ada", terms).arrived is False

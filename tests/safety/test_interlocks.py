@@ -106,6 +106,12 @@ def test_an_interlock_that_trips_speaks_against_the_standing_command(
     assert tripped(standing, low, world.plant, envelope, "production") == [told]
     assert tripped(standing, world.snapshot, world.plant, envelope, "production") == []
     assert tripped(None, low, world.plant, envelope, "production") == []
+    blind = with_reading("dissolved_oxygen", None)
+    assert tripped(standing, blind, world.plant, envelope, "production") == [
+        "precursor_feed must not be raised: dissolved_oxygen has no reading"
+    ]
+    both = locked(world, RAISE, replace(RAISE, reading="no_such"))
+    assert len(tripped(standing, low, world.plant, both, "production")) == 2
     lowering = replace(standing, moves=(Move("precursor_feed", 0.0003, "L/h", 0.0005),))
     assert tripped(lowering, low, world.plant, envelope, "production") == []
     elsewhere = locked(world, replace(RAISE, phases=("growth",)))
