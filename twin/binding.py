@@ -8,11 +8,18 @@ from typing import Any
 
 
 def copied(function: Callable[..., Any], names: Mapping[str, Any]) -> FunctionType:
-    """A copy with these names in place of its globals; TypeError for what is not a Python function."""
+    """A copy with these names in place of its globals; TypeError for what is not a Python function.
+
+    numba keeps the module's name with the machine code and imports it again on loading: it is this one, which every
+    process has, and where the function really stands is in the qualified name. Else the code of somebody's folder
+    could be loaded by nobody else, not even where the same equations ship.
+    """
     if not isinstance(function, FunctionType):
         raise TypeError(f"{function} is not a Python function, so its free names cannot be bound")
-    world = function.__globals__ | dict(names)
-    return FunctionType(function.__code__, world, function.__name__, function.__defaults__, function.__closure__)
+    world = function.__globals__ | dict(names) | {"__name__": __name__}
+    made = FunctionType(function.__code__, world, function.__name__, function.__defaults__, function.__closure__)
+    made.__qualname__ = f"{function.__module__}.{function.__qualname__}"
+    return made
 
 
 def bound(function: Callable[..., Any], names: Mapping[str, Any], wrap: Callable[[Any], Any]) -> Any:

@@ -127,5 +127,7 @@ def test_a_foreign_server_lets_in_who_knows_the_password(node_plant: Any, tmp_pa
             await link.close()
 
     asyncio.run(attempt("right"))
-    with pytest.raises(PlantLost, match="is not reachable: Bad"):
+    with pytest.raises(
+        PlantMismatch, match=r"does not let us in \(BadUserAccessDenied\): mend user 'operator' or password"
+    ):
         asyncio.run(attempt("wrong"))
