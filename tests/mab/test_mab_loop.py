@@ -77,8 +77,10 @@ def asked(
     situation = replace(situation, phase="production", setpoints=fed, batch_end=end)
     nothing = none([m.name for m in made.model.multipliers])
     baseline = made.parts.engine.forecast(estimate, nothing, loop.hold(estimate, situation))
+    insight, remembered = replace(world.insight, correction=nothing), None
     for _ in range(2):  # asked again, it knows how uncertain its plan is
-        answer = loop.propose(estimate, replace(world.insight, correction=nothing), baseline, situation).answer
+        found = loop.propose(estimate, insight, baseline, situation, remembered)
+        answer, remembered = found.answer, found.remembered
     proposed = baseline
     if isinstance(answer, Suggestion):
         proposed = made.parts.engine.forecast(estimate, nothing, answer.plan)
