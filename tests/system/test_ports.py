@@ -8,7 +8,7 @@ import sys
 
 from controller.demo.child_plant import free_port
 
-CHOOSE = "import sys; from controller.rehearsal import free_port; print(free_port(int(sys.argv[1])))"
+CHOOSE = "import sys; from controller.demo.child_plant import free_port; print(free_port(int(sys.argv[1])))"
 
 
 def chosen_elsewhere(wanted: int) -> int:
