@@ -16,6 +16,7 @@ import pytest
 from controller.processes import shipped
 
 ROOT = Path(__file__).parents[2]
+PATIENT = ROOT / "controller" / "patient"  # it and its displays may be left out
 PACKAGES = ("controller", "twin", "plant_sim", "hmi")
 CONTRACTS: dict[str, dict[str, Any]] = {
     contract["id"]: contract
@@ -102,9 +103,14 @@ def test_no_contract_lists_modules_where_it_could_name_a_whole_package() -> None
 @pytest.mark.parametrize("contract", BROKEN)
 def test_a_contract_is_kept_and_each_forbidden_import_breaks_it(tree: Path, contract: str) -> None:
     assert linted(tree, contract).returncode == 0
+    if contract == "patient" and not PATIENT.is_dir():
+        pytest.skip("the patient was left out, so nobody can import it")
     written = []
     try:
         for number, (name, imported) in enumerate(BROKEN[contract]):
+            if not (tree / name).parent.is_dir():
+                assert not PATIENT.is_dir(), f"{contract} names the folder of {name}, which is gone"
+                continue
             file = (tree / name).with_name(f"fresh{number}.py" if name != "controller/fresh.py" else "fresh.py")
             file.write_text(f"import {imported}\n")
             written.append(file)
