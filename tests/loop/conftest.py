@@ -25,6 +25,7 @@ class Script:
 
     world: Any
     proposal: Any = None  # what is proposed at each look ahead, made anew; None: an abstention
+    foreseen: Any = None  # the forecast that the loop hands over with its proposal
     fault: ArithmeticError | None = None  # what the twin says instead of a forecast
     looks: int = 0
     given: list[Snapshot] = field(default_factory=list)
@@ -57,9 +58,8 @@ class Script:
         if self.proposal is None:
             return Proposal(Abstention(estimate.time, "nothing better"), remembered=remembered)
         made, remembered = estimate.time, (*(remembered or ()), estimate.time)  # type: ignore[misc]
-        return Proposal(
-            replace(self.proposal, id=f"S{self.looks}", made_at=made, expires_at=made + 4 * HOUR), remembered=remembered
-        )
+        suggestion = replace(self.proposal, id=f"S{self.looks}", made_at=made, expires_at=made + 4 * HOUR)
+        return Proposal(suggestion, self.foreseen, remembered)
 
 
 class Bench:

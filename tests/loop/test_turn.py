@@ -246,3 +246,14 @@ def test_a_clock_that_jumps_begins_the_belief_anew_and_keeps_what_the_core_learn
     assert last.time < first.time
     assert any("goes on from" in note for note in last.notes)
     assert bench.memory.learned[:2] == (first.time, first.time + SCAN)
+
+
+def test_a_forecast_that_the_loop_made_is_not_made_twice_and_is_of_its_own_plan_only(bench_of: Any) -> None:
+    bench = bench_of(Mode.ADVISORY)
+    bench.script.foreseen = bench.world.proposed
+    assert bench.scan().proposed is bench.script.foreseen
+    bench.script.proposal = replace(bench.script.proposal, plan=replace(bench.script.proposal.plan))
+    known = bench.scan(after=HOUR)  # people know the first suggestion already, and it has a plan of its own
+    assert known.proposal.id == "S1"
+    assert known.proposed is not bench.script.foreseen
+    assert known.proposed.plan == known.proposal.plan
