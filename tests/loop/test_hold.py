@@ -237,3 +237,26 @@ def test_a_hold_that_is_not_in_force_any_more_names_each_setpoint(plant_of: Any)
         "the hold is not in force any more: feed is 0.042 L/h, and the hold wants 0.036; precursor_feed is 0.0005 L/h,"
         " and the hold wants 0.0002"
     )
+
+
+def test_a_restart_whose_lease_ran_out_is_over(plant_of: Any) -> None:
+    plant = plant_of()
+    held(plant, "hold")
+    assert plant.scan(plant.asks("restart")).batch.state is S.RESTARTING
+    plant.setpoints = dict(plant.local)
+    over = plant.scan(after=3 * HOUR)
+    assert (over.batch.state, over.batch.since) == (S.RUNNING, over.time)
+
+
+def test_a_step_down_while_it_holds_gives_back_what_is_commanded_and_says_so(plant_of: Any) -> None:
+    plant = plant_of()
+    plant.standing(0.0019)
+    plant.scan()
+    plant.scan(plant.asks("hold"))
+    decision = plant.scan(plant.asks("mode", mode=Mode.SHADOW))
+    said = [decision]
+    while said[-1].command is not None:
+        said.append(plant.scan())
+    assert "the setpoints were given back to the plant's own recipe: the mode is shadow" in said[-1].notes
+    assert len(said) > 1  # step by step, and no jump
+    assert said[-1].batch.state is S.HOLDING
