@@ -246,7 +246,7 @@ def load(path: Path) -> Settings:
     """The settings of this file; SettingsError says in one sentence why it cannot be used."""
     data = _parse(path)
     _take_paths_from(path.resolve().parent, data)
-    _take_alarms(data)
+    _take_alarms(path, data)
     try:
         return TypeAdapter(Settings).validate_python(data)
     except ValidationError as fault:
@@ -258,12 +258,12 @@ def process_of(settings: Settings) -> Process:
     return find(settings.plant.process, settings.plant.trust_code)
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def _parse(path: Path, wanted: str = "a configuration file") -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as fault:
         reason = (fault.strerror or "unknown error").lower()
-        raise SettingsError(f"{path}: cannot be read ({reason}); give the path of a configuration file") from None
+        raise SettingsError(f"{path}: cannot be read ({reason}); give the path of {wanted}") from None
     except UnicodeDecodeError:
         raise SettingsError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
     except tomllib.TOMLDecodeError as fault:
@@ -300,15 +300,19 @@ def _take_paths_from(folder: Path, data: dict[str, Any]) -> None:
         console.setdefault("port", 8421)
 
 
-def _take_alarms(data: dict[str, Any]) -> None:
+def _take_alarms(configuration: Path, data: dict[str, Any]) -> None:
     """Add the alarms of the file that [alarms] names."""
     common = data.get("alarms")
     if not isinstance(common, dict) or not isinstance(common.get("file"), str):
         return
     path = Path(common["file"])
-    more = _parse(path)
+    named = f"{configuration}: file in [alarms] names"
+    try:
+        more = _parse(path, "a file of alarms")
+    except SettingsError as fault:
+        raise SettingsError(f"{named} {fault}") from None
     if set(more) != {"alarm"} or not isinstance(more["alarm"], list):
-        raise SettingsError(f"{path}: holds [[alarm]] tables and nothing else; move the rest to the configuration")
+        raise SettingsError(f"{named} {path}, which holds more than [[alarm]] tables; move the rest here")
     if isinstance(data.setdefault("alarm", []), list):
         data["alarm"] += more["alarm"]
 

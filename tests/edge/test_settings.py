@@ -9,6 +9,7 @@ from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
+import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -244,3 +245,26 @@ def test_any_value_anywhere_gives_settings_or_a_sentence(
         assert str(fault).startswith(f"{path}: ")
         assert key in str(fault) or "[" in str(fault)
         assert "\n" not in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "cannot be read (no such file or directory); give the path of a file of alarms"),
+        ("[[alarm", "is not valid TOML"),
+        ("[plant]\nname = 'R2'\n", "which holds more than [[alarm]] tables; move the rest here"),
+    ],
+)
+def test_a_file_of_alarms_that_is_no_good_is_told_with_the_configuration_that_names_it(
+    tmp_path: Path, content: str | None, sentence: str
+) -> None:
+    path, beside = tmp_path / "plant.toml", tmp_path / "beside.toml"
+    asked = find("penicillin").content()
+    asked["alarms"]["file"] = str(beside)
+    path.write_text(tomli_w.dumps(asked), encoding="utf-8")
+    if content is not None:
+        beside.write_text(content, encoding="utf-8")
+    with pytest.raises(SettingsError) as refused:
+        load(path)
+    assert str(refused.value).startswith(f"{path}: file in [alarms] names {beside}")
+    assert sentence in str(refused.value)
