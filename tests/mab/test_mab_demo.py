@@ -33,7 +33,7 @@ def test_init_writes_the_configuration_of_the_plant_that_was_asked_for(tmp_path:
     assert done.returncode == 0, done.stderr
     settings = load(tmp_path / "mab.toml")
     assert settings.plant.process == "mab"
-    assert settings.model.parameters == tmp_path / "fitted" / "mab.toml"
+    assert settings.model.parameters == tmp_path / "fitted.toml"
     again = subprocess.run(
         [*NEUROTWIN, "init", str(tmp_path), "--plant", "yeast"],
         capture_output=True,
